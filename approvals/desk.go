@@ -1,0 +1,103 @@
+package approvals
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+)
+
+// Desk applies moves to stored requests. Any number of desks, in any number of
+// processes, may share a store.
+type Desk struct {
+	store  Store
+	worker string
+	hold   time.Duration
+}
+
+// NewDesk makes the desk of one worker. worker must be unlike that of every other
+// process; hold is for how long nobody else looks at a request that this worker
+// has taken, and so how long a crashed worker's requests rest.
+func NewDesk(store Store, worker string, hold time.Duration) *Desk {
+	return &Desk{store: store, worker: worker, hold: hold}
+}
+
+// Worker is the name this desk claims under.
+func (d *Desk) Worker() string { return d.worker }
+
+// Receive keeps a new request. fresh is false if it was there before, or if the
+// same person has asked for the same and that request is still open; either is
+// then the answer.
+func (d *Desk) Receive(ctx context.Context, r Request) (k Kept, fresh bool, err error) {
+	r.Schema, r.State, r.Revision = schema, Received, 1
+	r.Card.Look = 1
+	return d.store.Create(ctx, Swap{
+		Next: r, MoveID: rand.Text(), Worker: d.worker, Hold: d.hold,
+		Event: Event{Request: r.ID, Revision: 1, Move: "receive", To: Received, By: r.Requester},
+	})
+}
+
+// Load reads a request.
+func (d *Desk) Load(ctx context.Context, id string) (Kept, error) { return d.store.Load(ctx, id) }
+
+// Move applies m to the stored request, as often as others are faster. The errors
+// are the move's and the store's; with a move's error the request as it stands is
+// returned, too.
+func (d *Desk) Move(ctx context.Context, id string, m Move) (Kept, error) {
+	k, err := d.store.Load(ctx, id)
+	for err == nil {
+		var moved Kept
+		moved, err = d.Advance(ctx, k, m)
+		switch {
+		case err == nil:
+			return moved, nil
+		case errors.Is(err, ErrConflict):
+			k, err = moved, nil
+		default:
+			return k, err
+		}
+	}
+	return Kept{}, err
+}
+
+// Advance applies m to the version in hand, without reading first. On
+// ErrConflict the newer version is returned. If the request then needs nothing
+// at this moment, this worker's hold on it ends.
+func (d *Desk) Advance(ctx context.Context, k Kept, m Move) (Kept, error) {
+	now := k.Clock()
+	next, event, err := k.Apply(m, now)
+	if err != nil {
+		return k, err
+	}
+	s := Swap{Next: next, Event: event, MoveID: rand.Text(), NotAfter: m.Deadline(k.Request), Worker: d.worker}
+	if due := next.Due(); !due.IsZero() && !due.After(now) {
+		s.Hold = d.hold
+	}
+	kept, err := d.store.Swap(ctx, s)
+	if errors.Is(err, ErrLate) {
+		return k, errors.Join(ErrExpired, err)
+	}
+	return kept, err
+}
+
+// Take hands out up to n due requests, and says after how long to ask again at
+// the latest; zero: nothing is due at any known time.
+func (d *Desk) Take(ctx context.Context, n int) ([]Kept, time.Duration, error) {
+	return d.store.Take(ctx, d.worker, d.hold, n)
+}
+
+// Refused leaves an event of a click that was refused.
+func (d *Desk) Refused(ctx context.Context, k Kept, by Person, click, why string) error {
+	return d.store.Record(ctx, Event{
+		Request: k.ID, Revision: k.Revision, Move: "refused " + click, From: k.State, To: k.State,
+		By: by, Note: why, Digest: k.Digest, At: k.Clock(),
+	})
+}
+
+// Events are a request's events, oldest first.
+func (d *Desk) Events(ctx context.Context, id string) ([]Event, error) {
+	return d.store.Events(ctx, id)
+}
+
+// Open lists up to n requests that have not ended, newest first.
+func (d *Desk) Open(ctx context.Context, n int) ([]Kept, error) { return d.store.Open(ctx, n) }

@@ -1,0 +1,169 @@
+package approvals
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Facts are what rules and directory say at one moment.
+type Facts struct {
+	Rule     Rule             // today's rule for the request's subject
+	Members  Members          // of every group that the request's rules name
+	Standing map[string]error // by Person.Key: nil if admitted today; a person not in it is not admitted
+}
+
+// Grant is the proof that a request may be dispatched now. Logins are given for
+// a Grant only; nothing but [Request.Grant] makes one.
+type Grant struct {
+	request string
+	digest  Digest
+	login   Login
+}
+
+// Request is the id of the granted request.
+func (g Grant) Request() string { return g.request }
+
+// Login is the login that was approved.
+func (g Grant) Login() Login { return g.login }
+
+// ErrNotGranted says that the approvals do not hold any more.
+var ErrNotGranted = errors.New("the approvals do not hold any more")
+
+// ErrTooLate says that the bot may not dispatch by itself any more: somebody has
+// to press Run.
+var ErrTooLate = errors.New("the approval is too old to dispatch by itself")
+
+// Grant holds an approved request against the rules, the people and the plan of
+// now. now must have the digest that was approved. Errors wrap [ErrNotGranted],
+// [ErrTooLate], [ErrExpired], [ErrStale], [ErrMembersUnknown] or those of a state.
+func (r Request) Grant(plan Plan, today Facts, now time.Time) (Grant, error) {
+	if err := r.is(Approved); err != nil {
+		return Grant{}, err
+	}
+	if err := r.current(plan.Digest(), now); err != nil {
+		return Grant{}, err
+	}
+	if now.After(r.DispatchBy) {
+		return Grant{}, ErrTooLate
+	}
+	if err := r.stillAsks(today); err != nil {
+		return Grant{}, err
+	}
+	held := map[string]bool{}
+	for _, p := range r.Approvers() {
+		err := r.mayApprove(p, today)
+		if errors.Is(err, ErrMembersUnknown) {
+			return Grant{}, err
+		}
+		if err == nil && today.admits(p) {
+			held[p.Key()] = true
+		}
+	}
+	if need := max(1, r.Plan.Rule.Quorum, today.Rule.Quorum); len(held) < need {
+		return Grant{}, fmt.Errorf("%w: %d of %d needed", ErrNotGranted, len(held), need)
+	}
+	return Grant{request: r.ID, digest: r.Digest, login: r.Plan.Login}, nil
+}
+
+// stillAsks holds the requester against both rules.
+func (r Request) stillAsks(today Facts) error {
+	if !today.admits(r.Requester) {
+		return fmt.Errorf("%w: the requester may not use bmcmd any more", ErrNotGranted)
+	}
+	for _, rule := range []Rule{r.Plan.Rule, today.Rule} {
+		in, err := rule.Ask.Includes(r.Requester, today.Members)
+		if err != nil {
+			return err
+		}
+		if !in {
+			return fmt.Errorf("%w: the requester may not ask for this any more", ErrNotGranted)
+		}
+	}
+	return nil
+}
+
+func (f Facts) admits(p Person) bool {
+	err, asked := f.Standing[p.Key()]
+	return asked && err == nil
+}
+
+// Claim is stored before the run is sent. worker has until lease to store the
+// answer; after that the run counts as lost.
+func Claim(g Grant, worker string, lease time.Duration) Move {
+	until := func(r Request) time.Time {
+		if r.DispatchBy.Before(r.Expires) {
+			return r.DispatchBy
+		}
+		return r.Expires
+	}
+	return Move{Name: "claim", Note: worker, until: until, apply: func(r *Request, now time.Time) error {
+		if err := r.is(Approved); err != nil {
+			return err
+		}
+		if g.request != r.ID || g.digest != r.Digest || r.Digest == "" {
+			return ErrStale
+		}
+		if now.After(until(*r)) {
+			return ErrTooLate
+		}
+		r.State, r.Waiting = Executing, ""
+		r.Sends = append(r.Sends, Send{Worker: worker, ClaimedAt: now, LeaseUntil: now.Add(lease)})
+		return nil
+	}}
+}
+
+// Answered stores what came of the send that worker claimed.
+func Answered(worker string, a Answer) Move {
+	return Move{Name: "answer", Note: a.event(), apply: func(r *Request, now time.Time) error {
+		if err := r.is(Executing); err != nil {
+			return err
+		}
+		send := r.LastSend()
+		if send.Worker != worker || send.Answer != nil {
+			return ErrNotHeld
+		}
+		a.At = now
+		send.Answer = &a
+		switch a.Outcome {
+		case OutcomeAccepted:
+			r.State = Accepted
+			r.notify(NoticeAnswer)
+		case OutcomeFailed:
+			r.State = Failed
+			r.notify(NoticeAnswer)
+		case OutcomeRefused:
+			// The approval still stands; a person decides when to try again.
+			r.State, r.DispatchBy, r.Waiting = Approved, now, "the API refused the run before anything could start"
+			r.notify(NoticeAnswer)
+		case OutcomeNotSent:
+			r.State = Approved
+		default:
+			r.State = Unknown
+			r.notify(NoticeUnknown)
+		}
+		return nil
+	}}
+}
+
+func (a Answer) event() string {
+	if a.Outcome == OutcomeNotSent {
+		return "not sent: " + a.Message
+	}
+	return fmt.Sprintf("%s: code %d %s", a.Outcome, a.Code, a.Name)
+}
+
+// Lose ends a claimed run whose worker's lease has passed without an answer.
+func Lose() Move {
+	return Move{Name: "lose", apply: func(r *Request, now time.Time) error {
+		if err := r.is(Executing); err != nil {
+			return err
+		}
+		if now.Before(r.LastSend().LeaseUntil) {
+			return fmt.Errorf("%w: its lease has not passed", ErrNotAllowed)
+		}
+		r.State = Unknown
+		r.notify(NoticeUnknown)
+		return nil
+	}}
+}

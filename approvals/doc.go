@@ -1,0 +1,40 @@
+// Package approvals holds the rules and the life of a Request: who may see a
+// script, who may ask to run it, who must agree, and what state a request is
+// in. It is the standard library only, and its rules are pure: no clock, no
+// I/O and no map order decide anything; the moment is an argument.
+//
+// # The parts
+//
+//   - A [Person] is one human, whichever of their Slack ids they use.
+//   - A [Policy] is an ordered list of [Rule]s. The first that matches wins; no
+//     match refuses.
+//   - A [Plan] is exactly what would be done; its [Digest] is what people approve.
+//   - A [Request] is the record of one run asked for. A [Move] is one step in its
+//     life; the table of allowed moves is in moves.go and, as a chart, in README.md.
+//   - A [Store] keeps requests and swaps a new version for an old one. It knows no
+//     rules.
+//   - A [Desk] applies moves to stored requests.
+//
+// # What it promises
+//
+// What was approved is what is granted: an approval counts only for the digest
+// it was given for, and [Request.Grant], without which nobody gets a login, holds
+// both the rule as it was when the card was shown and the rule of today against
+// every approver. The requester's own approval never counts, on no path: it is
+// refused when cast and left out again when counted.
+//
+// A request is claimed before it is sent. The claim is a move like any other, so
+// of many workers one wins.
+//
+// # Why a Move is a value
+//
+// A move is a pure function with a name. The same value can be tried again after
+// a conflict on the newer version of the record, and tests can drive a request
+// through its life without any store.
+//
+// # Why hosts are matched one by one
+//
+// If one rule had to match all hosts together, adding a harmless host to a
+// request could lift a strict host out of its strict rule and into a later, weaker
+// one. So every host is looked up by itself, and all must meet the same rule.
+package approvals

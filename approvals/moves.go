@@ -1,0 +1,325 @@
+package approvals
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// allowed is the one table of moves. README.md shows the same as a chart; a test
+// compares them.
+var allowed = []struct {
+	move     string
+	from, to State
+}{
+	{"prepare", Received, Received},
+	{"open", Received, Pending},
+	{"refuse", Received, Refused},
+	{"refuse", Approved, Refused},
+	{"vote", Pending, Pending},
+	{"vote", Pending, Approved},
+	{"deny", Pending, Denied},
+	{"deny", Approved, Denied},
+	{"cancel", Received, Cancelled},
+	{"cancel", Pending, Cancelled},
+	{"cancel", Approved, Cancelled},
+	{"expire", Pending, Expired},
+	{"expire", Approved, Expired},
+	{"wait", Approved, Approved},
+	{"run", Approved, Approved},
+	{"claim", Approved, Executing},
+	{"answer", Executing, Accepted},
+	{"answer", Executing, Failed},
+	{"answer", Executing, Approved},
+	{"answer", Executing, Unknown},
+	{"lose", Executing, Unknown},
+}
+
+// Move is one step in a request's life: a pure function with a name. It may be
+// tried again on a newer version of the record.
+type Move struct {
+	Name  string
+	By    Person // zero: the bot itself
+	Note  string // for the event; never a secret
+	quiet bool   // housekeeping: in no event, and nothing the card shows
+	apply func(r *Request, now time.Time) error
+	until func(r Request) time.Time // the store refuses the move after this time
+}
+
+// Why a move is refused. Texts for people are made elsewhere.
+var (
+	ErrEnded       = errors.New("the request has ended")
+	ErrNotReady    = errors.New("the request is still being looked up")
+	ErrExpired     = errors.New("the request has expired")
+	ErrRunning     = errors.New("the run has already been claimed")
+	ErrNotAllowed  = errors.New("the request's state does not allow this")
+	ErrOwnRequest  = errors.New("nobody decides on their own request")
+	ErrNotApprover = errors.New("not among those who may approve")
+	ErrNotYours    = errors.New("only for the one who asked")
+	ErrStale       = errors.New("the card shown is not what the request says")
+	ErrDecided     = errors.New("this person has already decided")
+	ErrNotHeld     = errors.New("another worker holds the claim")
+)
+
+// Apply makes the next version of r. The old one stays as it was. Errors are
+// those of the move, or wrap [ErrNotAllowed] if the table does not have it.
+func (r Request) Apply(m Move, now time.Time) (Request, Event, error) {
+	next := r.clone()
+	next.Revision++
+	if err := m.apply(&next, now); err != nil {
+		return Request{}, Event{}, err
+	}
+	if m.quiet {
+		if next.State != r.State {
+			return Request{}, Event{}, fmt.Errorf("%w: %s may not change the state", ErrNotAllowed, m.Name)
+		}
+		return next, Event{}, nil
+	}
+	if !slices.ContainsFunc(allowed, func(a struct {
+		move     string
+		from, to State
+	},
+	) bool {
+		return a.move == m.Name && a.from == r.State && a.to == next.State
+	}) {
+		return Request{}, Event{}, fmt.Errorf("%w: %s from %s to %s", ErrNotAllowed, m.Name, r.State, next.State)
+	}
+	next.Card.Look = next.Revision
+	if next.State != r.State {
+		next.RetryAt, next.Tries = time.Time{}, 0
+	}
+	if next.State.Ended() {
+		next.EndedAt = now
+	}
+	return next, Event{
+		Request: r.ID, Revision: next.Revision, Move: m.Name, From: r.State, To: next.State,
+		By: m.By, Note: m.Note, Digest: next.Digest, At: now,
+	}, nil
+}
+
+// Deadline is the last moment at which the store may take m for r; zero: any.
+func (m Move) Deadline(r Request) time.Time {
+	if m.until == nil {
+		return time.Time{}
+	}
+	return m.until(r)
+}
+
+// Prepare stores who asks, what would be done and the intent to post the card.
+func Prepare(by Person, p Plan) Move {
+	return Move{Name: "prepare", apply: func(r *Request, _ time.Time) error {
+		if err := r.is(Received); err != nil {
+			return err
+		}
+		r.Requester, r.Plan, r.Digest = by, &p, p.Digest()
+		return nil
+	}}
+}
+
+// Open lets people decide. The card is up at channel and ts, drawn with look.
+func Open(channel, ts string, look int64) Move {
+	return Move{Name: "open", apply: func(r *Request, now time.Time) error {
+		if err := r.is(Received); err != nil {
+			return err
+		}
+		if r.Plan == nil {
+			return fmt.Errorf("%w: nothing to decide on", ErrNotAllowed)
+		}
+		r.State, r.Opened, r.Expires = Pending, now, now.Add(r.Plan.Rule.Lifetime)
+		r.Card.Channel, r.Card.TS, r.Card.Shown = channel, ts, look
+		return nil
+	}}
+}
+
+// Refuse ends a request that the rules, the plan or the look-up do not allow.
+// why is one or two sentences for people.
+func Refuse(why string, changes ...Change) Move {
+	return Move{Name: "refuse", Note: why, apply: func(r *Request, _ time.Time) error {
+		if err := r.is(Received, Approved); err != nil {
+			return err
+		}
+		r.end(Refused, why, Person{})
+		r.Changes = changes
+		return nil
+	}}
+}
+
+// Vote is p's approval of digest. today is what rules and directory say now;
+// within is how long the bot may dispatch by itself once the quorum is reached.
+func Vote(p Person, digest Digest, today Facts, within time.Duration) Move {
+	return Move{Name: "vote", By: p, until: expiry, apply: func(r *Request, now time.Time) error {
+		if err := r.mayDecide(p, digest, today, now); err != nil {
+			return err
+		}
+		if err := r.is(Pending); err != nil {
+			return ErrDecided // enough people have agreed
+		}
+		if _, done := r.Decided(p); done {
+			return ErrDecided
+		}
+		r.Decisions = append(r.Decisions, Decision{Person: p, Verdict: Approve, Digest: digest, At: now})
+		if len(r.Approvers()) >= max(r.Plan.Rule.Quorum, today.Rule.Quorum) {
+			r.State, r.ApprovedAt, r.DispatchBy = Approved, now, now.Add(within)
+		}
+		return nil
+	}}
+}
+
+// Veto is p's denial: one is enough, until the run is claimed, and p may have
+// approved before.
+func Veto(p Person, digest Digest, reason string, today Facts) Move {
+	return Move{Name: "deny", By: p, Note: reason, until: expiry, apply: func(r *Request, now time.Time) error {
+		if err := r.mayDecide(p, digest, today, now); err != nil {
+			return err
+		}
+		if err := r.is(Pending, Approved); err != nil {
+			return err
+		}
+		r.Decisions = slices.DeleteFunc(r.Decisions, func(d Decision) bool { return d.Person.Same(p) })
+		r.Decisions = append(r.Decisions, Decision{Person: p, Verdict: Deny, Digest: digest, Reason: reason, At: now})
+		r.end(Denied, reason, p)
+		return nil
+	}}
+}
+
+// Cancel is the requester's own withdrawal, until the run is claimed.
+func Cancel(p Person) Move {
+	return Move{Name: "cancel", By: p, apply: func(r *Request, now time.Time) error {
+		if err := r.is(Received, Pending, Approved); err != nil {
+			return err
+		}
+		if !r.Requester.Same(p) && !(r.State == Received && r.Requester.User == p.User) {
+			return ErrNotYours
+		}
+		r.end(Cancelled, "", p)
+		return nil
+	}}
+}
+
+// Expire ends a request whose time has passed.
+func Expire() Move {
+	return Move{Name: "expire", apply: func(r *Request, now time.Time) error {
+		if err := r.is(Pending, Approved); err != nil {
+			return err
+		}
+		if now.Before(r.Expires) {
+			return fmt.Errorf("%w: its time has not passed", ErrNotAllowed)
+		}
+		r.end(Expired, "", Person{})
+		return nil
+	}}
+}
+
+// Wait says on the card why an approved request has not run yet. retry is when
+// to try again; zero: when somebody presses Run.
+func Wait(why string, retry time.Time) Move {
+	return Move{Name: "wait", Note: why, apply: func(r *Request, _ time.Time) error {
+		if err := r.is(Approved); err != nil {
+			return err
+		}
+		if r.Waiting == "" {
+			r.notify(NoticeWaiting)
+		}
+		r.Waiting = why
+		r.retry(retry)
+		return nil
+	}}
+}
+
+// RunNow lets an approved request that waits be dispatched again, by the
+// requester or anyone who may approve.
+func RunNow(p Person, digest Digest, today Facts, within time.Duration) Move {
+	return Move{Name: "run", By: p, until: expiry, apply: func(r *Request, now time.Time) error {
+		if err := r.is(Approved); err != nil {
+			return err
+		}
+		if err := r.current(digest, now); err != nil {
+			return err
+		}
+		if !r.Requester.Same(p) {
+			if err := r.mayApprove(p, today); err != nil {
+				return err
+			}
+		}
+		r.DispatchBy, r.Waiting, r.RetryAt, r.Tries = now.Add(within), "", time.Time{}, 0
+		return nil
+	}}
+}
+
+// is answers why r's state is none of those a move starts from.
+func (r Request) is(states ...State) error {
+	switch {
+	case slices.Contains(states, r.State):
+		return nil
+	case r.State.Ended():
+		return ErrEnded
+	case r.State == Executing:
+		return ErrRunning
+	case r.State == Received:
+		return ErrNotReady
+	}
+	return ErrNotAllowed
+}
+
+// current checks that digest is what the request stands for, and its time.
+func (r Request) current(digest Digest, now time.Time) error {
+	if !r.Expires.IsZero() && !now.Before(r.Expires) {
+		return ErrExpired
+	}
+	if digest == "" || digest != r.Digest {
+		return ErrStale
+	}
+	return nil
+}
+
+func (r Request) mayDecide(p Person, digest Digest, today Facts, now time.Time) error {
+	if err := r.is(Pending, Approved); err != nil {
+		return err
+	}
+	if err := r.current(digest, now); err != nil {
+		return err
+	}
+	return r.mayApprove(p, today)
+}
+
+// mayApprove holds p against the rule as it was shown and as it is today.
+func (r Request) mayApprove(p Person, today Facts) error {
+	if r.Requester.Same(p) {
+		return ErrOwnRequest
+	}
+	for _, rule := range []Rule{r.Plan.Rule, today.Rule} {
+		in, err := rule.Approve.Includes(p, today.Members)
+		if err != nil {
+			return err
+		}
+		if !in {
+			return ErrNotApprover
+		}
+	}
+	return nil
+}
+
+func (r *Request) end(s State, why string, by Person) {
+	r.State, r.Why, r.Waiting = s, why, ""
+	if by.ID != "" || by.User != "" {
+		r.EndedBy = &by
+	}
+	r.notify(NoticeEnded)
+}
+
+func (r *Request) notify(k NoticeKind) {
+	r.Noticed++
+	r.Notices = append(r.Notices, Notice{N: r.Noticed, Kind: k})
+}
+
+// retry sets when to try again, never past the request's own end.
+func (r *Request) retry(at time.Time) {
+	if !at.IsZero() && !r.Expires.IsZero() && !r.State.Ended() && at.After(r.Expires) {
+		at = r.Expires
+	}
+	r.RetryAt = at
+	r.Tries++
+}
+
+func expiry(r Request) time.Time { return r.Expires }

@@ -1,0 +1,175 @@
+package approvals
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Rule says, for the requests it matches, who may see the script, who may ask,
+// who may approve, how many of those must, and how long the request stays open.
+type Rule struct {
+	Name string `json:"name"`
+
+	// What it matches. A pattern is a shell glob (path.Match: * ? [a-z]) over the
+	// whole id; an empty list matches all.
+	Scripts    []string `json:"scripts,omitempty"`   // cmdIds, never aliases: an alias can change hands
+	Hosts      []string `json:"hosts,omitempty"`     // instance ids
+	Channels   []string `json:"channels,omitempty"`  // channel ids
+	Requesters Who      `json:"requesters,omitzero"` // empty: anyone
+
+	// What it says.
+	Show     Who           `json:"show,omitzero"` // may see the script; nobody if empty
+	Ask      Who           `json:"ask,omitzero"`
+	Approve  Who           `json:"approve"`
+	Quorum   int           `json:"quorum"`   // different people who must approve
+	Lifetime time.Duration `json:"lifetime"` // from the card until the request expires, in nanoseconds
+}
+
+// Groups are the user groups that the rule's Show, Ask and Approve name.
+func (r Rule) Groups() []string {
+	return union(r.Show.Groups, r.Ask.Groups, r.Approve.Groups)
+}
+
+// Policy is the ordered list of rules. The first that matches wins; none refuses.
+type Policy []Rule
+
+// Validate reports every rule that could never work or that would let anybody
+// approve. The bot does not start with such a policy.
+func (p Policy) Validate() error {
+	var errs []error
+	if len(p) == 0 {
+		errs = append(errs, errors.New("there are no rules: nobody could run anything"))
+	}
+	seen := map[string]bool{}
+	for i, r := range p {
+		for _, err := range r.faults() {
+			errs = append(errs, fmt.Errorf("rule %d (%q): %w", i+1, r.Name, err))
+		}
+		if seen[r.Name] {
+			errs = append(errs, fmt.Errorf("rule %d (%q): an earlier rule has this name", i+1, r.Name))
+		}
+		seen[r.Name] = true
+	}
+	return errors.Join(errs...)
+}
+
+func (r Rule) faults() []error {
+	var errs []error
+	add := func(wrong bool, text string) {
+		if wrong {
+			errs = append(errs, errors.New(text))
+		}
+	}
+	add(r.Name == "", "it has no name")
+	add(r.Approve.Anyone, "approve: anyone is not allowed; name users or groups")
+	add(r.Approve.Empty(), "approve: it names nobody; name users or groups")
+	add(r.Ask.Empty(), "ask: it names nobody; name users or groups, or say anyone")
+	add(r.Quorum < 1, "quorum: it must be at least 1")
+	add(len(r.Approve.Groups) == 0 && !r.Approve.Empty() && len(union(r.Approve.Users)) < r.Quorum,
+		"quorum: more people than approve names")
+	add(r.Lifetime <= 0, "lifetime: it must be longer than nothing")
+	for _, list := range [][]string{r.Scripts, r.Hosts, r.Channels} {
+		for _, pattern := range list {
+			_, err := path.Match(pattern, "")
+			add(err != nil || pattern == "", fmt.Sprintf("the pattern %q is not a glob", pattern))
+		}
+	}
+	return errs
+}
+
+// Subject is what a rule is looked up for.
+type Subject struct {
+	Script    string   // cmdId
+	Hosts     []string // none: only showing the script
+	Channel   string
+	Requester Person
+}
+
+var (
+	// ErrNoRule says that no rule matches.
+	ErrNoRule = errors.New("no rule allows this")
+	// ErrRulesDiffer says that the hosts of one request meet different rules.
+	ErrRulesDiffer = errors.New("the hosts meet different rules")
+)
+
+// RequesterGroups are the user groups whose members [Policy.Match] needs.
+func (p Policy) RequesterGroups() []string {
+	var all [][]string
+	for _, r := range p {
+		all = append(all, r.Requesters.Groups)
+	}
+	return union(all...)
+}
+
+// Match finds the one rule for s. Each host is looked up by itself and all must
+// meet the same rule. Errors wrap [ErrNoRule], [ErrRulesDiffer] or
+// [ErrMembersUnknown] and name the host.
+func (p Policy) Match(s Subject, m Members) (Rule, error) {
+	if len(s.Hosts) == 0 {
+		return p.first(s, nil, m)
+	}
+	var found Rule
+	for i, h := range s.Hosts {
+		r, err := p.first(s, &h, m)
+		if err != nil {
+			return Rule{}, fmt.Errorf("host %s: %w", h, err)
+		}
+		if i > 0 && r.Name != found.Name {
+			return Rule{}, fmt.Errorf("%w: %s meets %q, %s meets %q", ErrRulesDiffer, s.Hosts[0], found.Name, h, r.Name)
+		}
+		found = r
+	}
+	return found, nil
+}
+
+// first finds the first rule for one host, or without hosts for the script alone.
+func (p Policy) first(s Subject, host *string, m Members) (Rule, error) {
+	for _, r := range p {
+		if !matches(r.Scripts, s.Script) || !matches(r.Channels, s.Channel) || host != nil && !matches(r.Hosts, *host) {
+			continue
+		}
+		if !r.Requesters.Empty() {
+			in, err := r.Requesters.Includes(s.Requester, m)
+			if err != nil {
+				return Rule{}, err // skipping the rule would be a guess, and might reach a weaker one
+			}
+			if !in {
+				continue
+			}
+		}
+		return r, nil
+	}
+	return Rule{}, ErrNoRule
+}
+
+func matches(patterns []string, id string) bool {
+	if len(patterns) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		ok, err := path.Match(p, id)
+		return ok && err == nil
+	})
+}
+
+// union is every string of the lists once, sorted.
+func union(lists ...[]string) []string {
+	all := slices.Concat(lists...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// String names the people for logs and terminals, not for Slack.
+func (w Who) String() string {
+	if w.Anyone {
+		return "anyone"
+	}
+	if w.Empty() {
+		return "nobody"
+	}
+	return strings.Join(slices.Concat(w.Users, w.Groups), ", ")
+}

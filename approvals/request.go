@@ -1,0 +1,277 @@
+package approvals
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"time"
+)
+
+// State is where a request is in its life. The chart in README.md shows how it
+// gets from one to the next.
+type State string
+
+const (
+	Received  State = "received"  // kept; not yet looked up
+	Pending   State = "pending"   // the card is up, people may decide
+	Approved  State = "approved"  // enough people agreed; not yet claimed
+	Executing State = "executing" // claimed, perhaps sent
+	Accepted  State = "accepted"  // the API took it; what happened on the hosts is not known
+	Failed    State = "failed"    // the API said that it cannot run
+	Unknown   State = "unknown"   // nobody can know whether it ran
+	Refused   State = "refused"   // the rules, the plan or the look-up did not allow it
+	Denied    State = "denied"
+	Expired   State = "expired"
+	Cancelled State = "cancelled"
+)
+
+// Ended reports whether s is final: no decision changes it any more.
+func (s State) Ended() bool {
+	switch s {
+	case Received, Pending, Approved, Executing:
+		return false
+	}
+	return true
+}
+
+// schema is the version of the stored form of a Request.
+const schema = 1
+
+// Request is the record of one run asked for. It is a value: moves make a new
+// one. Times are those of the store.
+type Request struct {
+	Schema   int    `json:"schema"`
+	ID       string `json:"id"`       // made by NewID from Event
+	Event    string `json:"event"`    // the envelope or event of Slack it came from
+	Revision int64  `json:"revision"` // counts every write
+
+	State     State     `json:"state"`
+	Origin    Origin    `json:"origin"`
+	Requester Person    `json:"requester"` // until it is looked up, only Org and User are set
+	Asked     Asked     `json:"asked"`
+	Plan      *Plan     `json:"plan,omitempty"` // nil until it is looked up
+	Digest    Digest    `json:"digest,omitempty"`
+	Received  time.Time `json:"received,omitzero"`
+	Opened    time.Time `json:"opened,omitzero"`  // when people could first decide
+	Expires   time.Time `json:"expires,omitzero"` // for pending and approved
+
+	Decisions []Decision `json:"decisions,omitempty"` // one a person at most
+	Sends     []Send     `json:"sends,omitempty"`
+
+	ApprovedAt time.Time `json:"approved_at,omitzero"` // when the quorum was reached
+	DispatchBy time.Time `json:"dispatch_by,omitzero"` // after it, only a press of Run dispatches
+	Waiting    string    `json:"waiting,omitempty"`    // why it has not gone on; words for people
+	RetryAt    time.Time `json:"retry_at,omitzero"`    // when to try the next step again, never past Expires
+	Tries      int       `json:"tries,omitempty"`      // of that step, so far
+
+	Why     string    `json:"why,omitempty"` // why it ended; words for people
+	Changes []Change  `json:"changes,omitempty"`
+	EndedBy *Person   `json:"ended_by,omitempty"`
+	EndedAt time.Time `json:"ended_at,omitzero"`
+
+	Card      Card      `json:"card,omitzero"`
+	Notices   []Notice  `json:"notices,omitempty"` // still to be posted, in this order
+	Noticed   int       `json:"noticed,omitempty"` // how many notices there have been
+	PostAt    time.Time `json:"post_at,omitzero"`  // when to try again to draw or post
+	PostTries int       `json:"post_tries,omitempty"`
+}
+
+// Origin is where it was typed.
+type Origin struct {
+	Team    string `json:"team"`
+	Channel string `json:"channel"`
+	Thread  string `json:"thread,omitempty"` // the thread's first message, if typed in one
+}
+
+// Asked is what was typed, parsed.
+type Asked struct {
+	Script     string   `json:"script"`
+	Hosts      []string `json:"hosts"`
+	Repeated   []string `json:"repeated,omitempty"` // hosts typed more than once
+	Parameters string   `json:"parameters,omitempty"`
+	Reason     string   `json:"reason,omitempty"`
+	Again      string   `json:"again,omitempty"` // the ended request that this one repeats
+}
+
+// Verdict is what a person decided.
+type Verdict string
+
+const (
+	Approve Verdict = "approve"
+	Deny    Verdict = "deny"
+)
+
+// Decision is one person's verdict on one digest.
+type Decision struct {
+	Person  Person    `json:"person"`
+	Verdict Verdict   `json:"verdict"`
+	Digest  Digest    `json:"digest"`
+	Reason  string    `json:"reason,omitempty"`
+	At      time.Time `json:"at"`
+}
+
+// Send is one attempt to hand the run to the API. It is stored before the
+// request goes out.
+type Send struct {
+	Worker     string    `json:"worker"`
+	ClaimedAt  time.Time `json:"claimed_at"`
+	LeaseUntil time.Time `json:"lease_until"` // after it, the worker is taken for lost
+	Answer     *Answer   `json:"answer,omitempty"`
+}
+
+// Outcome is what an answer to a send means.
+type Outcome string
+
+const (
+	OutcomeAccepted Outcome = "accepted" // the API took it
+	OutcomeRefused  Outcome = "refused"  // refused before anything could run
+	OutcomeFailed   Outcome = "failed"   // the API says that it cannot run
+	OutcomeUnknown  Outcome = "unknown"
+	OutcomeNotSent  Outcome = "not sent" // proved that no byte left
+)
+
+// Answer is what came of a send. Its texts are scrubbed of credentials before
+// they get here.
+type Answer struct {
+	Outcome Outcome   `json:"outcome"`
+	Code    int       `json:"code"`
+	Name    string    `json:"name,omitempty"`
+	Message string    `json:"message,omitempty"` // the API's own words
+	Meaning string    `json:"meaning,omitempty"` // ours
+	Hint    string    `json:"hint,omitempty"`    // what to do
+	At      time.Time `json:"at"`
+}
+
+// Card is the message that shows the request.
+type Card struct {
+	Channel  string `json:"channel,omitempty"`
+	TS       string `json:"ts,omitempty"` // empty until it was posted
+	Look     int64  `json:"look"`         // the revision at which it last had to change
+	Shown    int64  `json:"shown"`        // the look it was last drawn with
+	Reposted bool   `json:"reposted,omitempty"`
+	Gone     bool   `json:"gone,omitempty"` // deleted twice, or not to be reached: not drawn any more
+}
+
+// NoticeKind says which message a notice is. What it says is drawn from the record.
+type NoticeKind string
+
+const (
+	NoticeAnswer  NoticeKind = "answer"  // what the API said, to requester and approvers
+	NoticeEnded   NoticeKind = "ended"   // refused, denied, expired or cancelled, to the requester
+	NoticeWaiting NoticeKind = "waiting" // approved, but not run yet, and why
+	NoticeUnknown NoticeKind = "unknown" // nobody can know whether it ran, to requester and approvers
+)
+
+// Notice is a message that is owed. It leaves the list when it was posted.
+type Notice struct {
+	N    int        `json:"n"`
+	Kind NoticeKind `json:"kind"`
+}
+
+// NewID makes a request's id from the event it came from, so that the same event
+// twice is one request. Events are unique within a team.
+func NewID(team, event string) string {
+	sum := sha256.Sum256([]byte(team + "\x00" + event))
+	const letters = "abcdefghjkmnpqrstuvwxyz23456789" // without i, l, o, 0 and 1: ids are typed by hand
+	id := make([]byte, 10)
+	for i := range id {
+		id[i] = letters[int(sum[i])%len(letters)]
+	}
+	return "r-" + string(id)
+}
+
+// Twin is the same for two requests that ask for the same: same person, script,
+// hosts and parameters. Only one such request may be open.
+func (r Request) Twin() string {
+	e := encoder{sha256.New()}
+	e.text("bmcmd twin 1", r.Requester.Org, r.Requester.User, r.Asked.Script, r.Asked.Parameters)
+	e.list(r.Asked.Hosts)
+	return hex.EncodeToString(e.h.Sum(nil)[:16])
+}
+
+// Subject is what rules are looked up for.
+func (r Request) Subject() Subject {
+	return Subject{Script: r.Asked.Script, Hosts: r.Asked.Hosts, Channel: r.Origin.Channel, Requester: r.Requester}
+}
+
+// Approvers are those who approved the request's digest, in order.
+func (r Request) Approvers() []Person {
+	var out []Person
+	for _, d := range r.Decisions {
+		if d.Verdict == Approve && d.Digest == r.Digest {
+			out = append(out, d.Person)
+		}
+	}
+	return out
+}
+
+// Decided is p's own decision, if there is one.
+func (r Request) Decided(p Person) (Decision, bool) {
+	i := slices.IndexFunc(r.Decisions, func(d Decision) bool { return d.Person.Same(p) })
+	if i < 0 {
+		return Decision{}, false
+	}
+	return r.Decisions[i], true
+}
+
+// LastSend is the newest send, or nil.
+func (r Request) LastSend() *Send {
+	if len(r.Sends) == 0 {
+		return nil
+	}
+	return &r.Sends[len(r.Sends)-1]
+}
+
+// Behind reports whether the card shows less than the record says.
+func (r Request) Behind() bool {
+	return r.Card.TS != "" && !r.Card.Gone && r.Card.Shown < r.Card.Look
+}
+
+// Owes reports whether the card or a notice is still to be posted.
+func (r Request) Owes() bool { return r.Behind() || len(r.Notices) > 0 }
+
+// Due is when the request next needs somebody to look at it: at once (a time
+// that has passed), later, or never (the zero time).
+func (r Request) Due() time.Time {
+	next := r.nextStep()
+	if !r.Owes() {
+		return next
+	}
+	post := r.PostAt
+	if post.IsZero() {
+		post = r.Received
+	}
+	if next.IsZero() || post.Before(next) {
+		return post
+	}
+	return next
+}
+
+// nextStep is when the state itself needs something: zero for never.
+func (r Request) nextStep() time.Time {
+	switch r.State {
+	case Received, Approved:
+		if !r.RetryAt.IsZero() {
+			return r.RetryAt
+		}
+		if r.State == Received || r.Waiting == "" {
+			return r.Received
+		}
+		return r.Expires
+	case Pending:
+		return r.Expires
+	case Executing:
+		return r.LastSend().LeaseUntil
+	}
+	return time.Time{}
+}
+
+// clone copies what moves append to, so that a move never writes into the old
+// version.
+func (r Request) clone() Request {
+	r.Decisions = slices.Clone(r.Decisions)
+	r.Sends = slices.Clone(r.Sends)
+	r.Notices = slices.Clone(r.Notices)
+	r.Changes = slices.Clone(r.Changes)
+	return r
+}

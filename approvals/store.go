@@ -1,0 +1,76 @@
+package approvals
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+var (
+	// ErrNotFound says that there is no such request.
+	ErrNotFound = errors.New("no such request")
+	// ErrConflict says that somebody else moved the request first. Nothing was
+	// written; the answer holds the newer version.
+	ErrConflict = errors.New("the request has moved on")
+	// ErrLate says that the move's deadline had passed by the store's clock.
+	// Nothing was written.
+	ErrLate = errors.New("too late by the store's clock")
+	// ErrUnavailable says that the store could not be asked. Nothing was written.
+	ErrUnavailable = errors.New("the store is away")
+	// ErrUncertain says that the store did not answer. It may have been written.
+	ErrUncertain = errors.New("the store did not answer")
+)
+
+// Kept is a request as the store has it.
+type Kept struct {
+	Request
+	Now  time.Time // the store's clock when it answered
+	Seen time.Time // the local clock at that moment, for its monotonic reading
+	Mine bool      // this worker holds the request and is to see what it needs
+}
+
+// Clock is the store's clock now: its last answer plus the time since, by the
+// monotonic clock. The replica's own date decides nothing.
+func (k Kept) Clock() time.Time { return k.Now.Add(time.Since(k.Seen)) }
+
+// Swap is how a new version of a request replaces the old one.
+type Swap struct {
+	Next     Request       // its Revision is one more than the one it replaces
+	Event    Event         // kept with it, unless its Move is empty
+	MoveID   string        // random; a swap that finds its own id in the record has won before
+	NotAfter time.Time     // the swap is refused after it; zero: never
+	Worker   string        // who asks
+	Hold     time.Duration // over 0: worker wants to hold the request so long; 0: let go of it
+}
+
+// Store keeps requests, their events and what is due. It knows no rules: it swaps
+// a version for the next if nobody was faster. All methods may be called at the
+// same time; all errors wrap one of those above, or the context's.
+type Store interface {
+	// Create keeps a new request, stamps Received, and holds it for the worker. If
+	// the id is there already, that request is the answer, with fresh false. If an
+	// open request with the same Twin is there, that one is, with fresh false.
+	Create(ctx context.Context, s Swap) (k Kept, fresh bool, err error)
+
+	// Load answers ErrNotFound for an unknown id.
+	Load(ctx context.Context, id string) (Kept, error)
+
+	// Swap writes record, event and index together. It answers ErrConflict with the
+	// newer version, or ErrLate. A swap repeated with the same MoveID succeeds.
+	// Mine is false if another worker's hold is still good.
+	Swap(ctx context.Context, s Swap) (Kept, error)
+
+	// Take hands out up to n due requests and holds them for the worker, so that
+	// nobody else gets them before the hold ends. wake is when the next is due, as
+	// far as known, or zero.
+	Take(ctx context.Context, worker string, hold time.Duration, n int) (taken []Kept, wake time.Duration, err error)
+
+	// Record adds an event that is no move: a refused click.
+	Record(ctx context.Context, e Event) error
+
+	// Events are a request's events, oldest first; none for an unknown id.
+	Events(ctx context.Context, id string) ([]Event, error)
+
+	// Open lists up to n requests that have not ended, newest first.
+	Open(ctx context.Context, n int) ([]Kept, error)
+}
