@@ -1,0 +1,76 @@
+package bot
+
+import "github.com/bmcmd/bmcmd/approvals"
+
+// Typed is a line that a person typed to the bot.
+type Typed struct {
+	Event  string // unique within the team; the same event twice is one request
+	By     UserRef
+	Origin approvals.Origin
+	Text   string // without the command or the mention, entities decoded
+}
+
+// Button is what a click asks for.
+type Button string
+
+const (
+	Approve Button = "approve"
+	Deny    Button = "deny" // after the modal: Reason is set
+	Cancel  Button = "cancel"
+	Run     Button = "run"   // dispatch an approved request that waits
+	Again   Button = "again" // ask for the same once more
+)
+
+// Click is a press of a button on a card, or the deny modal sent off.
+type Click struct {
+	Event   string
+	By      UserRef
+	Origin  approvals.Origin
+	Message string // ts of the message clicked on
+	Button  Button
+	Request string
+	Digest  approvals.Digest // what the card showed
+	Reason  string
+}
+
+// Answer is what the bot says to the one who typed or clicked, alone. nil is no
+// answer: what happened shows on the card.
+type Answer interface{ answer() }
+
+// Words are one or two sentences: what happened, what to do.
+type Words struct {
+	Text    string
+	Request string // its id, where there is one
+	Link    string // to its card
+}
+
+// Help shows what there is, by example.
+type Help struct {
+	Unknown string // the word that was typed, if it is none of ours
+	Nearest string // what may have been meant
+}
+
+// Shown is a script, for one who may see it.
+type Shown struct{ Script approvals.Script }
+
+// Status is one request in full.
+type Status struct {
+	Request approvals.Kept
+	Events  []approvals.Event
+	Link    string
+}
+
+// List is the open requests that concern the one who asks.
+type List struct{ Here, Mine, Waiting []Listed }
+
+// Listed is one open request.
+type Listed struct {
+	Request approvals.Request
+	Link    string
+}
+
+func (Words) answer()  {}
+func (Help) answer()   {}
+func (Shown) answer()  {}
+func (Status) answer() {}
+func (List) answer()   {}

@@ -1,0 +1,91 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
+)
+
+// What the bot needs of others. All methods may be called at the same time.
+
+// Desk keeps requests and applies moves; [approvals.Desk] is the one.
+type Desk interface {
+	Worker() string
+	Receive(ctx context.Context, r approvals.Request) (k approvals.Kept, fresh bool, err error)
+	Load(ctx context.Context, id string) (approvals.Kept, error)
+	Move(ctx context.Context, id string, m approvals.Move) (approvals.Kept, error)
+	Advance(ctx context.Context, k approvals.Kept, m approvals.Move) (approvals.Kept, error)
+	Take(ctx context.Context, n int) (taken []approvals.Kept, wake time.Duration, err error)
+	Refused(ctx context.Context, k approvals.Kept, by approvals.Person, click, why string) error
+	Events(ctx context.Context, id string) ([]approvals.Event, error)
+	Open(ctx context.Context, n int) ([]approvals.Kept, error)
+}
+
+// Cloud is the script API; [bmclient.Client] is one.
+type Cloud interface {
+	// Script reads a script. Errors wrap [bmclient.ErrNoScript] or are a *[bmclient.Error].
+	Script(ctx context.Context, cmdID string) (bmclient.Script, error)
+	// Run hands a run to the API, once.
+	Run(ctx context.Context, key bmclient.Key, r bmclient.Run) (bmclient.Accepted, error)
+}
+
+// Credentials are what a granted run is sent with.
+type Credentials struct {
+	Key      bmclient.Key
+	Password bmclient.Secret
+}
+
+// Logins knows the logins on hosts by name, and opens one for a granted run.
+type Logins interface {
+	// For names the one login of all hosts. Its error says which hosts have none or
+	// another, in words for people.
+	For(hosts []string) (approvals.Login, error)
+	// Open reads the values. Nobody without a grant gets them.
+	Open(ctx context.Context, g approvals.Grant) (Credentials, error)
+	// Forget has the next Open read again, after the API refused the values.
+	Forget(g approvals.Grant)
+}
+
+// UserRef is how an event names a person.
+type UserRef struct{ Enterprise, Team, User string }
+
+// Directory knows people and user groups.
+type Directory interface {
+	// Profile answers who u is now. An error means that nobody can tell.
+	Profile(ctx context.Context, u UserRef) (approvals.Profile, error)
+	// Members answers for every group asked, or fails. Answers are at most 60 s old.
+	Members(ctx context.Context, groups []string) (approvals.Members, error)
+}
+
+// Board shows requests to people. Its errors wrap one of those below, or mean
+// "try again".
+type Board interface {
+	// Post puts the card of r up and mentions who may approve.
+	Post(ctx context.Context, r approvals.Request) (channel, ts string, err error)
+	// Redraw draws the card as r says.
+	Redraw(ctx context.Context, r approvals.Request) error
+	// Notify posts a notice: into the card's thread, or where there is no card to
+	// the requester alone.
+	Notify(ctx context.Context, r approvals.Request, n approvals.Notice) error
+	// Link is a link to the card, or empty.
+	Link(ctx context.Context, c approvals.Card) string
+}
+
+var (
+	// ErrNotInChannel says that the bot is not in the channel or may not post there.
+	ErrNotInChannel = errors.New("the bot is not in this channel")
+	// ErrCardGone says that the card was deleted, or cannot be edited any more.
+	ErrCardGone = errors.New("the card is gone")
+	// ErrTooLong says that a card cannot show the whole script, parameters and hosts.
+	ErrTooLong = errors.New("too long to be shown whole on a card")
+	// ErrRejected says that the chat will never take this message.
+	ErrRejected = errors.New("the chat rejects the message")
+)
+
+// Later says that the chat asks to wait.
+type Later struct{ After time.Duration }
+
+func (l *Later) Error() string { return "the chat asks to wait " + l.After.String() }
