@@ -113,10 +113,12 @@ func Claim(g Grant, worker string, lease time.Duration) Move {
 	}}
 }
 
-// Answered stores what came of the send that worker claimed.
+// Answered stores what came of the send that worker claimed. A worker that was
+// taken for lost may still bring its answer: it knows what nobody else can.
 func Answered(worker string, a Answer) Move {
 	return Move{Name: "answer", Note: a.event(), apply: func(r *Request, now time.Time) error {
-		if err := r.is(Executing); err != nil {
+		late := r.State == Unknown
+		if err := r.is(Executing); err != nil && !late {
 			return err
 		}
 		send := r.LastSend()
@@ -125,25 +127,30 @@ func Answered(worker string, a Answer) Move {
 		}
 		a.At = now
 		send.Answer = &a
-		switch a.Outcome {
-		case OutcomeAccepted:
-			r.State = Accepted
-			r.notify(NoticeAnswer)
-		case OutcomeFailed:
-			r.State = Failed
-			r.notify(NoticeAnswer)
-		case OutcomeRefused:
-			// The approval still stands; a person decides when to try again.
-			r.State, r.DispatchBy, r.Waiting = Approved, now, "the API refused the run before anything could start"
-			r.notify(NoticeAnswer)
-		case OutcomeNotSent:
-			r.State = Approved
-		default:
-			r.State = Unknown
-			r.notify(NoticeUnknown)
-		}
+		r.take(a, late, now)
 		return nil
 	}}
+}
+
+// take moves r to the state that the answer to its last send means.
+func (r *Request) take(a Answer, late bool, now time.Time) {
+	switch {
+	case a.Outcome == OutcomeAccepted:
+		r.State = Accepted
+		r.notify(NoticeAnswer)
+	case a.Outcome == OutcomeFailed, late && a.Outcome != OutcomeUnknown:
+		r.State = Failed
+		r.notify(NoticeAnswer)
+	case a.Outcome == OutcomeRefused:
+		// The approval still stands; a person decides when to try again.
+		r.State, r.DispatchBy, r.Waiting = Approved, now, "the API refused the run before anything could start"
+		r.notify(NoticeAnswer)
+	case a.Outcome == OutcomeNotSent:
+		r.State = Approved
+	default:
+		r.State = Unknown
+		r.notify(NoticeUnknown)
+	}
 }
 
 func (a Answer) event() string {

@@ -34,6 +34,8 @@ var allowed = []struct {
 	{"answer", Executing, Approved},
 	{"answer", Executing, Unknown},
 	{"lose", Executing, Unknown},
+	{"answer", Unknown, Accepted}, // the sender was slow to store its answer, not lost
+	{"answer", Unknown, Failed},
 }
 
 // Move is one step in a request's life: a pure function with a name. It may be
