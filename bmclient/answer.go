@@ -1,0 +1,213 @@
+package bmclient
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// chinaTime is the zone of the API's times, which carry none.
+var chinaTime = time.FixedZone("UTC+8", 8*60*60)
+
+var (
+	errHTML   = errors.New("the answer is a web page, not JSON")
+	errJSON   = errors.New("the answer is not whole JSON")
+	errNoCode = errors.New("the answer holds no code")
+)
+
+// answer is what every action of API 2.0 answers, or the error that API 3.0 would have given.
+type answer struct {
+	code      int    // 0: success
+	outer     int    // the number in "code" when code was taken from the message
+	name      string // codeDesc, or a 3.0 error's code
+	message   string
+	requestID string
+	data      json.RawMessage
+}
+
+// ok says that the API reported success.
+func (a answer) ok() bool { return a.code == 0 && a.name == "" }
+
+// decodeAnswer is lenient about forms that were seen and strict about anything else. Keys are matched exactly, since the usual
+// matching without case would let a stray "Code" overrule "code".
+func decodeAnswer(body []byte) (answer, error) {
+	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
+	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) {
+		return answer{}, errHTML
+	}
+	m, err := object(body)
+	if err != nil {
+		return answer{}, errJSON
+	}
+	if _, ok := m["code"]; !ok {
+		return decodeNewStyle(m)
+	}
+	number, ok := flexInt(m["code"])
+	if !ok {
+		return answer{}, errNoCode
+	}
+	a := answer{code: number, message: text(m["message"]), requestID: text(m["requestId"]), data: m["data"]}
+	if a.code == 0 {
+		return a, nil
+	}
+	a.name = text(m["codeDesc"])
+	if inner, ok := moduleNumber(a.message); ok && inner != a.code {
+		if _, known := codes[inner]; known {
+			a.outer, a.code, a.name = a.code, inner, ""
+		}
+	}
+	return a, nil
+}
+
+// decodeNewStyle reads {"Response":{"Error":{"Code","Message"},"RequestId"}}. Only its errors count: a success in the style of
+// another API is no answer to ours.
+func decodeNewStyle(m map[string]json.RawMessage) (answer, error) {
+	response, err := object(m["Response"])
+	if err != nil {
+		return answer{}, errNoCode
+	}
+	fault, err := object(response["Error"])
+	if err != nil {
+		return answer{}, errNoCode
+	}
+	a := answer{name: text(fault["Code"]), message: text(fault["Message"]), requestID: text(response["RequestId"])}
+	if a.name == "" {
+		return answer{}, errNoCode
+	}
+	return a, nil
+}
+
+// object reads one JSON object; blanks around its keys, which a page of the API shows, are dropped.
+func object(raw []byte) (map[string]json.RawMessage, error) {
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return nil, err
+	}
+	if m == nil {
+		return nil, errJSON
+	}
+	for k, v := range m {
+		if t := strings.TrimSpace(k); t != k {
+			if _, taken := m[t]; !taken {
+				m[t] = v
+			}
+		}
+	}
+	return m, nil
+}
+
+// flexInt reads an integer that may be written as a string.
+func flexInt(raw json.RawMessage) (int, bool) {
+	n, err := strconv.Atoi(strings.TrimSpace(flexText(raw)))
+	return n, err == nil
+}
+
+// flexText reads a string, or a number as it is written; anything else is "".
+func flexText(raw json.RawMessage) string {
+	if s := text(raw); s != "" {
+		return s
+	}
+	var n json.Number
+	if len(raw) == 0 || raw[0] == '"' || json.Unmarshal(raw, &n) != nil {
+		return ""
+	}
+	return n.String()
+}
+
+func text(raw json.RawMessage) string {
+	var s string
+	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	return s
+}
+
+// moduleNumber reads the "(100004)" that may stand before a message.
+func moduleNumber(message string) (int, bool) {
+	rest, ok := strings.CutPrefix(strings.TrimSpace(message), "(")
+	if !ok {
+		return 0, false
+	}
+	digits, _, ok := strings.Cut(rest, ")")
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.Atoi(digits)
+	return n, err == nil && n > 0
+}
+
+// isEmpty says that data is absent, null, {}, [] or "": how a PHP back-end may say that there is nothing.
+func isEmpty(data json.RawMessage) bool {
+	var v any
+	if len(data) == 0 || json.Unmarshal(data, &v) != nil {
+		return len(data) == 0
+	}
+	switch v := v.(type) {
+	case nil:
+		return true
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	case string:
+		return v == ""
+	}
+	return false
+}
+
+// decodeScript reads the data of GetUserCmd. A script without a content would be shown and approved as an empty one, so that is
+// an error.
+func decodeScript(data json.RawMessage) (Script, error) {
+	m, err := object(data)
+	if err != nil {
+		return Script{}, errJSON
+	}
+	raw, ok := m["content"]
+	if !ok || len(raw) == 0 || raw[0] != '"' {
+		return Script{}, errors.New("the answer holds no content of the script")
+	}
+	s := Script{
+		CmdID:  flexText(m["cmdId"]),
+		Alias:  flexText(m["alias"]),
+		OSType: flexText(m["osType"]),
+		AppID:  flexText(m["appId"]),
+	}
+	s.Content, s.Plain = lenientBase64(text(raw))
+	if s.Created, err = parseTime(flexText(m["createTime"])); err != nil {
+		return Script{}, fmt.Errorf("the script's createTime is not a time: %w", err)
+	}
+	if s.Modified, err = parseTime(flexText(m["modifyTime"])); err != nil {
+		return Script{}, fmt.Errorf("the script's modifyTime is not a time: %w", err)
+	}
+	return s, nil
+}
+
+// lenientBase64 decodes padded or unpadded standard base64, line breaks allowed. Older versions of the API sent plain text: what
+// does not decode is taken as it is, and plain is true.
+func lenientBase64(s string) (content []byte, plain bool) {
+	trimmed := strings.TrimRight(strings.TrimSpace(s), "=")
+	if b, err := base64.RawStdEncoding.DecodeString(trimmed); err == nil {
+		return b, false
+	}
+	return []byte(s), true
+}
+
+var errTime = errors.New(`want "2017-10-19 19:29:35"`)
+
+// parseTime reads the API's form, whose zone is UTC+8. Empty and all zeros, which MySQL writes for "none", are the zero time.
+func parseTime(s string) (time.Time, error) {
+	s = strings.TrimSpace(s)
+	if s == "" || strings.HasPrefix(s, "0000-00-00") {
+		return time.Time{}, nil
+	}
+	t, err := time.ParseInLocation(time.DateTime, s, chinaTime)
+	if err != nil {
+		return time.Time{}, errTime
+	}
+	return t, nil
+}

@@ -1,0 +1,257 @@
+package bmclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	actionRun  = "RunUserCmd"
+	actionRead = "GetUserCmd"
+)
+
+// signedCall is one signed request, good for one send, and the values that must not be seen in any text about it.
+type signedCall struct {
+	action, method, form string
+	secrets              []string
+}
+
+// sign adds the common parameters, with a fresh nonce, to an action's own ones and signs them all.
+func (c *Client) sign(method, action string, key Key, at time.Time, own params) (signedCall, error) {
+	if err := key.check(); err != nil {
+		return signedCall{}, err
+	}
+	ps := make(params, 0, len(own)+8)
+	ps.add("Action", action)
+	ps.add("Nonce", strconv.FormatUint(c.cfg.Nonce(), 10))
+	if c.cfg.Region != "" {
+		ps.add("Region", c.cfg.Region)
+	}
+	ps.add("SecretId", key.ID)
+	ps.add("SignatureMethod", c.cfg.Signature)
+	ps.add("Timestamp", strconv.FormatInt(at.Unix(), 10))
+	call := signedCall{action: action, method: method, secrets: []string{key.ID}}
+	if key.Token != nil {
+		token := key.Token.Reveal()
+		ps.add("Token", token)
+		call.secrets = append(call.secrets, token)
+	}
+	ps = append(ps, own...)
+	if err := ps.check(); err != nil {
+		return signedCall{}, err
+	}
+	secret := key.Secret.Reveal()
+	if secret == "" {
+		return signedCall{}, local("the key's secret is empty")
+	}
+	sum := signature(c.cfg.Signature, secret, textToSign(method, c.host, c.url.EscapedPath(), ps))
+	ps.add("Signature", sum)
+	call.secrets = append(call.secrets, secret, sum)
+	call.form = ps.encode()
+	return call, nil
+}
+
+// check refuses what would be sent but, by the vendor's own clients, left out of the signature.
+func (ps params) check() error {
+	for _, p := range ps {
+		switch {
+		case !strings.HasPrefix(p.value, "@"):
+		case p.key == "password":
+			return ErrBadPassword
+		default:
+			return local(`the value of %s begins with "@", which the API's signature leaves out`, p.key)
+		}
+	}
+	return nil
+}
+
+// read sends a read, and sends it again, signed anew, where the number or the fault allows it.
+func (c *Client) read(ctx context.Context, action string, own params) (answer, error) {
+	key, err := c.cfg.ReadKey(ctx)
+	if err != nil {
+		return answer{}, notSent(action, fmt.Errorf("the key for reads could not be read: %w", err))
+	}
+	for attempt := 1; ; attempt++ {
+		ans, again, err := c.sendRead(ctx, action, key, own, attempt)
+		if err == nil || ctx.Err() != nil || attempt >= c.mostSends(again) {
+			return ans, err
+		}
+		pause := c.pause(again, attempt)
+		c.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "read is sent again",
+			slog.String("action", action), slog.Int("attempt", attempt), slog.Duration("after", pause), slog.Any("error", err))
+		if !c.wait(ctx, pause) {
+			return answer{}, err // what the API said last tells more than that time ran out
+		}
+	}
+}
+
+func (c *Client) sendRead(ctx context.Context, action string, key Key, own params, attempt int) (answer, again, error) {
+	method := http.MethodPost
+	if c.cfg.ReadsByGET {
+		method = http.MethodGet
+	}
+	call, err := c.sign(method, action, key, c.cfg.Now(), own)
+	if err != nil {
+		return answer{}, againNever, notSent(action, err)
+	}
+	began := time.Now()
+	limited, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	got, err := roundTrip(c.reads, c.newRequest(limited, method, call.form), longestRead)
+	if err != nil {
+		err = c.noAnswer(call, got.status, err)
+		c.log(ctx, call, attempt, began, err)
+		return answer{}, againAfter(err), err
+	}
+	ans, err := c.answered(call, got)
+	c.log(ctx, call, attempt, began, err)
+	return ans, againAfter(err), err
+}
+
+// answered turns a whole HTTP answer into the API's success, its texts scrubbed, or into an *Error.
+func (c *Client) answered(call signedCall, got reply) (answer, error) {
+	ans, err := decodeAnswer(got.body)
+	if err != nil {
+		return answer{}, c.noAnswer(call, got.status, err)
+	}
+	if ans.ok() && got.status != http.StatusOK {
+		return answer{}, c.noAnswer(call, got.status, errContradicts)
+	}
+	if ans.ok() {
+		clean := cleaner(call.secrets)
+		ans.message, ans.requestID = clean(ans.message), clean(ans.requestID)
+		return ans, nil
+	}
+	return answer{}, c.refusal(call, got, ans)
+}
+
+var errContradicts = errors.New("the answer says success, its HTTP status does not")
+
+// refusal is the API's own error.
+func (c *Client) refusal(call signedCall, got reply, ans answer) *Error {
+	clean, known := cleaner(call.secrets), lookUp(ans.code)
+	e := &Error{
+		Action: call.action, Number: ans.code, Outer: ans.outer, Name: clean(ans.name), Meaning: known.meaning,
+		Message: clean(ans.message), RequestID: clean(ans.requestID), HTTPStatus: got.status,
+		Class: classOf(ans.code, ans.outer), hint: c.hint(call.action, ans.code, got.date),
+	}
+	if e.Name == "" {
+		e.Name = known.name
+	}
+	switch {
+	case ans.code == 0:
+		e.Meaning = "the API answered in the style of API 3.0"
+	case got.status >= 500:
+		e.Class = ClassUnknown
+	}
+	if call.action == actionRead && meansNoScript(ans.code) {
+		e.cause = ErrNoScript
+	}
+	if e.hint == "" && call.action == actionRun && e.Class == ClassUnknown {
+		e.hint = hintUnknown
+	}
+	return e
+}
+
+const hintUnknown = "it may have run: look for its task, or at the hosts, before anything is sent again"
+
+// noAnswer is the error for a request that was sent, perhaps, and got no answer of the API's.
+func (c *Client) noAnswer(call signedCall, status int, cause error) *Error {
+	e := &Error{Action: call.action, HTTPStatus: status, cause: cause, Meaning: "no usable answer came"}
+	var timed interface{ Timeout() bool }
+	switch {
+	case errors.Is(cause, context.Canceled):
+		e.Meaning = "the wait for the answer was given up"
+	case errors.As(cause, &timed) && timed.Timeout():
+		e.Meaning = "no answer came in time"
+	case status != 0 && status != http.StatusOK:
+		e.Meaning = "the endpoint answered HTTP " + strconv.Itoa(status)
+	}
+	if call.action == actionRun {
+		e.hint = hintUnknown
+	}
+	return e
+}
+
+// hint says what to do about a number. date is the HTTP date of the answer.
+func (c *Client) hint(action string, number int, date string) string {
+	switch number {
+	case 4000, 10001:
+		if action != actionRun {
+			return ""
+		}
+		return fmt.Sprintf("perhaps this API wants the hosts under the other array key: it is set to %q, the other is %q",
+			c.cfg.ArrayKey, otherArrayKey(c.cfg.ArrayKey))
+	case 4100, 4104, 4105:
+		return "check the key id and secret this is signed with"
+	case 4101, 4102, 4103, 4110, 4300:
+		return "give this key the right to " + action
+	case 4200, 4500:
+		return c.clockHint(action, number, date)
+	case 4400:
+		return "wait a minute"
+	case 6100:
+		return "check the endpoint"
+	}
+	return ""
+}
+
+func otherArrayKey(key string) string {
+	if key == "instanceId" {
+		return "instanceIds"
+	}
+	return "instanceId"
+}
+
+// clockHint compares this machine's clock with the answer's date.
+func (c *Client) clockHint(action string, number int, date string) string {
+	if number == 4500 && action == actionRun {
+		return hintUnknown
+	}
+	theirs, err := http.ParseTime(date)
+	if err != nil {
+		return "check this machine's clock"
+	}
+	switch off := c.cfg.Now().Sub(theirs).Truncate(time.Second); {
+	case off > 5*time.Second:
+		return fmt.Sprintf("this machine's clock is %s ahead of the API's: set it", off)
+	case off < -5*time.Second:
+		return fmt.Sprintf("this machine's clock is %s behind the API's: set it", -off)
+	}
+	return "the clocks agree: try again"
+}
+
+func (c *Client) log(ctx context.Context, call signedCall, attempt int, began time.Time, err error) {
+	if !c.cfg.Log.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	as := []slog.Attr{
+		slog.String("action", call.action), slog.String("method", call.method), slog.Int("attempt", attempt),
+		slog.Duration("took", time.Since(began)),
+	}
+	if err != nil {
+		as = append(as, slog.Any("error", err))
+	}
+	c.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "api call", as...)
+}
+
+// local is a refusal made here.
+func local(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{errLocal}, args...)...)
+}
+
+// notSent is the error for which it is proved that nothing left.
+func notSent(action string, cause error) *Error {
+	return &Error{Action: action, Meaning: ErrNotSent.Error(), Class: ClassRefused, cause: notSentError{cause}}
+}
+
+type notSentError struct{ error }
+
+func (e notSentError) Is(target error) bool { return target == ErrNotSent }
+func (e notSentError) Unwrap() error        { return e.error }

@@ -1,0 +1,159 @@
+package bmclient
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// DefaultEndpoint is where API 2.0 answers.
+const DefaultEndpoint = "https://bm.api.qcloud.com/v2/index.php"
+
+// Config says how to reach the API. The zero value of each field but ReadKey is good.
+type Config struct {
+	Endpoint     string        // DefaultEndpoint if empty; http only for loopback hosts
+	Region       string        // optional: ap-beijing, bj, …
+	ArrayKey     string        // "instanceId" (default) or "instanceIds": how RunUserCmd names its hosts
+	Signature    string        // HmacSHA256 (default) or HmacSHA1
+	ReadsByGET   bool          // GET for reads only; RunUserCmd is always POST
+	ReadKey      KeySource     // required: the key that reads are signed with
+	Timeout      time.Duration // for one send of a read; 10 s if zero
+	RunTimeout   time.Duration // for RunUserCmd, dialling included; 30 s if zero
+	ReadAttempts int           // sends of one read at most; 4 if zero
+	ReadBackoff  time.Duration // before the second send, doubled for each further one, with jitter; 200 ms if zero
+	RootCAs      *x509.CertPool
+	Log          *slog.Logger     // nil: no log
+	Now          func() time.Time // nil: time.Now
+	Nonce        func() uint64    // nil: from crypto/rand; for tests
+}
+
+// Client is safe for use by many goroutines at once.
+type Client struct {
+	cfg   Config
+	url   url.URL
+	host  string // as signed and sent
+	reads *http.Transport
+	wait  waiter
+}
+
+// New checks the settings and makes a client. It connects to nothing.
+func New(cfg Config) (*Client, error) {
+	cfg = withDefaults(cfg)
+	u, err := parseEndpoint(cfg.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case cfg.ArrayKey != "instanceId" && cfg.ArrayKey != "instanceIds":
+		return nil, fmt.Errorf("array key %q is not known; it is instanceId or instanceIds", cfg.ArrayKey)
+	case cfg.Signature != HmacSHA256 && cfg.Signature != HmacSHA1:
+		return nil, fmt.Errorf("signature %q is not known; it is %s or %s", cfg.Signature, HmacSHA256, HmacSHA1)
+	case strings.HasPrefix(cfg.Region, "@") || strings.TrimSpace(cfg.Region) != cfg.Region:
+		return nil, fmt.Errorf("region %q cannot be signed; write it like ap-beijing, or leave it out", cfg.Region)
+	case cfg.ReadKey == nil:
+		return nil, fmt.Errorf("no source for the key that reads are signed with; set ReadKey")
+	case cfg.Timeout < 0 || cfg.RunTimeout < 0 || cfg.ReadBackoff < 0 || cfg.ReadAttempts < 0:
+		return nil, fmt.Errorf("a time or a number of attempts is negative; leave it out for the default")
+	}
+	c := &Client{cfg: cfg, url: *u, host: u.Host, wait: waitTimer}
+	c.reads = c.newTransport()
+	c.reads.MaxIdleConns, c.reads.MaxIdleConnsPerHost = keptConns, keptConns
+	c.reads.IdleConnTimeout = 90 * time.Second
+	return c, nil
+}
+
+// Close closes the kept connections that are idle. The client can still be used.
+func (c *Client) Close() { c.reads.CloseIdleConnections() }
+
+// keptConns is how many idle connections reads keep; the default of two makes a flood open one for nearly every read.
+const keptConns = 128
+
+func withDefaults(c Config) Config {
+	setDefault(&c.Endpoint, DefaultEndpoint)
+	setDefault(&c.ArrayKey, "instanceId")
+	setDefault(&c.Signature, HmacSHA256)
+	setDefault(&c.Timeout, 10*time.Second)
+	setDefault(&c.RunTimeout, 30*time.Second)
+	setDefault(&c.ReadAttempts, 4)
+	setDefault(&c.ReadBackoff, 200*time.Millisecond)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Nonce == nil {
+		c.Nonce = randomNonce
+	}
+	return c
+}
+
+func setDefault[T comparable](v *T, to T) {
+	var zero T
+	if *v == zero {
+		*v = to
+	}
+}
+
+// parseEndpoint never repeats the address in an error: a mistaken one may hold a password.
+func parseEndpoint(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "":
+		return nil, fmt.Errorf("the endpoint is not an address; write it like %s", DefaultEndpoint)
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, fmt.Errorf("the endpoint holds a user, a query or a fragment; write it like %s", DefaultEndpoint)
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return nil, fmt.Errorf("the endpoint %s is plain http, which is only for loopback addresses; use https", u.Host)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("the endpoint's scheme is %q; use https", u.Scheme)
+	}
+	if port := u.Port(); u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
+		u.Host = strings.TrimSuffix(u.Host, ":"+port) // a default port is not in the Host that the API signs
+	}
+	if u.Path == "" {
+		u.Path = "/"
+	}
+	return u, nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// newTransport is the part that reads and runs share. HTTP/2 stays off: one request on one connection at a time is what
+// the proofs in this package are about.
+func (c *Client) newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: c.cfg.Timeout, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:        c.tlsConfig(),
+		TLSHandshakeTimeout:    c.cfg.Timeout,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+}
+
+func (c *Client) tlsConfig() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.cfg.RootCAs}
+}
+
+// randomNonce is a positive number of up to 63 bits, the range of the official Python client.
+func randomNonce() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return max(1, binary.BigEndian.Uint64(b[:])>>1)
+}
