@@ -1,0 +1,309 @@
+package slacksim
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// maxConnections is how many sockets an app may have.
+const maxConnections = 10
+
+// Reasons for [Slack.Disconnect].
+const (
+	ReasonWarning      = "warning"           // the socket ends after Config.Grace
+	ReasonRefresh      = "refresh_requested" // the same, and nothing is sent on it any more
+	ReasonLinkDisabled = "link_disabled"     // Socket Mode was switched off: it ends at once
+)
+
+// socket is one open connection of the bot.
+type socket struct {
+	ws      *websocket.Conn
+	out     *feed[[]byte]
+	done    chan struct{}
+	once    sync.Once
+	retired bool // gets no payloads; guarded by sockets.mu
+	black   bool // takes payloads and swallows them; guarded by sockets.mu
+}
+
+func (c *socket) close() {
+	c.once.Do(func() {
+		close(c.done)
+		_ = c.ws.NetConn().Close() // no close frame: a cut line
+	})
+}
+
+type sockets struct {
+	mu        sync.Mutex
+	open      []*socket
+	tickets   map[string]bool
+	turn      int
+	rng       *rand.Rand
+	disabled  bool
+	changed   chan struct{} // closed and replaced when open changes
+	envelopes map[string]*envelope
+}
+
+func (k *sockets) init(seed uint64) {
+	k.tickets = make(map[string]bool)
+	k.changed = make(chan struct{})
+	k.envelopes = make(map[string]*envelope)
+	if seed != 0 {
+		k.rng = rand.New(rand.NewPCG(seed, seed))
+	}
+}
+
+func (k *sockets) changedLocked() {
+	close(k.changed)
+	k.changed = make(chan struct{})
+}
+
+func (s *Slack) connectionsOpen(*call) (any, *refusal) {
+	ticket := newID("")
+	s.sockets.mu.Lock()
+	defer s.sockets.mu.Unlock()
+	if s.sockets.disabled {
+		return nil, refuse("forbidden_team") // what Slack says here is not documented; see SwitchSocketMode
+	}
+	s.sockets.tickets[ticket] = true
+	address := "ws" + strings.TrimPrefix(s.origin, "http") + "/link?ticket=" + ticket + "&app_id=" + s.cfg.AppID
+	return fields{"ok": true, "url": address}, nil
+}
+
+// SwitchSocketMode switches Socket Mode off, so that apps.connections.open is refused and all
+// sockets end with link_disabled, or on again.
+func (s *Slack) SwitchSocketMode(on bool) {
+	s.sockets.mu.Lock()
+	s.sockets.disabled = !on
+	s.sockets.mu.Unlock()
+	if !on {
+		s.Disconnect(ReasonLinkDisabled)
+	}
+}
+
+var upgrader = websocket.Upgrader{
+	WriteBufferSize: 32 << 10,
+	CheckOrigin:     func(*http.Request) bool { return true }, // slack-go says https://api.slack.com
+}
+
+func (s *Slack) serveSocket(w http.ResponseWriter, r *http.Request) {
+	ticket := r.URL.Query().Get("ticket")
+	s.sockets.mu.Lock()
+	good := s.sockets.tickets[ticket]
+	delete(s.sockets.tickets, ticket) // an address opens one socket
+	s.sockets.mu.Unlock()
+	if fault, hit := s.faults.take("socket"); hit && !s.misbehave(w, r, fault) {
+		return
+	}
+	if !good {
+		http.Error(w, "the address was used or is unknown; call apps.connections.open again", http.StatusForbidden)
+		return
+	}
+	ws, err := upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return
+	}
+	c := &socket{ws: ws, out: newFeed[[]byte](), done: make(chan struct{})}
+	s.sockets.mu.Lock()
+	crowded := len(s.sockets.open) >= maxConnections
+	if !crowded {
+		s.sockets.open = append(s.sockets.open, c)
+	}
+	n := len(s.sockets.open)
+	s.sockets.mu.Unlock()
+	select {
+	case <-s.done: // closeAll may have missed it
+		c.close()
+	default:
+	}
+	s.wg.Add(1)
+	defer s.wg.Done()
+	if crowded {
+		_ = ws.WriteJSON(disconnectNotice("too_many_websockets"))
+		c.close()
+		return
+	}
+	c.out.put(hello(n, s.cfg.AppID))
+	s.sockets.mu.Lock()
+	s.sockets.changedLocked()
+	s.sockets.mu.Unlock()
+	s.wg.Go(func() { s.writeSocket(c) })
+	s.readSocket(c)
+}
+
+func hello(n int, appID string) []byte {
+	b, _ := json.Marshal(fields{
+		"type": "hello", "num_connections": n, "connection_info": fields{"app_id": appID},
+		"debug_info": fields{"host": "applink-sim", "build_number": 1, "approximate_connection_time": 18060},
+	})
+	return b
+}
+
+func disconnectNotice(reason string) fields {
+	return fields{"type": "disconnect", "reason": reason, "debug_info": fields{"host": "applink-sim"}}
+}
+
+// writeSocket is the only writer of frames; a ping goes out first and then every Config.PingEvery.
+func (s *Slack) writeSocket(c *socket) {
+	ping := time.NewTicker(s.cfg.PingEvery)
+	defer ping.Stop()
+	_ = c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second))
+	for {
+		select {
+		case <-c.done:
+			return
+		case <-ping.C:
+			if !s.sockets.isBlack(c) {
+				_ = c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second))
+			}
+		case <-c.out.wake:
+			for _, b := range c.out.take() {
+				if s.sockets.isBlack(c) {
+					continue
+				}
+				if c.ws.WriteMessage(websocket.TextMessage, b) != nil {
+					c.close()
+					return
+				}
+			}
+		}
+	}
+}
+
+func (s *Slack) readSocket(c *socket) {
+	defer s.forget(c)
+	c.ws.SetPongHandler(func(string) error { return nil })
+	for {
+		_, b, err := c.ws.ReadMessage()
+		if err != nil {
+			return
+		}
+		if s.sockets.isBlack(c) {
+			continue
+		}
+		s.traffic.frame(b)
+		s.acked(b)
+	}
+}
+
+func (s *Slack) forget(c *socket) {
+	c.close()
+	s.sockets.mu.Lock()
+	defer s.sockets.mu.Unlock()
+	for i, o := range s.sockets.open {
+		if o == c {
+			s.sockets.open = append(s.sockets.open[:i:i], s.sockets.open[i+1:]...)
+			s.sockets.changedLocked()
+			return
+		}
+	}
+}
+
+func (k *sockets) isBlack(c *socket) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return c.black
+}
+
+// pick chooses the socket for a payload, another one than not if there is another. Nil: none open.
+func (k *sockets) pick(not *socket) *socket {
+	var fit []*socket
+	for _, c := range k.open {
+		if !c.retired && c != not {
+			fit = append(fit, c)
+		}
+	}
+	switch {
+	case len(fit) == 0 && not != nil:
+		return k.pick(nil)
+	case len(fit) == 0:
+		return nil
+	case k.rng != nil:
+		return fit[k.rng.IntN(len(fit))]
+	}
+	k.turn++
+	return fit[k.turn%len(fit)]
+}
+
+func (k *sockets) list() []*socket {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return append([]*socket(nil), k.open...)
+}
+
+func (k *sockets) closeAll() {
+	for _, c := range k.list() {
+		c.close()
+	}
+}
+
+// Connections is the number of open sockets.
+func (s *Slack) Connections() int { return len(s.sockets.list()) }
+
+// WaitConnected returns as soon as n or more sockets are open, or ctx's error.
+func (s *Slack) WaitConnected(ctx context.Context, n int) error {
+	for {
+		s.sockets.mu.Lock()
+		have, changed := len(s.sockets.open), s.sockets.changed
+		s.sockets.mu.Unlock()
+		if have >= n {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-s.done:
+			return errors.New("the simulator was closed")
+		case <-changed:
+		}
+	}
+}
+
+// Disconnect tells every open socket that it ends, and why.
+func (s *Slack) Disconnect(reason string) {
+	notice, _ := json.Marshal(disconnectNotice(reason))
+	for _, c := range s.sockets.list() {
+		s.sockets.mu.Lock()
+		c.retired = reason != ReasonWarning
+		s.sockets.mu.Unlock()
+		c.out.put(notice)
+		s.after(s.cfg.Grace, c.done, c.close)
+	}
+}
+
+// after runs f when d has passed, unless cancel is closed or the simulator ends first.
+func (s *Slack) after(d time.Duration, cancel <-chan struct{}, f func()) {
+	s.wg.Go(func() {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			f()
+		case <-cancel:
+		case <-s.done:
+		}
+	})
+}
+
+// DropConnections cuts every socket without a word.
+func (s *Slack) DropConnections() { s.sockets.closeAll() }
+
+// BlackHole makes n of the open sockets, the oldest first, go silent while they stay open: what is
+// sent on them is lost, what comes from them is ignored, and no pings go out.
+func (s *Slack) BlackHole(n int) {
+	s.sockets.mu.Lock()
+	defer s.sockets.mu.Unlock()
+	for _, c := range s.sockets.open {
+		if n > 0 && !c.black {
+			c.black = true
+			n--
+		}
+	}
+}
