@@ -264,6 +264,9 @@ func (r Request) is(states ...State) error {
 	return ErrNotAllowed
 }
 
+// Undecided is nil while people may decide, else why they may not.
+func (r Request) Undecided() error { return r.is(Pending, Approved) }
+
 // current checks that digest is what the request stands for, and its time.
 func (r Request) current(digest Digest, now time.Time) error {
 	if !r.Expires.IsZero() && !now.Before(r.Expires) {

@@ -40,8 +40,9 @@ type Answer interface{ answer() }
 // Words are one or two sentences: what happened, what to do.
 type Words struct {
 	Text    string
-	Request string // its id, where there is one
-	Link    string // to its card
+	Who     approvals.Who // people to name after the text, without pinging them
+	Request string        // its id, where there is one
+	Link    string        // to its card
 }
 
 // Help shows what there is, by example.

@@ -1,0 +1,182 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// Config is what a Bot is made of. All but the durations must be set.
+type Config struct {
+	Desk      Desk
+	Cloud     Cloud
+	Logins    Logins
+	Directory Directory
+	Board     Board
+	Policy    approvals.Policy
+	Target    approvals.Target    // which cloud; AppID is filled in from each script
+	Scrub     func(string) string // takes credentials out of foreign text
+	Log       *slog.Logger
+
+	DispatchWithin time.Duration // after the last approval; default 2 minutes
+	Lease          time.Duration // from claim to stored answer; default 1 minute
+	SendFor        time.Duration // the longest that Cloud.Run may take; default 30 s
+	LookUpFor      time.Duration // how long a look-up or a post is tried again; default 2 minutes
+	Poll           time.Duration // the longest between two looks at what is due; default 1 s
+	Workers        int           // requests worked on at once; default 64
+}
+
+// Bot takes what people type and click, and sees requests through their life. Any
+// number of bots may share one store.
+type Bot struct {
+	Config
+	slots chan struct{} // one for each request worked on
+
+	mu      sync.Mutex
+	jobs    map[string]*job              // requests this bot works on
+	calls   map[string]*approvals.Answer // of this bot's calls whose answer is not stored yet
+	running sync.WaitGroup
+	stopped bool
+}
+
+type job struct{ again bool }
+
+// New makes a bot; Run has it work.
+func New(c Config) (*Bot, error) {
+	if c.Desk == nil || c.Cloud == nil || c.Logins == nil || c.Directory == nil || c.Board == nil || c.Scrub == nil || c.Log == nil {
+		return nil, errors.New("bot: a part is missing")
+	}
+	if err := c.Policy.Validate(); err != nil {
+		return nil, err
+	}
+	for _, d := range []struct {
+		v   *time.Duration
+		def time.Duration
+	}{
+		{&c.DispatchWithin, 2 * time.Minute},
+		{&c.Lease, time.Minute},
+		{&c.SendFor, 30 * time.Second},
+		{&c.LookUpFor, 2 * time.Minute},
+		{&c.Poll, time.Second},
+	} {
+		if *d.v <= 0 {
+			*d.v = d.def
+		}
+	}
+	if c.Lease < c.SendFor {
+		return nil, errors.New("bot: the lease is shorter than a send may take")
+	}
+	if c.Workers <= 0 {
+		c.Workers = 64
+	}
+	return &Bot{
+		Config: c, jobs: map[string]*job{},
+		calls: map[string]*approvals.Answer{}, slots: make(chan struct{}, c.Workers),
+	}, nil
+}
+
+// Run works on what is due until ctx ends, then finishes what it has begun. It
+// returns nil; while the store is away it keeps trying and says so in the log.
+func (b *Bot) Run(ctx context.Context) error {
+	work := context.WithoutCancel(ctx) // a run that was sent is to be answered
+	away := false
+	for ctx.Err() == nil {
+		free := cap(b.slots) - len(b.slots)
+		wait := b.Poll
+		if free > 0 {
+			taken, next, err := b.take(ctx, free)
+			if err != nil && !away && ctx.Err() == nil {
+				b.Log.Error("the store is away", "error", err)
+			} else if err == nil && away {
+				b.Log.Info("the store is back")
+			}
+			away = err != nil
+			for _, k := range taken {
+				b.start(work, k)
+			}
+			if next > 0 && next < wait {
+				wait = next
+			}
+			if len(taken) == free {
+				wait = 0 // there may be more
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+	b.mu.Lock()
+	b.stopped = true
+	b.mu.Unlock()
+	b.running.Wait()
+	return nil
+}
+
+func (b *Bot) take(ctx context.Context, n int) ([]approvals.Kept, time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return b.Desk.Take(ctx, n)
+}
+
+// nudge has a request worked on at once that this bot was given by a move.
+func (b *Bot) nudge(ctx context.Context, k approvals.Kept) {
+	if k.Mine {
+		b.start(context.WithoutCancel(ctx), k)
+	}
+}
+
+// start works on k, unless it is worked on here already: then once more. After
+// Run has ended nothing is started; other bots find the request due.
+func (b *Bot) start(ctx context.Context, k approvals.Kept) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.stopped {
+		return
+	}
+	if j, busy := b.jobs[k.ID]; busy {
+		j.again = true
+		return
+	}
+	b.jobs[k.ID] = &job{}
+	b.running.Add(1)
+	go func() {
+		defer b.running.Done()
+		b.slots <- struct{}{}
+		defer func() { <-b.slots }()
+		b.workOff(ctx, k)
+	}()
+}
+
+// workOff works on k until it needs nothing for now, and nobody has nudged.
+func (b *Bot) workOff(ctx context.Context, k approvals.Kept) {
+	for {
+		b.work(ctx, k)
+		b.mu.Lock()
+		j := b.jobs[k.ID]
+		if !j.again {
+			delete(b.jobs, k.ID)
+			b.mu.Unlock()
+			return
+		}
+		j.again = false
+		b.mu.Unlock()
+		newer, err := b.load(ctx, k.ID)
+		if err != nil {
+			b.Log.Warn("a request could not be read again", "request", k.ID, "error", err)
+			continue // the hold runs out and somebody finds it due
+		}
+		newer.Mine = true
+		k = newer
+	}
+}
+
+func (b *Bot) load(ctx context.Context, id string) (approvals.Kept, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	return b.Desk.Load(ctx, id)
+}

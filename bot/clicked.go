@@ -1,0 +1,130 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// Clicked does what a button asks for, and answers the one who pressed it. What
+// it says is recorded is in the store. Buttons carry no authority: who may do
+// what is looked up at the click.
+func (b *Bot) Clicked(ctx context.Context, c Click) Answer {
+	k, err := b.load(ctx, c.Request)
+	if err != nil {
+		return b.explain(err, approvals.Kept{Request: approvals.Request{ID: c.Request}})
+	}
+	p, err := b.person(ctx, c.By)
+	if err != nil {
+		return b.refused(ctx, c, k, p, err)
+	}
+	if c.Button == Again {
+		return b.again(ctx, c, k)
+	}
+	m, err := b.moveFor(ctx, c, k, p)
+	if err != nil {
+		return b.refused(ctx, c, k, p, err)
+	}
+	moved, err := b.move(ctx, k.ID, m)
+	if err != nil {
+		if moved.ID != "" {
+			k = moved
+		}
+		return b.refused(ctx, c, k, p, err)
+	}
+	b.nudge(ctx, moved)
+	return b.counted(c, moved)
+}
+
+// move applies m to what is stored, as often as others are faster.
+func (b *Bot) move(ctx context.Context, id string, m approvals.Move) (approvals.Kept, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	return b.Desk.Move(ctx, id, m)
+}
+
+// moveFor is the move that a button stands for.
+func (b *Bot) moveFor(ctx context.Context, c Click, k approvals.Kept, p approvals.Person) (approvals.Move, error) {
+	if c.Button == Cancel {
+		return approvals.Cancel(p), nil
+	}
+	if err := k.Undecided(); err != nil {
+		return approvals.Move{}, err // before Slack is asked about groups
+	}
+	today, err := b.facts(ctx, k.Request)
+	if err != nil {
+		return approvals.Move{}, err
+	}
+	switch c.Button {
+	case Approve:
+		return approvals.Vote(p, c.Digest, today, b.DispatchWithin), nil
+	case Deny:
+		if what := looksSecret(c.Reason); what != "" {
+			return approvals.Move{}, refuse("Not recorded: the reason holds what looks like %s, and what is typed into Slack is public and kept. Press Deny again, without it.", what)
+		}
+		return approvals.Veto(p, c.Digest, c.Reason, today), nil
+	case Run:
+		return approvals.RunNow(p, c.Digest, today, b.DispatchWithin), nil
+	}
+	return approvals.Move{}, refuse("I do not know this button. The card may be from another version of me; ask again for what you need.")
+}
+
+// counted says what was recorded.
+func (b *Bot) counted(c Click, k approvals.Kept) Answer {
+	w := Words{Request: k.ID}
+	switch c.Button {
+	case Approve:
+		w.Text = "Recorded: you approved. It is being sent now; the answer comes into the card's thread."
+		if k.State == approvals.Pending {
+			w.Text = fmt.Sprintf("Recorded: you approved. It has %d of the %d approvals it needs.", len(k.Approvers()), k.Plan.Rule.Quorum)
+		}
+	case Deny:
+		w.Text = "Recorded: you denied it, and nothing runs. The one who asked is told your reason."
+	case Cancel:
+		w.Text = "Recorded: the request is cancelled, and nothing runs."
+	case Run:
+		w.Text = "Recorded: it is being sent now. The answer comes into the card's thread."
+	}
+	return w
+}
+
+// refused answers a click that was not counted, leaves an event, and has a card
+// drawn again that may be out of date.
+func (b *Bot) refused(ctx context.Context, c Click, k approvals.Kept, p approvals.Person, cause error) Answer {
+	if p.User == "" {
+		p.User = c.By.User
+	}
+	w := b.explain(cause, k)
+	if errors.Is(cause, approvals.ErrUnavailable) || errors.Is(cause, approvals.ErrUncertain) {
+		return w
+	}
+	work, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	if err := b.Desk.Refused(work, k, p, string(c.Button), cause.Error()); err != nil {
+		b.Log.Warn("a refused click left no event", "request", k.ID, "click", c.Button, "error", err)
+	}
+	refresh := approvals.Redraw()
+	switch {
+	case errors.Is(cause, approvals.ErrExpired):
+		refresh = approvals.Expire()
+	case !errors.Is(cause, approvals.ErrEnded) && !errors.Is(cause, approvals.ErrStale) &&
+		!errors.Is(cause, approvals.ErrRunning) && !errors.Is(cause, approvals.ErrDecided):
+		return w
+	}
+	if moved, err := b.move(ctx, k.ID, refresh); err == nil {
+		b.nudge(ctx, moved)
+	}
+	return w
+}
+
+// again asks for the same once more: a new request, which names the old one.
+func (b *Bot) again(ctx context.Context, c Click, k approvals.Kept) Answer {
+	if !k.State.Ended() {
+		return Words{Request: k.ID, Text: "This request is still open, so there is no need to ask again. Look at the card."}
+	}
+	asked := k.Asked
+	asked.Again, asked.Repeated = k.ID, nil
+	return b.receive(ctx, c.Event, c.By, k.Origin, asked)
+}

@@ -1,0 +1,258 @@
+package bot
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Verb is the first word of a command.
+type Verb string
+
+// The verbs there are.
+const (
+	VerbHelp   Verb = "help"
+	VerbShow   Verb = "show"
+	VerbRun    Verb = "run"
+	VerbStatus Verb = "status"
+	VerbList   Verb = "list"
+)
+
+var verbs = []Verb{VerbShow, VerbRun, VerbStatus, VerbList, VerbHelp}
+
+// Command is a line typed to the bot, parsed.
+type Command struct {
+	Verb       Verb
+	Unknown    string   // with VerbHelp: the word that is none of ours
+	Nearest    Verb     // with Unknown: what may have been meant, or empty
+	Script     string   // cmdId, for show and run
+	Hosts      []string // for run, each once, in the order typed
+	Repeated   []string // hosts that were typed more than once
+	Parameters string   // for run, byte for byte
+	Reason     string   // for run
+	Request    string   // for status
+}
+
+// ParseError says what is wrong with a line and what to do, in words for people.
+type ParseError struct{ Text string }
+
+func (e *ParseError) Error() string { return e.Text }
+
+func wrong(format string, args ...any) error { return &ParseError{fmt.Sprintf(format, args...)} }
+
+// longestLine bounds what is parsed at all, in bytes.
+const longestLine = 16 << 10
+
+// Parse reads a line as it was typed, without the slash command or mention. Quotes,
+// dashes and spaces that a keyboard or Slack made "smart" are understood in the
+// command's own words and refused in parameters, which are kept byte for byte.
+// Every error is a *[ParseError].
+func Parse(line string) (Command, error) {
+	if len(line) > longestLine {
+		return Command{}, wrong("This line has %d bytes, more than I read (%d). Put long input into the script itself.", len(line), longestLine)
+	}
+	words, err := split(line)
+	if err != nil {
+		return Command{}, err
+	}
+	if len(words.own) == 0 && !words.hasParameters {
+		return Command{Verb: VerbHelp}, nil
+	}
+	if len(words.own) == 0 {
+		return Command{}, wrong("Nothing stands before the --. A run looks like: run cmd-nozcbhuw ins-1,ins-2 -- --fast")
+	}
+	verb := Verb(strings.ToLower(words.own[0].text))
+	rest := words.own[1:]
+	if verb != VerbRun && words.hasParameters {
+		return Command{}, wrong("Only run takes parameters after --. Leave them out, or type: help")
+	}
+	switch verb {
+	case VerbHelp:
+		return Command{Verb: VerbHelp}, nil
+	case VerbShow:
+		return parseShow(rest)
+	case VerbRun:
+		return parseRun(rest, words)
+	case VerbStatus:
+		return parseStatus(rest)
+	case VerbList:
+		if len(rest) > 0 {
+			return Command{}, wrong("list takes nothing after it. It shows the open requests here, yours, and those waiting for you.")
+		}
+		return Command{Verb: VerbList}, nil
+	}
+	return Command{Verb: VerbHelp, Unknown: words.own[0].text, Nearest: nearest(string(verb))}, nil
+}
+
+func parseShow(rest []word) (Command, error) {
+	if len(rest) != 1 {
+		return Command{}, wrong("show takes one script id. For example: show cmd-nozcbhuw")
+	}
+	id, err := scriptID(rest[0].text)
+	return Command{Verb: VerbShow, Script: id}, err
+}
+
+func parseStatus(rest []word) (Command, error) {
+	if len(rest) != 1 {
+		return Command{}, wrong("status takes one request id. For example: status r-k3m9q2xabc; list shows the open ones.")
+	}
+	id := strings.ToLower(rest[0].text)
+	if !strings.HasPrefix(id, "r-") {
+		id = "r-" + id
+	}
+	if bad := outside(id, isIDRune); bad != 0 {
+		return Command{}, wrong("%q is no request id: it holds %s. Ids look like r-k3m9q2xabc.", id, nameRune(bad))
+	}
+	return Command{Verb: VerbStatus, Request: id}, nil
+}
+
+func parseRun(rest []word, all words) (Command, error) {
+	c := Command{Verb: VerbRun, Parameters: all.parameters}
+	if err := checkParameters(all); err != nil {
+		return Command{}, err
+	}
+	rest, reason, err := takeReason(rest)
+	if err != nil {
+		return Command{}, err
+	}
+	c.Reason = reason
+	if len(rest) == 0 {
+		return Command{}, wrong("run takes a script id and the instances to run it on. For example: run cmd-nozcbhuw ins-1,ins-2")
+	}
+	if c.Script, err = scriptID(rest[0].text); err != nil {
+		return Command{}, err
+	}
+	if c.Hosts, c.Repeated, err = hosts(rest[1:]); err != nil {
+		return Command{}, err
+	}
+	if len(c.Hosts) == 0 {
+		return Command{}, wrong("On which instances? For example: run %s ins-1,ins-2", c.Script)
+	}
+	if what := looksSecret(c.Parameters); what != "" {
+		return Command{}, wrong("The parameters hold what looks like %s, and what is typed into Slack is public and kept. Change that credential now if it is real, and let the script read it on the host.", what)
+	}
+	if what := looksSecret(c.Reason); what != "" {
+		return Command{}, wrong("The reason holds what looks like %s, and what is typed into Slack is public and kept. Change that credential now if it is real, and ask again without it.", what)
+	}
+	return c, nil
+}
+
+// takeReason takes --reason and its value out of the words of a run.
+func takeReason(in []word) (rest []word, reason string, err error) {
+	for i := 0; i < len(in); i++ {
+		w := in[i]
+		flag, value, joined := strings.Cut(w.text, "=")
+		if !strings.HasPrefix(w.text, "-") || w.quoted {
+			rest = append(rest, w)
+			continue
+		}
+		if flag != "--reason" && flag != "-reason" {
+			return nil, "", wrong("I do not know the option %s. What goes to the script stands after --, for example: run cmd-nozcbhuw ins-1 -- %s", flag, w.text)
+		}
+		if reason != "" {
+			return nil, "", wrong("There are two reasons. Give one, in quotes: --reason \"disk full\"")
+		}
+		quoted := w.opened
+		if !joined {
+			if i++; i == len(in) {
+				return nil, "", wrong("--reason has no text after it. Give it in quotes: --reason \"disk full\"")
+			}
+			value, quoted = in[i].text, in[i].quoted
+		}
+		if !quoted && i+1 < len(in) && len(rest) >= 2 {
+			return nil, "", wrong("I cannot tell where the reason ends. Put it in quotes: --reason \"%s …\"", value)
+		}
+		if strings.TrimSpace(value) == "" {
+			return nil, "", wrong("The reason is empty. Give it in quotes: --reason \"disk full\"")
+		}
+		reason = value
+	}
+	return rest, reason, nil
+}
+
+func scriptID(s string) (string, error) {
+	if bad := outside(s, isIDRune); bad != 0 {
+		return "", wrong("%q is no script id: it holds %s. Script ids look like cmd-nozcbhuw.", s, nameRune(bad))
+	}
+	if !strings.HasPrefix(s, "cmd-") || len(s) > 64 {
+		return "", wrong("%q is no script id. Script ids look like cmd-nozcbhuw, and stand before the instances.", s)
+	}
+	return s, nil
+}
+
+// hosts reads instance ids parted by commas, spaces or both.
+func hosts(in []word) (once, repeated []string, err error) {
+	seen := map[string]int{}
+	for _, w := range in {
+		if w.quoted {
+			return nil, nil, wrong("%q stands in quotes, so I cannot tell what it is. A reason goes after --reason, parameters after --.", w.text)
+		}
+		for id := range strings.FieldsFuncSeq(w.text, func(r rune) bool { return r == ',' || r == '，' || r == '、' }) {
+			switch bad := outside(id, isIDRune); {
+			case strings.ContainsAny(id, "*?"):
+				return nil, nil, wrong("%q is a pattern. Name each instance, so that everybody sees where it runs.", id)
+			case bad != 0:
+				return nil, nil, wrong("%q is no instance id: it holds %s. Parameters for the script stand after --.", id, nameRune(bad))
+			case strings.HasPrefix(id, "cmd-"):
+				return nil, nil, wrong("%q is a second script id. One request runs one script: ask for the other in a line of its own.", id)
+			case len(id) > 64:
+				return nil, nil, wrong("%q… is too long for an instance id. Part instances by commas or spaces.", id[:24])
+			}
+			if seen[id]++; seen[id] == 1 {
+				once = append(once, id)
+			} else if seen[id] == 2 {
+				repeated = append(repeated, id)
+			}
+		}
+	}
+	return once, repeated, nil
+}
+
+func isIDRune(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.'
+}
+
+// outside is the first rune of s that is not allowed, or 0.
+func outside(s string, allowed func(rune) bool) rune {
+	for _, r := range s {
+		if !allowed(r) {
+			return r
+		}
+	}
+	return 0
+}
+
+// nearest is the verb within two slips of s, or empty.
+func nearest(s string) Verb {
+	best, slips := Verb(""), 3
+	for _, v := range verbs {
+		if d := distance(s, string(v)); d < slips {
+			best, slips = v, d
+		}
+	}
+	return best
+}
+
+// distance counts insertions, deletions, replacements and swaps of neighbours.
+func distance(a, b string) int {
+	d := make([][]int, len(a)+1)
+	for i := range d {
+		d[i] = make([]int, len(b)+1)
+		d[i][0] = i
+	}
+	for j := range d[0] {
+		d[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			d[i][j] = min(d[i-1][j]+1, d[i][j-1]+1, d[i-1][j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
+			}
+		}
+	}
+	return d[len(a)][len(b)]
+}

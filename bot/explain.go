@@ -1,0 +1,118 @@
+package bot
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
+)
+
+// errVault says that the credentials could not be read.
+var errVault = errors.New("the credentials could not be read")
+
+// reference logs an error, scrubbed, under a short reference that people are
+// shown instead of it.
+func (b *Bot) reference(what string, err error, request string) string {
+	ref := "ref " + strings.ToLower(rand.Text()[:6])
+	b.Log.Error(what, "ref", ref[4:], "request", request, "error", b.Scrub(err.Error()))
+	return ref
+}
+
+// cause is one sentence on why something could not be done just now.
+func (b *Bot) cause(err error) string {
+	var api *bmclient.Error
+	switch {
+	case errors.Is(err, errVault):
+		return "The credentials could not be read from the vault."
+	case errors.Is(err, approvals.ErrMembersUnknown):
+		return "Slack did not tell who is in a user group."
+	case errors.Is(err, errWho):
+		return "Slack did not tell who somebody is."
+	case errors.As(err, &api) && api.Number != 0:
+		return fmt.Sprintf("The cloud's API answered %d %s (%s).", api.Number, api.Name, b.Scrub(api.Meaning))
+	case errors.As(err, &api):
+		return "The cloud's API did not give a usable answer."
+	case errors.Is(err, context.DeadlineExceeded):
+		return "It took too long."
+	}
+	return "Something could not be reached."
+}
+
+// explain is what a person is told about an error of a command or click: what
+// happened, and what to do.
+func (b *Bot) explain(err error, k approvals.Kept) Words {
+	w := Words{Request: k.ID}
+	var p *ParseError
+	var no *refusal
+	switch {
+	case errors.As(err, &p):
+		w.Text = p.Text
+	case errors.As(err, &no):
+		w.Text = no.text
+	case errors.Is(err, approvals.ErrNotFound):
+		w.Text = "I know no such request. Look at the id; list shows the open ones."
+	case errors.Is(err, approvals.ErrUncertain):
+		w.Text = "I cannot tell whether this was recorded, because my store did not answer. Look at the card; if it does not change within a minute, press again."
+	case errors.Is(err, approvals.ErrUnavailable):
+		w.Text = "This was NOT recorded, because my store is away. Do it again in a moment."
+	case errors.Is(err, approvals.ErrNotAdmitted):
+		w.Text = fmt.Sprintf("Not counted: %s. Ask a colleague.", err)
+	case errors.Is(err, approvals.ErrOwnRequest):
+		w.Text = "Not counted: nobody decides on their own request. These may:"
+		w.Who = whoMay(k)
+	case errors.Is(err, approvals.ErrNotApprover):
+		w.Text = "Not counted: the rule does not name you. These may:"
+		w.Who = whoMay(k)
+	case errors.Is(err, approvals.ErrNotYours):
+		w.Text = "Only the one who asked can cancel a request. Press Deny if you may decide on it."
+	case errors.Is(err, approvals.ErrDecided):
+		w.Text = "Your approval was counted already, or enough people have approved. Look at the card."
+	case errors.Is(err, approvals.ErrExpired):
+		w.Text = "Too late: the request has expired, and nothing runs. Press Ask again if it is still needed."
+	case errors.Is(err, approvals.ErrEnded):
+		w.Text = fmt.Sprintf("This request has ended (%s), so nothing was changed. Look at the card.", k.State)
+	case errors.Is(err, approvals.ErrRunning):
+		w.Text = "Too late: the run has been claimed and may be on its way already. Look at the card."
+	case errors.Is(err, approvals.ErrNotReady):
+		w.Text = "This request is still being looked up. Press again in a moment."
+	case errors.Is(err, approvals.ErrStale):
+		w.Text = "Not counted: the card you pressed was out of date. Look at it again, then press."
+	case errors.Is(err, approvals.ErrMembersUnknown), errors.Is(err, errWho):
+		w.Text = fmt.Sprintf("Not counted: Slack did not tell me who may do this. Press again in a moment. (%s)", b.reference("people are not known", err, k.ID))
+	case errors.Is(err, approvals.ErrNoRule), errors.Is(err, approvals.ErrRulesDiffer):
+		w.Text = "Not counted: the rules have changed and do not allow this run any more. Ask whoever keeps the rules."
+	default:
+		w.Text = fmt.Sprintf("That did not work, and nothing was changed. %s Try again in a moment. (%s)", b.cause(err), b.reference("a command or click went wrong", err, k.ID))
+	}
+	return w
+}
+
+// whoMay are those who may approve k, less the one who asked.
+func whoMay(k approvals.Kept) approvals.Who {
+	if k.Plan == nil {
+		return approvals.Who{}
+	}
+	who := k.Plan.Rule.Approve
+	who.Users = slices.DeleteFunc(slices.Clone(who.Users), func(u string) bool {
+		return u == k.Requester.User || u == k.Requester.ID
+	})
+	return who
+}
+
+// sentence makes an error's text one: a capital first, a full stop last.
+func sentence(err error) string {
+	s := err.Error()
+	r, n := utf8.DecodeRuneInString(s)
+	s = string(unicode.ToUpper(r)) + s[n:]
+	if !strings.HasSuffix(s, ".") {
+		s += "."
+	}
+	return s
+}

@@ -1,0 +1,158 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
+)
+
+// refusal is why a request may not go on, in words for people.
+type refusal struct{ text string }
+
+func (r *refusal) Error() string { return r.text }
+
+func refuse(format string, args ...any) error { return &refusal{fmt.Sprintf(format, args...)} }
+
+// lookUp finds out who asks, whether they may, and what exactly would be done;
+// stores that; puts the card up; and opens the request for decisions.
+func (b *Bot) lookUp(ctx context.Context, k approvals.Kept) (approvals.Kept, error) {
+	work, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	var err error
+	if k.Plan == nil {
+		var who approvals.Person
+		var plan approvals.Plan
+		if who, plan, err = b.prepare(work, k.Request); err == nil {
+			if k, err = b.advance(ctx, k, approvals.Prepare(who, plan)); err != nil {
+				return k, err
+			}
+		}
+	}
+	if err == nil {
+		var channel, ts string
+		if channel, ts, err = b.Board.Post(work, k.Request); err == nil {
+			return b.opened(ctx, k, channel, ts)
+		}
+		err = b.unpostable(err)
+	}
+	var no *refusal
+	if errors.As(err, &no) {
+		return b.advance(ctx, k, approvals.Refuse(no.text))
+	}
+	if k.Clock().Sub(k.Received) > b.LookUpFor {
+		ref := b.reference("a look-up was given up", err, k.ID)
+		return b.advance(ctx, k, approvals.Refuse(fmt.Sprintf("%s Nothing ran; ask again in a while. (%s)", b.cause(err), ref)))
+	}
+	b.Log.Warn("a look-up is tried again", "request", k.ID, "error", err)
+	return b.advance(ctx, k, approvals.Delay(k.Clock().Add(pause(err, k.Tries))))
+}
+
+// opened stores that the card is up. If somebody moved the request meanwhile (the
+// requester cancelled), the card is to show that instead.
+func (b *Bot) opened(ctx context.Context, k approvals.Kept, channel, ts string) (approvals.Kept, error) {
+	next, err := b.advance(ctx, k, approvals.Open(channel, ts, k.Card.Look))
+	if errors.Is(err, approvals.ErrConflict) && next.Card.TS == "" {
+		return b.advance(ctx, next, approvals.Shown(channel, ts, 0, false))
+	}
+	return next, err
+}
+
+// unpostable turns a chat's lasting no into a refusal.
+func (b *Bot) unpostable(err error) error {
+	switch {
+	case errors.Is(err, ErrNotInChannel):
+		return refuse("I am not in this channel, so nobody would see the request. Invite me (/invite @bmcmd) and ask again.")
+	case errors.Is(err, ErrTooLong):
+		return refuse("A card must show everything that would run, and this does not fit: %s. Shorten it, or split the request.", strings.TrimPrefix(err.Error(), ErrTooLong.Error()+": "))
+	case errors.Is(err, ErrRejected):
+		return refuse("Slack does not take the card (%s). Nothing was asked of anybody; tell whoever runs the bot.", b.reference("a card was rejected", err, ""))
+	}
+	return err
+}
+
+// prepare makes the plan. A *refusal is final; other errors may pass.
+func (b *Bot) prepare(ctx context.Context, r approvals.Request) (approvals.Person, approvals.Plan, error) {
+	none := func(err error) (approvals.Person, approvals.Plan, error) {
+		return approvals.Person{}, approvals.Plan{}, err
+	}
+	profile, err := b.Directory.Profile(ctx, userRef(r.Requester, r.Origin.Team))
+	if err != nil {
+		return none(fmt.Errorf("%w: %w", errWho, err))
+	}
+	if err := profile.Admit(); err != nil {
+		return none(refuse("You cannot ask for runs: %s.", err))
+	}
+	r.Requester = profile.Person
+	rule, err := b.mayAsk(ctx, r)
+	if err != nil {
+		return none(err)
+	}
+	login, err := b.Logins.For(r.Asked.Hosts)
+	if err != nil {
+		return none(refuse("%s", sentence(err)))
+	}
+	plan, err := b.plan(ctx, r.Asked, login, rule)
+	if err != nil {
+		return none(err)
+	}
+	return profile.Person, plan, nil
+}
+
+// mayAsk finds the rule and holds the requester against it.
+func (b *Bot) mayAsk(ctx context.Context, r approvals.Request) (approvals.Rule, error) {
+	f, err := b.facts(ctx, r)
+	switch {
+	case errors.Is(err, approvals.ErrNoRule), errors.Is(err, approvals.ErrRulesDiffer):
+		return approvals.Rule{}, refuse("%s", b.ruleWords(err, r.Asked.Script))
+	case err != nil:
+		return approvals.Rule{}, err
+	}
+	in, err := f.Rule.Ask.Includes(r.Requester, f.Members)
+	if err != nil {
+		return approvals.Rule{}, err
+	}
+	if !in {
+		return approvals.Rule{}, refuse("The rule %q does not let you ask for this. Ask somebody whom it names, or whoever keeps the rules.", f.Rule.Name)
+	}
+	return f.Rule, nil
+}
+
+func (b *Bot) ruleWords(err error, script string) string {
+	if errors.Is(err, approvals.ErrRulesDiffer) {
+		return sentence(err) + " Ask for them in requests of their own."
+	}
+	host, _, _ := strings.Cut(err.Error(), ":")
+	return fmt.Sprintf("No rule lets %s run on %s from this channel. Look at the ids, or ask whoever keeps the rules.", script, strings.TrimSpace(host))
+}
+
+// plan reads the script and puts together what would be done.
+func (b *Bot) plan(ctx context.Context, a approvals.Asked, login approvals.Login, rule approvals.Rule) (approvals.Plan, error) {
+	s, err := b.Cloud.Script(ctx, a.Script)
+	var said *bmclient.Error
+	switch {
+	case errors.Is(err, bmclient.ErrNoScript):
+		return approvals.Plan{}, refuse("There is no script %s. Look at the id: it is in the runbook, or in the console's list of scripts.", a.Script)
+	case errors.As(err, &said) && said.Class == bmclient.ClassRefused && said.Number != 4400 && said.Number != 6200:
+		return approvals.Plan{}, refuse("The cloud did not let me read the script: %d %s (%s). Nothing ran; tell whoever runs the bot.", said.Number, said.Name, b.Scrub(said.Meaning))
+	case err != nil:
+		return approvals.Plan{}, err
+	}
+	target := b.Target
+	target.AppID = s.AppID
+	return approvals.Plan{
+		Script: stored(s), Parameters: a.Parameters, Hosts: a.Hosts,
+		Login: login, Target: target, Rule: rule,
+	}, nil
+}
+
+func stored(s bmclient.Script) approvals.Script {
+	return approvals.Script{
+		CmdID: s.CmdID, Alias: s.Alias, OSType: s.OSType, Content: s.Content,
+		Created: s.Created, Modified: s.Modified,
+	}
+}

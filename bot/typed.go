@@ -1,0 +1,210 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
+)
+
+// Typed does what a line asks for and says so to the one who typed it. A run is in
+// the store before Typed answers that it is; the same event again is the same
+// request. It does not wait for look-ups of a run.
+func (b *Bot) Typed(ctx context.Context, t Typed) Answer {
+	c, err := Parse(t.Text)
+	if err != nil {
+		return b.explain(err, approvals.Kept{})
+	}
+	switch c.Verb {
+	case VerbShow:
+		return b.show(ctx, t, c.Script)
+	case VerbRun:
+		return b.receive(ctx, t.Event, t.By, t.Origin, approvals.Asked{
+			Script: c.Script, Hosts: c.Hosts, Repeated: c.Repeated, Parameters: c.Parameters, Reason: c.Reason,
+		})
+	case VerbStatus:
+		return b.status(ctx, t, c.Request)
+	case VerbList:
+		return b.list(ctx, t)
+	}
+	return Help{Unknown: c.Unknown, Nearest: string(c.Nearest)}
+}
+
+// receive keeps a new request.
+func (b *Bot) receive(ctx context.Context, event string, by UserRef, at approvals.Origin, a approvals.Asked) Answer {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	org := by.Enterprise
+	if org == "" {
+		org = by.Team
+	}
+	r := approvals.Request{
+		ID: approvals.NewID(by.Team, event), Event: event, Origin: at, Asked: a,
+		Requester: approvals.Person{Org: org, User: by.User},
+	}
+	k, fresh, err := b.Desk.Receive(ctx, r)
+	if errors.Is(err, approvals.ErrUncertain) {
+		return Words{Request: r.ID, Text: "I cannot tell whether your request was recorded, because my store did not answer. If no card appears within a minute, ask again."}
+	}
+	if err != nil {
+		return b.explain(err, approvals.Kept{})
+	}
+	if !fresh && k.ID != r.ID {
+		link := b.Board.Link(ctx, k.Card)
+		text := "You have asked for exactly this already, and that request is still open. "
+		if link == "" {
+			return Words{Request: k.ID, Text: text + "Its card is on its way; status shows how it stands."}
+		}
+		return Words{Request: k.ID, Link: link, Text: text + "Here is its card."}
+	}
+	b.nudge(ctx, k)
+	w := Words{Request: k.ID, Text: fmt.Sprintf("Recorded: run %s on %s. Nothing runs before a colleague approves; the card comes into this channel.", a.Script, hostCount(a.Hosts))}
+	if len(a.Repeated) > 0 {
+		w.Text += " Typed twice and counted once: " + strings.Join(a.Repeated, ", ") + "."
+	}
+	return w
+}
+
+func hostCount(hosts []string) string {
+	if len(hosts) == 1 {
+		return hosts[0]
+	}
+	return fmt.Sprintf("%d instances", len(hosts))
+}
+
+// person is who u is, if they may use the bot at all.
+func (b *Bot) person(ctx context.Context, u UserRef) (approvals.Person, error) {
+	profile, err := b.Directory.Profile(ctx, u)
+	if err != nil {
+		return approvals.Person{}, fmt.Errorf("%w: %w", errWho, err)
+	}
+	return profile.Person, profile.Admit()
+}
+
+// show reads a script for one who may see it.
+func (b *Bot) show(ctx context.Context, t Typed, id string) Answer {
+	s, err := b.readFor(ctx, t, id)
+	if err != nil {
+		return b.explainShow(err)
+	}
+	return Shown{Script: stored(s)}
+}
+
+func (b *Bot) readFor(ctx context.Context, t Typed, id string) (bmclient.Script, error) {
+	none := bmclient.Script{}
+	p, err := b.person(ctx, t.By)
+	if err != nil {
+		return none, err
+	}
+	r := approvals.Request{Origin: t.Origin, Requester: p, Asked: approvals.Asked{Script: id}}
+	f, err := b.facts(ctx, r)
+	if errors.Is(err, approvals.ErrNoRule) {
+		return none, refuse("No rule lets you see %s from this channel. Look at the id, or ask whoever keeps the rules.", id)
+	}
+	if err != nil {
+		return none, err
+	}
+	in, err := f.Rule.Show.Includes(p, f.Members)
+	if err != nil {
+		return none, err
+	}
+	if !in {
+		return none, refuse("The rule %q does not let you see %s. Ask somebody whom it names, or whoever keeps the rules.", f.Rule.Name, id)
+	}
+	s, err := b.Cloud.Script(ctx, id)
+	if errors.Is(err, bmclient.ErrNoScript) {
+		return none, refuse("There is no script %s. Look at the id: it is in the runbook, or in the console's list of scripts.", id)
+	}
+	return s, err
+}
+
+// explainShow is explain for a command that counts nothing.
+func (b *Bot) explainShow(err error) Answer {
+	if errors.Is(err, approvals.ErrNotAdmitted) {
+		return Words{Text: sentence(err) + " Ask a colleague."}
+	}
+	if errors.Is(err, approvals.ErrMembersUnknown) || errors.Is(err, errWho) {
+		return Words{Text: fmt.Sprintf("Slack did not tell me who may see this. Try again in a moment. (%s)", b.reference("people are not known", err, ""))}
+	}
+	return b.explain(err, approvals.Kept{})
+}
+
+// status shows one request, to those who see its card anyway: people in its
+// channel, who asked, and who may approve.
+func (b *Bot) status(ctx context.Context, t Typed, id string) Answer {
+	k, err := b.load(ctx, id)
+	if err != nil {
+		return b.explain(err, approvals.Kept{Request: approvals.Request{ID: id}})
+	}
+	p, err := b.person(ctx, t.By)
+	if err != nil {
+		return b.explainShow(err)
+	}
+	if k.Origin.Channel != t.Origin.Channel && !k.Requester.Same(p) {
+		waits, err := b.waitsFor(ctx, k.Request, p)
+		if err != nil {
+			return b.explainShow(err)
+		}
+		if !waits {
+			return Words{Request: id, Text: "This request belongs to another channel. Ask for its status there."}
+		}
+	}
+	events, err := b.Desk.Events(ctx, id)
+	if err != nil {
+		return b.explain(err, k)
+	}
+	return Status{Request: k, Events: events, Link: b.Board.Link(ctx, k.Card)}
+}
+
+// longestList bounds how many open requests list looks at.
+const longestList = 200
+
+// list shows the open requests here, the person's own, and those they may decide on.
+func (b *Bot) list(ctx context.Context, t Typed) Answer {
+	p, err := b.person(ctx, t.By)
+	if err != nil {
+		return b.explainShow(err)
+	}
+	open, err := b.Desk.Open(ctx, longestList)
+	if err != nil {
+		return b.explain(err, approvals.Kept{})
+	}
+	var l List
+	for _, k := range open {
+		waits, err := b.waitsFor(ctx, k.Request, p)
+		if err != nil {
+			return b.explainShow(err)
+		}
+		here, mine := k.Origin.Channel == t.Origin.Channel, k.Requester.Same(p)
+		if !here && !mine && !waits {
+			continue
+		}
+		item := Listed{Request: k.Request, Link: b.Board.Link(ctx, k.Card)}
+		if here {
+			l.Here = append(l.Here, item)
+		}
+		if mine {
+			l.Mine = append(l.Mine, item)
+		}
+		if waits {
+			l.Waiting = append(l.Waiting, item)
+		}
+	}
+	return l
+}
+
+// waitsFor reports whether r is pending and p may still approve it.
+func (b *Bot) waitsFor(ctx context.Context, r approvals.Request, p approvals.Person) (bool, error) {
+	if r.State != approvals.Pending || r.Requester.Same(p) || slices.ContainsFunc(r.Approvers(), p.Same) {
+		return false, nil
+	}
+	members, err := b.Directory.Members(ctx, r.Plan.Rule.Approve.Groups)
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", approvals.ErrMembersUnknown, err)
+	}
+	return r.Plan.Rule.Approve.Includes(p, members)
+}
