@@ -1,0 +1,115 @@
+package bmtest
+
+import (
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	longestBody = 8 << 20
+	path        = "/v2/index.php"
+	hidden      = "[secret]"
+)
+
+// request is one request as it arrived.
+type request struct {
+	method, host, path string
+	params             map[string]string
+	wrong              *answer // set when it could not be read at all
+}
+
+// read takes the parameters from the query of a GET or from the form of a POST, never from both.
+func read(w http.ResponseWriter, r *http.Request) request {
+	req := request{method: r.Method, host: r.Host, path: r.URL.EscapedPath(), params: map[string]string{}}
+	raw := r.URL.RawQuery
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, longestBody))
+	if err != nil {
+		return req.fail("the body cannot be read, or is longer than %d bytes", longestBody)
+	}
+	if r.Method == http.MethodPost {
+		if ct := r.Header.Get("Content-Type"); !strings.HasPrefix(ct, "application/x-www-form-urlencoded") {
+			return req.fail("the body of a POST is application/x-www-form-urlencoded, not %q", ct)
+		}
+		raw = string(body)
+	} else if r.Method != http.MethodGet {
+		return req.fail("the method is GET or POST, not %s", r.Method)
+	}
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return req.fail("the parameters are not URL-encoded")
+	}
+	for k, vs := range values {
+		if len(vs) > 1 {
+			return req.fail("%s is sent %d times", k, len(vs))
+		}
+		req.params[k] = vs[0]
+	}
+	return req
+}
+
+func (r request) fail(format string, args ...any) request {
+	a := refuse(4000, format, args...)
+	r.wrong = &a
+	return r
+}
+
+// has returns a parameter that must be there, though it may be empty.
+func (r request) has(name string) (string, *answer) {
+	v, ok := r.params[name]
+	if !ok {
+		a := refuse(4000, "%s is missing; it is sent and signed also when empty", name)
+		return "", &a
+	}
+	return v, nil
+}
+
+// redactedParams is what may be shown of the parameters.
+func (r request) redactedParams() map[string]string {
+	m := maps.Clone(r.params)
+	for _, name := range []string{"password", "Token"} {
+		if _, ok := m[name]; ok {
+			m[name] = hidden
+		}
+	}
+	return m
+}
+
+// hosts reads instanceId.N or instanceIds.N, counted from 0 or from 1, without gaps.
+func (r request) hosts() (arrayKey string, hosts []string, wrong *answer) {
+	found := map[string]map[int]string{}
+	for k, v := range r.params {
+		name, index, ok := strings.Cut(k, ".")
+		n, err := strconv.Atoi(index)
+		if !ok || err != nil || name != "instanceId" && name != "instanceIds" {
+			continue
+		}
+		if found[name] == nil {
+			found[name] = map[int]string{}
+		}
+		found[name][n] = v
+	}
+	switch len(found) {
+	case 0:
+		a := refuse(4000, "no host is named; name them instanceId.0, instanceId.1 or instanceIds.0, instanceIds.1")
+		return "", nil, &a
+	case 2:
+		a := refuse(4000, "hosts are named under both array keys, instanceId and instanceIds; use one")
+		return "", nil, &a
+	}
+	arrayKey = slices.Collect(maps.Keys(found))[0]
+	byIndex := found[arrayKey]
+	indexes := slices.Sorted(maps.Keys(byIndex))
+	for i, n := range indexes {
+		if n != indexes[0]+i || indexes[0] < 0 || indexes[0] > 1 {
+			a := refuse(4000, "%s.%d leaves a gap; count from 0", arrayKey, n)
+			return arrayKey, nil, &a
+		}
+		hosts = append(hosts, byIndex[n])
+	}
+	return arrayKey, hosts, nil
+}
