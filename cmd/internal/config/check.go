@@ -1,0 +1,187 @@
+package config
+
+import (
+	"net"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bmcmd/bmcmd/cmd/internal/vault"
+)
+
+// leaseMargin is how much longer than the longest send a lease must be: the
+// worker still has to store what came back before another takes over.
+const leaseMargin = 10 * time.Second
+
+// keepAtLeast is the shortest time for requests: twice the longest life of one.
+const keepAtLeast = 2 * maxLifetime
+
+var (
+	commandForm = regexp.MustCompile(`^/[a-z0-9_-]{1,31}$`)
+	regionForm  = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
+	nameForm    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	mountForm   = regexp.MustCompile(`^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$`)
+	userForm    = regexp.MustCompile(`^[!-~]{1,64}$`)
+)
+
+const (
+	nameHint = "use up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit"
+	globHint = "use * ? and [a-z], without spaces or commas, one pattern an item"
+)
+
+// check holds what was read against what makes sense.
+func (d *decoder) check(c *Config) {
+	d.checkSlack(&c.Slack)
+	d.checkRedis(c.Redis)
+	d.checkVault(c.Vault)
+	d.checkBM(c.BM)
+	d.checkTimes(c)
+	d.oneOf("log.format", c.Log.Format, "json", "text")
+	d.checkLogins(c.Logins)
+	d.checkRules(c.Rules)
+	d.checkEntrances(c)
+}
+
+func (d *decoder) oneOf(at, value string, known ...string) {
+	d.faultIf(!slices.Contains(known, value), at, "this must be "+strings.Join(known, " or "))
+}
+
+func (d *decoder) checkSlack(s *Slack) {
+	d.checkURL("slack.api_url", s.APIURL, "https://slack.com/api/")
+	if !strings.HasSuffix(s.APIURL, "/") {
+		s.APIURL += "/" // names of methods are appended to it
+	}
+	d.faultIf(!commandForm.MatchString(s.Command), "slack.command",
+		"this is no slash command; write / and up to 31 small letters, digits, - or _, such as /bmcmd")
+	d.faultIf(s.BotToken == s.AppToken, "slack.app_token",
+		"this is the same reference as bot_token; they are two tokens, xoxb-… and xapp-…")
+}
+
+func (d *decoder) checkRedis(r Redis) {
+	d.faultIf(len(r.Addresses) == 0, "redis.addresses", "the list is empty; write host:port, such as 127.0.0.1:6379")
+	for i, a := range r.Addresses {
+		at := item("redis.addresses", i)
+		d.faultIf(strings.ContainsAny(a, "/@"), at,
+			"this must be host:port, not a URL; user name and password have their own keys, username and password")
+		d.faultIf(!hostPort(a), at, "this must be host:port, such as 127.0.0.1:6379")
+	}
+	d.faultIf(r.Cluster && r.Master != "", "redis.master",
+		"master is for Sentinel and cluster is for a cluster; keep the one that you have")
+	d.faultIf(len(r.Addresses) > 1 && !r.Cluster && r.Master == "" && d.sound("redis.cluster", "redis.master"), "redis.addresses",
+		"there are several addresses of one server; set cluster: true for a cluster, or master: for Sentinel")
+	d.faultIf(r.DB < 0, "redis.db", "this must be 0 or more")
+	d.faultIf(r.Cluster && r.DB != 0, "redis.db", "a cluster has only db 0; remove this key")
+	if r.Password != (vault.Ref{}) && !r.TLS && !slices.ContainsFunc(r.Addresses, local) {
+		d.warn("redis.password", "the password goes over the network readable; set redis.tls: true if the server can")
+	}
+}
+
+func hostPort(s string) bool {
+	host, port, err := net.SplitHostPort(s)
+	n, bad := strconv.ParseUint(port, 10, 16)
+	return err == nil && bad == nil && n > 0 && host != ""
+}
+
+// local reports whether host:port is this machine.
+func local(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && loopback(host)
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// checkURL does not show the URL: it may hold a password.
+func (d *decoder) checkURL(at, value, such string) {
+	u, err := url.Parse(value)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		d.fault(at, "this is not the URL of a server; write it as "+such)
+	case u.User != nil:
+		d.fault(at, "this URL holds a user or a password; remove it, secrets have their own keys")
+	case u.RawQuery != "" || u.ForceQuery || strings.Contains(value, "#"):
+		d.fault(at, "this URL holds a query or a fragment; leave only scheme, host, port and path")
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		d.fault(at, "plain http would send secrets readable over the network; use https (http is for this machine only)")
+	}
+}
+
+func (d *decoder) checkVault(v Vault) {
+	used := slices.IndexFunc(d.places, func(p Place) bool { return inVault(p.Ref) && p.Key != "vault.token" })
+	if !d.has("vault") {
+		if used >= 0 {
+			d.fault(d.places[used].Key, "ref+vault needs a vault; add the section vault, with address and token")
+		}
+		return
+	}
+	d.checkURL("vault.address", v.Address, "https://vault.example.com:8200")
+	d.faultIf(inVault(v.Token), "vault.token", "the vault's own token cannot be in the vault; use ref+file or ref+env")
+	d.faultIf(v.CAFile != "" && !path.IsAbs(v.CAFile), "vault.ca_file",
+		"this must be an absolute path, so that it is the same wherever the bot is started")
+	d.faultIf(strings.Contains(v.Namespace, " "), "vault.namespace", "a namespace has no spaces; write it as in team-a or parent/child")
+	for i, m := range v.Mounts {
+		d.faultIf(!mountForm.MatchString(m), item("vault.mounts", i),
+			"this is no mount; write it without / at its ends, such as secret or team/kv")
+	}
+}
+
+func inVault(r vault.Ref) bool { return strings.HasPrefix(r.String(), "ref+vault:") }
+
+func (d *decoder) checkBM(b BM) {
+	d.faultIf(b.API != "2.0", "bm.api", `only "2.0" is known; write it in quotes, or remove the key`)
+	d.checkURL("bm.endpoint", b.Endpoint, "https://bm.api.qcloud.com/v2/index.php")
+	d.faultIf(b.Region != "" && !regionForm.MatchString(b.Region), "bm.region", "this is no region; write one such as ap-beijing, or remove the key")
+	d.oneOf("bm.array_key", b.ArrayKey, "instanceId", "instanceIds")
+	d.oneOf("bm.signature", b.Signature, "HmacSHA256", "HmacSHA1")
+	for _, same := range []struct {
+		at        string
+		read, run vault.Ref
+	}{
+		{"bm.run_key.id", b.ReadKey.ID, b.RunKey.ID},
+		{"bm.run_key.secret", b.ReadKey.Secret, b.RunKey.Secret},
+	} {
+		d.faultIf(same.read == same.run, same.at,
+			"this is the same reference as in read_key; make a second key that may run scripts, and let the first only read")
+	}
+	for _, k := range []struct {
+		at string
+		Key
+	}{{"bm.read_key", b.ReadKey}, {"bm.run_key", b.RunKey}} {
+		d.faultIf(k.ID == k.Secret, k.at+".secret", "this is the same reference as id; they are two values, SecretId and SecretKey")
+	}
+}
+
+func (d *decoder) checkTimes(c *Config) {
+	for _, t := range []struct {
+		at       string
+		is, most time.Duration
+		text     string
+	}{
+		{"bm.timeout", c.BM.Timeout, 5 * time.Minute, "5m"},
+		{"bm.run_timeout", c.BM.RunTimeout, 5 * time.Minute, "5m"},
+		{"run.dispatch_within", c.Run.DispatchWithin, time.Hour, "1h; an approval is for now, and later somebody presses Run"},
+		{"run.lease", c.Run.Lease, time.Hour, "1h; until it ends nobody looks after a run whose worker died"},
+	} {
+		d.faultIf(t.is > t.most, t.at, "this is too long; write at most "+t.text)
+	}
+	if d.sound("run.lease", "bm.run_timeout") {
+		d.faultIf(c.Run.Lease < c.BM.RunTimeout+leaseMargin, "run.lease",
+			"this must be at least 10s longer than bm.run_timeout, so that nobody takes a run over that is still being sent")
+	}
+	d.faultIf(c.Keep.Requests < keepAtLeast, "keep.requests", "this is too short; write at least 48h, so that no open request is lost")
+	if d.sound("keep.requests", "keep.events") {
+		d.faultIf(c.Keep.Events < c.Keep.Requests, "keep.events", "this must not be shorter than keep.requests; history outlives the request")
+	}
+}
+
+// glob reports whether s can match an id.
+func glob(s string) bool {
+	_, err := path.Match(s, "")
+	return err == nil && s != "" && !strings.ContainsAny(s, " ,")
+}

@@ -1,0 +1,172 @@
+package config
+
+import (
+	_ "embed"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/cmd/internal/vault"
+)
+
+// Example is a complete file with every key and a comment on each. [Parse]
+// takes it as it is.
+//
+//go:embed example.yaml
+var Example []byte
+
+// maxFile is the largest file that is read, in bytes: room for some 800 rules.
+// The parser needs time in the square of the depth of brackets.
+const maxFile = 256 << 10
+
+// Config is a whole file, checked, with the defaults filled in. It is not
+// changed after [Parse] and may be used by several goroutines.
+type Config struct {
+	Slack  Slack            `yaml:"slack"  need:"say how Slack is reached"`
+	Redis  Redis            `yaml:"redis"  need:"say where requests are kept"`
+	Vault  Vault            `yaml:"vault"`
+	BM     BM               `yaml:"bm"     need:"say with which keys the script API is called"`
+	Run    Run              `yaml:"run"`
+	Keep   Keep             `yaml:"keep"`
+	Logins []Login          `yaml:"logins" need:"say how hosts are entered"`
+	Rules  approvals.Policy `yaml:"rules"  need:"say who may ask and who may approve"`
+	Log    Log              `yaml:"log"`
+
+	// Warnings are faults that do not stop the bot, as file:line: text.
+	Warnings []string `yaml:"-"`
+
+	places []Place
+}
+
+// Slack is how Slack is reached.
+type Slack struct {
+	BotToken vault.Ref `yaml:"bot_token" need:"write a reference to the bot's token (xoxb-…)"`
+	AppToken vault.Ref `yaml:"app_token" need:"write a reference to the app-level token (xapp-…)"`
+	APIURL   string    `yaml:"api_url"` // ends with "/"
+	Command  string    `yaml:"command"` // with its "/"
+}
+
+// Redis is where requests are kept: one server, Sentinel (Master is set) or a
+// cluster.
+type Redis struct {
+	Addresses []string  `yaml:"addresses" need:"write host:port of the server, of the Sentinels or of cluster nodes"`
+	Master    string    `yaml:"master"` // Sentinel's name for the master
+	Cluster   bool      `yaml:"cluster"`
+	Username  string    `yaml:"username"`
+	Password  vault.Ref `yaml:"password"` // zero: none
+	TLS       bool      `yaml:"tls"`
+	DB        int       `yaml:"db"`
+}
+
+// Vault is the server behind ref+vault references. Address is empty if there is
+// none.
+type Vault struct {
+	Address   string    `yaml:"address" need:"write the vault's URL, such as https://vault.example.com:8200"`
+	Token     vault.Ref `yaml:"token"   need:"write a reference to the vault's own token, such as ref+file:///run/secrets/vault-token"`
+	Namespace string    `yaml:"namespace"`
+	CAFile    string    `yaml:"ca_file"` // PEM, an absolute path
+	Mounts    []string  `yaml:"mounts"`
+}
+
+// BM is how the script API is called.
+type BM struct {
+	API        string        `yaml:"api"` // "2.0"
+	Endpoint   string        `yaml:"endpoint"`
+	Region     string        `yaml:"region"`    // empty: not sent
+	ArrayKey   string        `yaml:"array_key"` // instanceId or instanceIds
+	Signature  string        `yaml:"signature"` // HmacSHA256 or HmacSHA1
+	ReadsByGet bool          `yaml:"reads_by_get"`
+	ReadKey    Key           `yaml:"read_key" need:"the key that reads scripts"`
+	RunKey     Key           `yaml:"run_key"  need:"the key that runs scripts, read only for an approved run"`
+	Timeout    time.Duration `yaml:"timeout"`     // of one read
+	RunTimeout time.Duration `yaml:"run_timeout"` // of RunUserCmd
+}
+
+// Key is what the API is signed with.
+type Key struct {
+	ID     vault.Ref `yaml:"id"     need:"write a reference to the SecretId"`
+	Secret vault.Ref `yaml:"secret" need:"write a reference to the SecretKey"`
+	Token  vault.Ref `yaml:"token"` // zero: a permanent key
+}
+
+// Run is how approved requests are sent.
+type Run struct {
+	DispatchWithin time.Duration `yaml:"dispatch_within"` // after the last approval
+	Lease          time.Duration `yaml:"lease"`           // of the worker that sends
+}
+
+// Keep is how long history stays in Redis.
+type Keep struct {
+	Requests time.Duration `yaml:"requests"`
+	Events   time.Duration `yaml:"events"`
+}
+
+// Login is how hosts are entered. The first login with a pattern that matches a
+// host is the host's login.
+type Login struct {
+	Name     string    `yaml:"name"     need:"give the login a name; cards show it instead of the password"`
+	Hosts    []string  `yaml:"hosts"    need:"write the hosts it is for, such as [\"ins-*\"]"`
+	User     string    `yaml:"user"     need:"write the user name on the hosts, such as root"`
+	Password vault.Ref `yaml:"password" need:"write a reference to the user's password"`
+}
+
+// Log is what is logged, and in which form.
+type Log struct {
+	Level  slog.Level `yaml:"level"`  // debug, info, warn or error
+	Format string     `yaml:"format"` // json or text
+}
+
+func defaults() *Config {
+	return &Config{
+		Slack: Slack{APIURL: "https://slack.com/api/", Command: "/bmcmd"},
+		BM: BM{
+			API:        "2.0",
+			Endpoint:   "https://bm.api.qcloud.com/v2/index.php",
+			ArrayKey:   "instanceId",
+			Signature:  "HmacSHA256",
+			Timeout:    10 * time.Second,
+			RunTimeout: 30 * time.Second,
+		},
+		Run:  Run{DispatchWithin: 2 * time.Minute, Lease: time.Minute},
+		Keep: Keep{Requests: 720 * time.Hour, Events: 9600 * time.Hour},
+		Log:  Log{Level: slog.LevelInfo, Format: "json"},
+	}
+}
+
+// Load reads and checks a file. Problems of its content are returned as
+// [Problems], named by the file's base name. A file that cannot be read gives an
+// error that wraps the system's.
+func Load(path string) (*Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("the config cannot be opened: %w; correct its path or its mode", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("the config cannot be read: %w; name the file itself", err)
+	}
+	return Parse(filepath.Base(path), data)
+}
+
+// Parse checks a file's content. name stands before each problem and warning.
+// The error, if there is one, is a [Problems].
+func Parse(name string, data []byte) (*Config, error) {
+	d := newDecoder(name)
+	cfg := defaults()
+	if body := d.parse(data); body != nil {
+		d.value(body, "", reflect.ValueOf(cfg).Elem())
+		d.check(cfg)
+	}
+	if len(d.errs) > 0 {
+		return nil, sorted(d.errs)
+	}
+	cfg.Warnings = sorted(d.warns).lines()
+	cfg.places = d.places
+	return cfg, nil
+}

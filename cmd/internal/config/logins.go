@@ -1,0 +1,121 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/cmd/internal/vault"
+)
+
+func (d *decoder) checkLogins(logins []Login) {
+	if !d.sound("logins") {
+		return
+	}
+	d.faultIf(len(logins) == 0, "logins", "the list is empty; say how hosts are entered")
+	var earlier []string
+	names := map[string]bool{}
+	for i, l := range logins {
+		at := item("logins", i)
+		d.faultIf(!nameForm.MatchString(l.Name), at+".name", "this is no name for a login; "+nameHint)
+		d.faultIf(names[l.Name], at+".name", "an earlier login has this name; give it another")
+		names[l.Name] = true
+		d.faultIf(!userForm.MatchString(l.User), at+".user", "this is no user name; write it without spaces, such as root")
+		d.faultIf(len(l.Hosts) == 0, at+".hosts", "the list is empty, so the login would never be used; write patterns such as ins-*")
+		d.patterns(at+".hosts", l.Hosts)
+		d.faultIf(len(earlier) > 0 && len(l.Hosts) > 0 && within(l.Hosts, earlier), at+".hosts",
+			"no host ever gets this login, since earlier logins take all of its hosts; put the narrower login first")
+		earlier = append(earlier, l.Hosts...)
+	}
+}
+
+// checkEntrances warns of hosts that a rule names and no login enters.
+func (d *decoder) checkEntrances(c *Config) {
+	if !d.sound("logins", "rules") {
+		return
+	}
+	for i, r := range c.Rules {
+		for j, h := range r.Hosts {
+			if _, ok := c.loginOf(h); literal(h) && !ok {
+				d.warn(item(item("rules", i)+".hosts", j), "no login is for this host, so nothing can run on it; add it to a login's hosts")
+			}
+		}
+	}
+}
+
+var (
+	// ErrNoLogin says that the config has no login for a host.
+	ErrNoLogin = errors.New("there is no login for a host")
+	// ErrLoginsDiffer says that the hosts of one request need different logins.
+	ErrLoginsDiffer = errors.New("the hosts need different logins")
+)
+
+// Login finds the one login for all hosts. Errors wrap [ErrNoLogin] or
+// [ErrLoginsDiffer] and name the hosts.
+func (c *Config) Login(hosts []string) (approvals.Login, error) {
+	if len(hosts) == 0 {
+		return approvals.Login{}, fmt.Errorf("%w: no host is named; name at least one", ErrNoLogin)
+	}
+	var found Login
+	for i, h := range hosts {
+		l, ok := c.loginOf(h)
+		switch {
+		case !ok:
+			return approvals.Login{}, fmt.Errorf("%w: %s; add it to a login's hosts in the config", ErrNoLogin, h)
+		case i > 0 && l.Name != found.Name:
+			return approvals.Login{}, fmt.Errorf("%w: %s is entered with %s, %s with %s; ask separately",
+				ErrLoginsDiffer, hosts[0], found.Name, h, l.Name)
+		}
+		found = l
+	}
+	return approvals.Login{Name: found.Name, User: found.User, Ref: found.Password.String()}, nil
+}
+
+// loginOf is the first login with a pattern that matches the host.
+func (c *Config) loginOf(host string) (Login, bool) {
+	for _, l := range c.Logins {
+		if slices.ContainsFunc(l.Hosts, func(p string) bool { return match(p, host) }) {
+			return l, true
+		}
+	}
+	return Login{}, false
+}
+
+// LoginRef says where the password of the login of this name is.
+func (c *Config) LoginRef(name string) (vault.Ref, bool) {
+	for _, l := range c.Logins {
+		if l.Name == name {
+			return l.Password, true
+		}
+	}
+	return vault.Ref{}, false
+}
+
+// Target is which cloud is called, and how. The config does not know the
+// account: AppID is empty.
+func (c *Config) Target() approvals.Target {
+	return approvals.Target{API: c.BM.API, Endpoint: c.BM.Endpoint, Region: c.BM.Region, ArrayKey: c.BM.ArrayKey}
+}
+
+// Place is a reference and where in the file it stands.
+type Place struct {
+	Ref  vault.Ref
+	Key  string // such as slack.bot_token; of a login, logins.NAME.password
+	Line int
+}
+
+// Refs are all references of the file, in its order. One reference may stand in
+// several places.
+func (c *Config) Refs() []Place {
+	out := slices.Clone(c.places)
+	for i, p := range out {
+		for j, l := range c.Logins {
+			if rest, ok := strings.CutPrefix(p.Key, item("logins", j)); ok {
+				out[i].Key = "logins." + l.Name + rest
+			}
+		}
+	}
+	return out
+}

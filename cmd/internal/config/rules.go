@@ -1,0 +1,165 @@
+package config
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+const maxLifetime = 24 * time.Hour
+
+func (d *decoder) checkRules(p approvals.Policy) {
+	if !d.sound("rules") {
+		return
+	}
+	for i, r := range p {
+		d.checkRule(item("rules", i), r)
+	}
+	d.validate(p)
+	for i, r := range p {
+		at := item("rules", i)
+		covered := slices.IndexFunc(p[:i], func(earlier approvals.Rule) bool { return covers(earlier, r) })
+		if covered >= 0 && d.sound(at) && d.soundCriteria(at) && d.soundCriteria(item("rules", covered)) {
+			d.fault(at, fmt.Sprintf("no request ever meets this rule, since the rule on line %d takes all that it matches; "+
+				"put the narrower rule first", d.line(item("rules", covered))))
+		}
+	}
+}
+
+func (d *decoder) checkRule(at string, r approvals.Rule) {
+	d.faultIf(r.Name != "" && !nameForm.MatchString(r.Name), at+".name", "this is no name for a rule; "+nameHint)
+	d.patterns(at+".scripts", r.Scripts)
+	d.patterns(at+".hosts", r.Hosts)
+	for _, list := range []struct {
+		key string
+		ids []string
+	}{{"scripts", r.Scripts}, {"hosts", r.Hosts}, {"channels", r.Channels}} {
+		d.faultIf(d.has(at+"."+list.key) && len(list.ids) == 0, at+"."+list.key,
+			"an empty list would match everything; remove the key if that is meant")
+	}
+	d.faultIf(d.has(at+".requesters") && r.Requesters.Empty(), at+".requesters",
+		"this names nobody, and would match everybody; name users or groups, or remove the key")
+	d.ids(at+".channels", r.Channels, channelID)
+	for _, who := range []struct {
+		key string
+		approvals.Who
+	}{{"requesters", r.Requesters}, {"show", r.Show}, {"ask", r.Ask}, {"approve", r.Approve}} {
+		d.ids(at+"."+who.key+".users", who.Users, userID)
+		d.ids(at+"."+who.key+".groups", who.Groups, groupID)
+	}
+	d.faultIf(r.Lifetime > maxLifetime, at+".lifetime", "this is too long; write at most 24h")
+	for i, s := range r.Scripts {
+		if literal(s) && !strings.HasPrefix(s, "cmd-") {
+			d.warn(item(at+".scripts", i), "this does not look like a script's id (cmd-…); an alias never matches")
+		}
+	}
+	d.warnAlone(at, r)
+}
+
+// warnAlone finds people who may ask for what, without themselves, too few may
+// approve.
+func (d *decoder) warnAlone(at string, r approvals.Rule) {
+	if r.Approve.Anyone || len(r.Approve.Groups) > 0 || !d.sound(at+".approve", at+".quorum") {
+		return
+	}
+	for i, u := range r.Ask.Users {
+		others := 0
+		for j, a := range r.Approve.Users {
+			if a != u && !slices.Contains(r.Approve.Users[:j], a) {
+				others++
+			}
+		}
+		if others < r.Quorum {
+			d.warn(item(at+".ask.users", i), "what this person asks for can never be approved, since nobody approves their own request; name more people under approve")
+		}
+	}
+}
+
+func (d *decoder) patterns(at string, list []string) {
+	for i, p := range list {
+		d.faultIf(!glob(p), item(at, i), "this is no pattern; "+globHint)
+	}
+}
+
+// validate puts what [approvals.Policy.Validate] finds where it stands in the file.
+func (d *decoder) validate(p approvals.Policy) {
+	p = slices.Clone(p)
+	for i := range p {
+		for _, list := range []*[]string{&p[i].Scripts, &p[i].Hosts, &p[i].Channels} {
+			*list = nil // patterns have been looked at, with their own lines
+		}
+	}
+	for _, one := range parts(p.Validate()) {
+		at, text := "rules", one.Error()
+		var n int
+		if _, err := fmt.Sscanf(text, "rule %d ", &n); err == nil && n >= 1 && n <= len(p) {
+			at = item("rules", n-1)
+			text = strings.TrimPrefix(text, fmt.Sprintf("rule %d (%q): ", n, p[n-1].Name))
+		}
+		if key, rest, ok := strings.Cut(text, ": "); ok && at != "rules" {
+			at, text = at+"."+key, rest
+		}
+		d.fault(at, text)
+	}
+}
+
+// parts are the errors that err joins.
+func parts(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
+}
+
+func (d *decoder) soundCriteria(at string) bool {
+	return d.soundBelow(at+".scripts", at+".hosts", at+".channels", at+".requesters")
+}
+
+// covers reports whether every request that b matches is matched by a. It may
+// miss a pair of globs, and is never wrong when it says yes.
+func covers(a, b approvals.Rule) bool {
+	return within(b.Scripts, a.Scripts) && within(b.Hosts, a.Hosts) && within(b.Channels, a.Channels) &&
+		(a.Requesters.Empty() || a.Requesters.Anyone || !b.Requesters.Empty() && !b.Requesters.Anyone &&
+			contains(a.Requesters.Users, b.Requesters.Users) && contains(a.Requesters.Groups, b.Requesters.Groups))
+}
+
+// within reports whether all that the narrow patterns match, the wide ones match
+// too. No patterns at all match everything.
+func within(narrow, wide []string) bool {
+	if len(wide) == 0 || slices.Contains(wide, "*") {
+		return true
+	}
+	outside := func(n string) bool {
+		return !slices.ContainsFunc(wide, func(w string) bool { return includes(w, n) })
+	}
+	return len(narrow) > 0 && !slices.ContainsFunc(narrow, outside)
+}
+
+// includes reports whether pattern w matches all that pattern n does: they are
+// the same, n is one id, or w is a beginning and a star and n begins so, too.
+// (Ids have no slashes, the one thing a star does not match.)
+func includes(w, n string) bool {
+	if start, ok := strings.CutSuffix(w, "*"); ok && literal(start) && strings.HasPrefix(n, start) {
+		return true
+	}
+	return w == n || literal(n) && match(w, n)
+}
+
+func contains(all, some []string) bool {
+	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
+}
+
+// literal reports whether a pattern matches one id only.
+func literal(pattern string) bool { return !strings.ContainsAny(pattern, `*?[\`) }
+
+func match(pattern, id string) bool {
+	ok, err := path.Match(pattern, id)
+	return ok && err == nil
+}
