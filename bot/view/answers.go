@@ -1,0 +1,141 @@
+package view
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// Help says what there is, by example. command is how the bot is called, such as
+// "/bmcmd"; unknown is the word that was typed and is none of ours, nearest what
+// may have been meant; both may be empty.
+func Help(command, unknown, nearest string) Message {
+	p := &page{}
+	switch {
+	case unknown != "" && nearest != "":
+		p.line(say("There is no “"), said(cut(inline(unknown), 60)), say("”. Did you mean “"), said(cut(inline(nearest), 60)), say("”?"))
+	case unknown != "":
+		p.line(say("There is no “"), said(cut(inline(unknown), 60)), say("”."))
+	}
+	c := cut(inline(command), 60)
+	for _, h := range []struct {
+		example string
+		means   safe
+	}{
+		{"show cmd-nozcbhuw", "a script, for your eyes only"},
+		{"run cmd-nozcbhuw ins-1,ins-2", "ask for approval to run it on these hosts"},
+		{`run cmd-nozcbhuw ins-1 --reason "disk full" -- --force /var`, "all after the lone -- goes to the script as it stands"},
+		{"status r-abcdefghjk", "how a request stands"},
+		{"list", "what is open here, what you asked for, what waits for you"},
+		{"help", "this"},
+	} {
+		p.line(code(c+" "+h.example), say(" : "+h.means))
+	}
+	p.line(say("Nothing runs before somebody else has approved it. Inside a thread, mention the bot with the same words."))
+	p.quiet(public)
+	return p.message("help")
+}
+
+// token is what [Words] shows as more than letters: a mention, or code in backticks.
+var token = regexp.MustCompile("<@[UW][A-Z0-9]{1,31}>|<!subteam\\^S[A-Z0-9]{1,31}>|`[^`\n]+`")
+
+// Words are one or two sentences for one person, with a link to the card of
+// request. In text, mentions (<@U…>, <!subteam^S…>) and code between backticks are
+// shown as such; all else is plain. Nobody is called: only one person sees it.
+func Words(text, request, address string) Message {
+	p := &page{}
+	p.line(spoken(cut(text, maxRich))...)
+	switch {
+	case address != "":
+		p.line(link(address, "Open the card"), say(" of "), code(request))
+	case request != "":
+		p.line(say("Request "), code(request))
+	}
+	return p.message("words")
+}
+
+// spoken takes the bot's own sentences apart.
+func spoken(text string) []span {
+	var out []span
+	for text != "" {
+		at := token.FindStringIndex(text)
+		if at == nil {
+			break
+		}
+		if at[0] > 0 {
+			out = append(out, saidLines(text[:at[0]]))
+		}
+		out = append(out, tokenSpan(text[at[0]:at[1]]))
+		text = text[at[1]:]
+	}
+	if text != "" || len(out) == 0 {
+		out = append(out, saidLines(text))
+	}
+	return out
+}
+
+func tokenSpan(t string) span {
+	if id, ok := strings.CutPrefix(t, "<@"); ok {
+		return user(strings.TrimSuffix(id, ">"))
+	}
+	if id, ok := strings.CutPrefix(t, "<!subteam^"); ok {
+		return group(strings.TrimSuffix(id, ">"))
+	}
+	return code(strings.Trim(t, "`"))
+}
+
+// Listed is one open request.
+type Listed struct {
+	Request approvals.Request
+	Link    string // to its card, or empty
+}
+
+// mostListed is how many requests of each kind a list shows.
+const mostListed = 10
+
+// List shows the open requests of a channel, of the one who asks, and those that
+// wait for that person.
+func List(here, mine, waiting []Listed) Message {
+	p := &page{}
+	if len(here)+len(mine)+len(waiting) == 0 {
+		p.line(say("Nothing is open here, you have asked for nothing that is open, and nothing waits for you."))
+		return p.message("list")
+	}
+	p.listed("Waiting for you", waiting)
+	p.listed("Asked by you", mine)
+	p.listed("Open in this channel", here)
+	return p.message("list")
+}
+
+func (p *page) listed(title safe, all []Listed) {
+	if len(all) == 0 {
+		p.line(label(title), say(": none"))
+		return
+	}
+	p.line(label(title), say(safe(" ("+number(len(all))+")")))
+	for i, l := range all {
+		if i == mostListed {
+			p.line(say(safe("and " + number(len(all)-i) + " more")))
+			break
+		}
+		r := l.Request
+		row := []span{say("• "), said(what(r)), say(", asked by "), user(r.Requester.User), say(": " + state(r))}
+		if !r.Expires.IsZero() && !r.State.Ended() {
+			row = append(row, say(", open until "), at(r.Expires))
+		}
+		row = append(row, say(" · "), requestLink(r.ID, l.Link))
+		p.line(row...)
+	}
+}
+
+// requestLink is the request's id, as a link where there is one.
+func requestLink(id, address string) span {
+	if !isRequest(id) {
+		return code(id)
+	}
+	if s := link(address, safe(id)); s.text != safe(id) {
+		return s
+	}
+	return code(id)
+}

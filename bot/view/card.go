@@ -1,0 +1,196 @@
+package view
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// reserve is the room on a card for what changes: headline, status, decisions,
+// answers, buttons. A card that leaves it free at first fits in every later state.
+const reserve = 3000
+
+// How much of each changing text a card takes.
+const (
+	newsWhy       = 500
+	newsMessage   = 300
+	newsMeaning   = 200
+	newsDecisions = 5
+)
+
+const public = "What is typed into Slack is public and kept: no passwords, no tokens."
+
+// Card draws the request's card from its record. Errors wrap [ErrTooLong], naming
+// what is too long and by how much, or [ErrUnreadable].
+func Card(r approvals.Request) (Message, error) {
+	body, err := steady(r)
+	if err != nil {
+		return Message{}, err
+	}
+	p := &page{}
+	p.headline(string(state(r)) + ": " + what(r))
+	if s := status(r); s != "" {
+		p.section(s)
+	}
+	p.news(r)
+	p.until(r)
+	left := maxCost - p.cost - body.cost - 2*blockCost - 600 // buttons and the last line
+	p.changes(r.Changes, left)
+	p.flush()
+	p.join(body)
+	p.buttons(r)
+	p.quiet(public)
+	return p.message("look" + strconv.FormatInt(r.Card.Look, 10)), nil
+}
+
+// steady is the part of the card that stays the same through all states, so that
+// whether it fits is decided once.
+func steady(r approvals.Request) (*page, error) {
+	body := &page{}
+	total := scriptSize(r) + size(r.Asked.Parameters) + size(r.Asked.Reason)
+	if r.Plan != nil && !utf8.Valid(r.Plan.Script.Content) {
+		return nil, fmt.Errorf("%w: it has %s", ErrUnreadable, count(len(r.Plan.Script.Content), "byte"))
+	}
+	if total <= maxCost { // more is refused without drawing it
+		body.facts(r, 0)
+		if r.Plan != nil {
+			body.content(scriptText(r.Plan.Script.Content))
+			body.quiet(target(r.Plan.Target) + " · digest " + r.Digest.Short())
+		}
+		body.flush()
+		total = body.cost
+	}
+	if over := total - (maxCost - reserve); over > 0 {
+		return nil, fmt.Errorf("%w: %s, about %s too many; shorten it or split the request",
+			ErrTooLong, longest(r), number(over))
+	}
+	return body, nil
+}
+
+// join adds the blocks and the Text of q.
+func (p *page) join(q *page) {
+	p.flush()
+	p.blocks = append(p.blocks, q.blocks...)
+	p.cost += q.cost
+	p.text.WriteString(q.text.String())
+	p.script = q.script
+}
+
+// news is what has happened so far.
+func (p *page) news(r approvals.Request) {
+	if r.Waiting != "" {
+		p.line(label("Why it waits: "), said(cut(inline(r.Waiting), newsWhy)))
+	}
+	if r.Why != "" {
+		p.line(label("Why: "), saidLines(cut(Visible(r.Why), newsWhy)))
+	}
+	if a := lastAnswer(r); a != nil {
+		p.answer(*a)
+	}
+	p.decisions(r.Decisions)
+	if !r.EndedAt.IsZero() {
+		p.line(say("Ended "), at(r.EndedAt))
+	}
+}
+
+func (p *page) decisions(all []approvals.Decision) {
+	if over := len(all) - newsDecisions; over > 0 {
+		p.line(say(safe(count(over, "earlier decision"))))
+		all = all[over:]
+	}
+	for _, d := range all {
+		verdict := safe("Approved by ")
+		if d.Verdict == approvals.Deny {
+			verdict = "Denied by "
+		}
+		p.line(say(verdict), user(d.Person.User), say(", "), at(d.At))
+	}
+}
+
+// answer is what the API said to a send. A code stands there only if the API gave
+// one: 0 would look like success.
+func (p *page) answer(a approvals.Answer) {
+	switch {
+	case a.Outcome == approvals.OutcomeNotSent:
+		p.line(label("Not sent: "), said(cut(inline(a.Message), newsMessage)))
+		return
+	case a.Outcome == approvals.OutcomeAccepted || a.Code != 0:
+		p.line(label("The API answered "), code("code "+strconv.Itoa(a.Code)), say(" "), said(cut(inline(a.Name), 80)))
+	default:
+		p.line(label("The API gave no answer that can be used"))
+	}
+	if a.Message != "" {
+		p.line(say("“"), said(cut(inline(a.Message), newsMessage)), say("”"))
+	}
+	if a.Meaning != "" {
+		p.line(label("It means: "), said(cut(inline(a.Meaning), newsMeaning)))
+	}
+	if a.Hint != "" {
+		p.line(label("What to do: "), said(cut(inline(a.Hint), newsMeaning)))
+	}
+}
+
+// until is how long people may decide. The clock starts when the card is up, so
+// before that only the span is known.
+func (p *page) until(r approvals.Request) {
+	if r.Plan == nil || r.State.Ended() || r.State == approvals.Executing {
+		return
+	}
+	lifetime := lasting(r.Plan.Rule.Lifetime)
+	if r.Expires.IsZero() {
+		p.line(label("Open for "), say(lifetime), say(" from now"))
+		return
+	}
+	p.line(label("Open until "), at(r.Expires), say(", "+lifetime+" in all"))
+}
+
+// changes is what differs from what was approved, as far as it fits into room.
+func (p *page) changes(all []approvals.Change, room int) {
+	spent := p.cost
+	for i, c := range all {
+		left := room - (p.cost - spent)
+		if left < 700 {
+			p.line(say(safe(count(len(all)-i, "more difference") + ", not shown here")))
+			return
+		}
+		p.line(label("Changed: "), said(cut(c.What, 60)))
+		if c.Was != "" || c.Is != "" {
+			p.line(say("was "), code(cut(orNone(c.Was), 120)), say(", is now "), code(cut(orNone(c.Is), 120)))
+		}
+		if c.Diff != "" {
+			p.diff(c.Diff, min(maxRich, left-500))
+		}
+	}
+}
+
+func (p *page) diff(diff string, most int) {
+	shown := Visible(diff)
+	kept := headLines(shown, most)
+	var notes []string
+	if rest := shown[len(kept):]; rest != "" {
+		notes = append(notes, count(lines([]byte(rest)), "line")+" more")
+	}
+	p.write("Lines that differ:\n" + escape(cut(kept, textHosts)))
+	p.pre("Lines that differ", kept, spans(noted(notes))...)
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// people are the ids of those, without repeats.
+func people(all ...approvals.Person) []safe {
+	var out []safe
+	for _, p := range all {
+		if m := mention(p.User); !slices.Contains(out, m) {
+			out = append(out, m)
+		}
+	}
+	return out
+}

@@ -1,0 +1,34 @@
+// Package view turns values into Slack messages: pure functions from requests,
+// scripts and answers to Block Kit. It asks nobody anything and keeps nothing, so
+// the same value always gives the same message.
+//
+// # What it promises
+//
+// People's text (names, reasons, parameters, scripts, aliases, what the API says)
+// never reaches a mrkdwn object. It goes into plain_text without emoji, or into
+// text elements of rich_text, where nothing is a mention, a link or markup. What
+// cannot be seen is spelled out by [Visible]. A mention is made only of an id that
+// has the form of one.
+//
+// A card shows the whole script, the whole parameters, all hosts and the whole
+// reason, or there is no card: [Card] answers [ErrTooLong] or [ErrUnreadable].
+// Whether a card fits depends on nothing that changes later, so a card that could
+// be posted can be drawn again in every later state.
+//
+// "Accepted" never looks like success, and an unknown end never looks like a
+// failure after which one simply tries again.
+//
+// # Why two texts
+//
+// Each message carries blocks for those who look and Text for those who listen:
+// screen readers read Text instead of the blocks, and notifications show it. Both
+// are written line by line from the same spans, so they cannot say different things.
+// Text is parsed by Slack as mrkdwn; in it people's text is escaped.
+//
+// # Why 12,000 and 100
+//
+// Slack refuses a message as msg_blocks_too_long without a documented number.
+// Others have measured: refused at about 13,200 characters of text once & < > are
+// escaped, with about 100 more for each block (bolt-js issues 2509 and 2867). We
+// count the same way and stop at 12,000.
+package view

@@ -1,0 +1,160 @@
+package view
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// How much of a long fact Text takes, so that all facts have a place in it.
+const (
+	textHosts      = 900
+	textParameters = 700
+	textReason     = 500
+)
+
+// facts are what was asked for and what would be done. Long ones are cut to most
+// characters each; 0: shown whole.
+func (p *page) facts(r approvals.Request, most int) {
+	asked := []span{label("Request "), code(r.ID), say(", asked by "), user(r.Requester.User)}
+	if !r.Received.IsZero() {
+		asked = append(asked, say(" "), at(r.Received))
+	}
+	p.line(asked...)
+	if r.Asked.Again != "" {
+		p.line(say("Asked once more, after "), code(r.Asked.Again))
+	}
+	p.reason(r.Asked.Reason, most)
+	if r.Plan == nil {
+		p.line(label("Script "), code(r.Asked.Script))
+	} else {
+		p.scriptFacts(r.Plan.Script)
+	}
+	p.hosts(r, most)
+	p.parameters(r, most)
+	if r.Plan != nil {
+		p.plan(*r.Plan)
+	}
+}
+
+func (p *page) reason(s string, most int) {
+	if s == "" {
+		p.line(label("Reason "), say("none given"))
+		return
+	}
+	p.write("Reason " + escape(cut(Visible(s), textReason)))
+	p.fill([]span{label("Reason "), saidLines(short(s, most))})
+}
+
+// scriptFacts is what a script is, without its text.
+func (p *page) scriptFacts(s approvals.Script) {
+	p.line(label("Script "), said(s.Alias), say(", "), code(s.CmdID), say(", "), said(s.OSType),
+		say(", modified "+stamp(s.Modified)))
+	p.line(say("sha256 "), code(s.SHA256()))
+}
+
+func (p *page) hosts(r approvals.Request, most int) {
+	all := hosts(r)
+	title := safe("Hosts (" + strconv.Itoa(len(all)) + ")")
+	p.write(title + " " + escape(cut(hostList(all), textHosts)))
+	p.pre(title, short(hostLines(all), most))
+	if len(r.Asked.Repeated) > 0 {
+		p.line(say("Typed more than once, counted once: "), said(cut(hostList(r.Asked.Repeated), textHosts)))
+	}
+}
+
+func (p *page) parameters(r approvals.Request, most int) {
+	s := r.Asked.Parameters
+	if r.Plan != nil {
+		s = r.Plan.Parameters
+	}
+	if s == "" {
+		p.line(label("Parameters "), say("none"))
+		return
+	}
+	shown := shownParameters(s)
+	notes := edges(s)
+	p.write("Parameters " + escape(cut(shown, textParameters)) + notes)
+	p.pre("Parameters", short(shown, most), say(notes))
+}
+
+// plan is as whom, by which rule, for how long.
+func (p *page) plan(plan approvals.Plan) {
+	p.line(label("Login "), said(plan.Login.Name), say(", user "), code(plan.Login.User), say(" on the hosts"))
+	p.line(label("Rule "), said(plan.Rule.Name), say(": "+safe(count(plan.Rule.Quorum, "approval"))+" needed"))
+}
+
+// target is which cloud is called.
+func target(t approvals.Target) string {
+	endpoint, _, _ := strings.Cut(t.Endpoint, "?")
+	s := "API " + t.API + " at " + endpoint
+	if t.Region != "" {
+		s += ", region " + t.Region
+	}
+	if t.AppID != "" {
+		s += ", account " + t.AppID
+	}
+	return s
+}
+
+func short(s string, most int) string {
+	if most == 0 {
+		return s
+	}
+	return cut(s, most)
+}
+
+// hostList is all hosts in one line.
+func hostList(all []string) string { return inline(strings.Join(all, ", ")) }
+
+// hostLines is one host a line, or several where there are many.
+func hostLines(all []string) string {
+	perLine := 1
+	if len(all) > 12 {
+		perLine = 6
+	}
+	var b strings.Builder
+	for i, h := range all {
+		switch {
+		case i == 0:
+		case i%perLine == 0:
+			b.WriteByte('\n')
+		default:
+			b.WriteString("  ")
+		}
+		b.WriteString(inline(h))
+	}
+	return b.String()
+}
+
+// shownParameters has tabs spelled out, and text that is nothing but blanks wholly.
+func shownParameters(s string) string {
+	if strings.TrimSpace(s) == "" {
+		return spellAll(s)
+	}
+	return visible(s, "\n")
+}
+
+// edges tells what is easily overlooked in parameters.
+func edges(s string) safe {
+	var notes []string
+	add := func(n int, noun, where string) {
+		if n > 0 {
+			notes = append(notes, count(n, noun)+where)
+		}
+	}
+	blanks := func(t string) int { return utf8.RuneCountInString(s) - utf8.RuneCountInString(t) }
+	if trimmed := strings.TrimSpace(s); trimmed != "" {
+		add(blanks(strings.TrimLeftFunc(s, unicode.IsSpace)), "blank", " at the start")
+		add(blanks(strings.TrimRightFunc(s, unicode.IsSpace)), "blank", " at the end")
+	}
+	add(strings.Count(s, "\n"), "line end", " in it")
+	add(hidden(s)+strings.Count(s, "\t"), "character", " that cannot be seen, spelled out")
+	if len(notes) == 0 {
+		return ""
+	}
+	return safe(" (" + strings.Join(notes, ", ") + ")")
+}

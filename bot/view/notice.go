@@ -1,0 +1,92 @@
+package view
+
+import (
+	"strconv"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// Notice draws a notice from the record: for the card's thread, or where there is
+// no card for the requester alone.
+func Notice(r approvals.Request, n approvals.Notice) Message {
+	p := &page{}
+	switch n.Kind {
+	case approvals.NoticeAnswer:
+		p.noticeAnswer(r)
+	case approvals.NoticeUnknown:
+		p.noticeUnknown(r)
+	case approvals.NoticeWaiting:
+		p.noticeWaiting(r)
+	default:
+		p.noticeEnded(r)
+	}
+	return p.message("notice" + strconv.Itoa(n.N))
+}
+
+// call mentions the requester and, for what concerns them, the approvers.
+func call(r approvals.Request, withApprovers bool) safe {
+	all := []approvals.Person{r.Requester}
+	if withApprovers {
+		all = append(all, r.Approvers()...)
+	}
+	return several(people(all...), "and") + " "
+}
+
+// subject says which request it is about.
+func (p *page) subject(r approvals.Request) {
+	p.line(said(what(r)), say(", request "), code(r.ID))
+}
+
+func (p *page) noticeAnswer(r approvals.Request) {
+	a := lastAnswer(r)
+	switch {
+	case a == nil:
+		p.section(call(r, true) + "The API’s answer is not known.")
+	case a.Outcome == approvals.OutcomeAccepted:
+		p.section(call(r, true) + "Accepted by the API; *what happened on the hosts is not known yet*.")
+	case a.Outcome == approvals.OutcomeRefused:
+		p.section(call(r, true) + "The API refused the run before anything could start. Nothing has run. " +
+			"The approval still stands: once the cause is gone, press Retry on the card.")
+	case a.Outcome == approvals.OutcomeFailed:
+		p.section(call(r, true) + "The API says that it cannot run this.")
+	default:
+		p.section(call(r, true) + unknownAdvice)
+	}
+	p.subject(r)
+	if a != nil {
+		p.answer(*a)
+	}
+}
+
+func (p *page) noticeUnknown(r approvals.Request) {
+	p.section(call(r, true) + "*Nobody can know whether this ran.* " + unknownAdvice)
+	p.subject(r)
+	if a := lastAnswer(r); a != nil {
+		p.answer(*a)
+	} else {
+		p.line(say("The worker that sent it was lost before the API’s answer was stored."))
+	}
+}
+
+func (p *page) noticeWaiting(r approvals.Request) {
+	switch {
+	case r.State != approvals.Approved:
+		p.section(call(r, false) + "It was approved and had to wait; the card says how it stands now.")
+	case r.Waiting == "":
+		p.section(call(r, false) + "It was approved and had to wait; it goes on now.")
+	default:
+		p.section(call(r, false) + "Approved, but not sent yet. " + statusApproved(r))
+		p.line(label("Why it waits: "), said(cut(inline(r.Waiting), newsWhy)))
+	}
+	p.subject(r)
+}
+
+func (p *page) noticeEnded(r approvals.Request) {
+	text := call(r, false) + state(r) + ". "
+	p.section(text + status(r))
+	if r.Why != "" {
+		p.line(label("Why: "), saidLines(cut(Visible(r.Why), newsWhy)))
+	}
+	p.changes(r.Changes, maxCost/2)
+	p.subject(r)
+}

@@ -1,0 +1,230 @@
+package view
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/slack-go/slack"
+)
+
+// Message is what Slack is given. Text has at most 4,000 characters; Slack parses
+// it as mrkdwn, and shows it where it cannot show the blocks.
+type Message struct {
+	Text   string
+	Blocks []slack.Block
+}
+
+// page collects a message, its blocks and its Text together.
+type page struct {
+	blocks []slack.Block
+	cost   int
+	text   strings.Builder
+	script string // for the end of Text, where it may be cut
+
+	// The rich_text block being filled.
+	parts   []slack.RichTextElement
+	current *slack.RichTextSection // its last part, if that is a section
+	held    int                    // size of its text
+}
+
+// add ends the rich_text block being filled and adds b, whose text has this size.
+func (p *page) add(b slack.Block, size int) {
+	p.flush()
+	p.blocks = append(p.blocks, b)
+	p.cost += blockCost + size
+}
+
+func (p *page) flush() {
+	if len(p.parts) == 0 {
+		return
+	}
+	p.blocks = append(p.blocks, slack.NewRichTextBlock("", p.parts...))
+	p.cost += blockCost
+	p.parts, p.current, p.held = nil, nil, 0
+}
+
+func (p *page) write(text safe) {
+	p.text.WriteString(string(text))
+	p.text.WriteByte('\n')
+}
+
+// headline is the first line. It may hold people's text.
+func (p *page) headline(s string) {
+	s = cut(s, maxHeader)
+	p.write(escape(s))
+	p.add(slack.NewHeaderBlock(plain(s)), size(s))
+}
+
+// section is a line of our own words and mentions: the only place where a mention calls.
+func (p *page) section(s safe) {
+	p.write(s)
+	p.add(slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, string(s), false, false), nil, nil), len(s))
+}
+
+// quiet is a line in small type. It may hold people's text.
+func (p *page) quiet(s string) {
+	s = cut(inline(s), maxPlain/2)
+	p.write(escape(s))
+	p.add(slack.NewContextBlock("", plain(s)), size(s))
+}
+
+// line adds a line to the rich text.
+func (p *page) line(spans ...span) {
+	var all safe
+	for _, s := range spans {
+		all += s.text
+	}
+	p.write(all)
+	p.fill(spans)
+}
+
+// fill is line without Text.
+func (p *page) fill(spans []span) {
+	added := 0
+	for _, s := range spans {
+		added += s.size
+	}
+	p.room(added)
+	if p.current == nil {
+		p.current = &slack.RichTextSection{Type: slack.RTESection}
+		p.parts = append(p.parts, p.current)
+	} else {
+		p.element(say("\n"))
+	}
+	for _, s := range spans {
+		p.element(s)
+	}
+}
+
+func (p *page) element(s span) {
+	p.current.Elements = append(p.current.Elements, s.rich)
+	p.held += s.size
+	p.cost += s.size + elementCost
+}
+
+// room begins a new block if n more characters would be too many for this one.
+func (p *page) room(n int) {
+	if p.held > 0 && p.held+n > maxRich {
+		p.flush()
+	}
+}
+
+// pre adds preformatted text below a line that names it, over several blocks if
+// it is long. What of it goes into Text is the caller's.
+func (p *page) pre(name safe, s string, notes ...span) {
+	parts := chunks(s, maxRich)
+	for i, c := range parts {
+		title := []span{label(name)}
+		if len(parts) > 1 {
+			title = append(title, say(safe(", part "+strconv.Itoa(i+1)+" of "+strconv.Itoa(len(parts)))))
+		}
+		if c.midway {
+			title = append(title, say(" (goes on in the middle of a line)"))
+		}
+		if i == 0 {
+			title = append(title, notes...)
+		}
+		n := size(c.text)
+		p.room(n)
+		p.fill(title)
+		if c.text == "" {
+			continue // a part that is one empty line
+		}
+		p.parts = append(p.parts, &slack.RichTextPreformatted{
+			Type:     slack.RTEPreformatted,
+			Elements: []slack.RichTextSectionElement{slack.NewRichTextSectionTextElement(c.text, nil)},
+		})
+		p.current = nil
+		p.held += n
+		p.cost += n + elementCost
+	}
+}
+
+func plain(s string) *slack.TextBlockObject {
+	return slack.NewTextBlockObject(slack.PlainTextType, s, false, false)
+}
+
+// message ends the page. Each block gets an id that begins with prefix: Slack
+// draws a changed message again only where ids are new.
+func (p *page) message(prefix string) Message {
+	p.flush()
+	for i, b := range p.blocks {
+		setID(b, prefix+"."+strconv.Itoa(i+1))
+	}
+	return Message{Text: p.spoken(), Blocks: p.blocks}
+}
+
+func setID(b slack.Block, id string) {
+	switch b := b.(type) {
+	case *slack.HeaderBlock:
+		b.BlockID = id
+	case *slack.SectionBlock:
+		b.BlockID = id
+	case *slack.ContextBlock:
+		b.BlockID = id
+	case *slack.RichTextBlock:
+		b.BlockID = id
+	case *slack.ActionBlock:
+		b.BlockID = id
+	case *slack.InputBlock:
+		b.BlockID = id
+	}
+}
+
+const (
+	restBelow  = "(… the rest stands in the message itself)\n"
+	scriptHead = "The script:\n"
+)
+
+// spoken is the Text: whole lines as far as they fit, then as much of the script
+// as fits.
+func (p *page) spoken() string {
+	text := p.text.String()
+	if units(text) > maxText {
+		text = wholeLines(text, maxText-units(restBelow)) + restBelow
+	}
+	room := maxText - units(text) - len(scriptHead)
+	if p.script == "" || room < maxHeader {
+		return strings.TrimSuffix(text, "\n")
+	}
+	script := escape(cut(p.script, room))
+	if over := units(string(script)) - room; over > 0 {
+		script = escape(cut(p.script, room-over))
+	}
+	return text + scriptHead + string(script)
+}
+
+// wholeLines is the longest start of text that has at most most characters and
+// ends with a line.
+func wholeLines(text string, most int) string {
+	n, end := 0, 0
+	for i, r := range text {
+		if n++; r > 0xffff {
+			n++
+		}
+		if n > most {
+			break
+		}
+		if r == '\n' {
+			end = i + 1
+		}
+	}
+	return text[:end]
+}
+
+// units is the length of s in UTF-16, as it stands.
+func units(s string) int {
+	n := len(s)
+	for _, r := range s {
+		switch {
+		case r > 0xffff, r == utf8.RuneError:
+			n -= 2
+		case r > 0x7ff:
+			n -= 2
+		case r > 0x7f:
+			n--
+		}
+	}
+	return n
+}

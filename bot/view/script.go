@@ -1,0 +1,138 @@
+package view
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// scriptText is a script as it is shown, and what has to be said of it.
+func scriptText(content []byte) (shown string, notes []string) {
+	s := string(content)
+	ends, windows := strings.Count(s, "\n"), strings.Count(s, "\r\n")
+	switch {
+	case windows == 0:
+	case windows == ends:
+		s = strings.ReplaceAll(s, "\r\n", "\n")
+		notes = append(notes, "has Windows line endings (CR LF)")
+	default:
+		notes = append(notes, "has Windows line endings (CR LF) on "+number(windows)+" of "+number(ends)+" lines")
+	}
+	if n := hidden(s); n > 0 {
+		notes = append(notes, "has "+count(n, "character")+" that cannot be seen, spelled out as \\u{…}")
+	}
+	shown = Visible(s)
+	if strings.TrimSpace(shown) == "" {
+		shown = spellAll(s)
+	}
+	return shown, notes
+}
+
+func noted(notes []string) safe {
+	if len(notes) == 0 {
+		return ""
+	}
+	return safe(" (" + strings.Join(notes, "; ") + ")")
+}
+
+// content adds a script's text, whole.
+func (p *page) content(shown string, notes []string) {
+	if shown == "" {
+		p.line(say("The script is empty."))
+		return
+	}
+	if n := noted(notes); n != "" {
+		p.write("The script" + n)
+	}
+	p.flush() // a script begins a block of its own
+	p.pre("The script", shown, spans(noted(notes))...)
+	p.script = shown
+}
+
+func spans(s safe) []span {
+	if s == "" {
+		return nil
+	}
+	return []span{say(s)}
+}
+
+// unreadable says that a script is no text.
+func unreadable(s approvals.Script) safe {
+	return safe("It is not UTF-8 text, so it is not shown: " + count(len(s.Content), "byte") + ".")
+}
+
+// Script shows a stored script to one person. What does not fit is left out, and
+// how much that is stands above it.
+func Script(s approvals.Script) Message {
+	p := &page{}
+	p.headline(cut("Script "+inline(s.CmdID), maxHeader))
+	p.line(label("Alias "), said(cut(s.Alias, 300)))
+	p.line(label("System "), said(cut(s.OSType, 100)))
+	p.line(label("Created "), say(stamp(s.Created)), say(", "), label("modified "), say(stamp(s.Modified)))
+	p.line(label("Size "), say(safe(count(len(s.Content), "byte")+", "+count(lines(s.Content), "line"))))
+	p.line(label("sha256 "), code(s.SHA256()))
+	if !utf8.Valid(s.Content) {
+		p.line(say(unreadable(s)))
+		return p.message("script")
+	}
+	shown, notes := scriptText(s.Content)
+	kept := headLines(shown, maxCost-p.cost-1000)
+	if rest := shown[len(kept):]; rest != "" {
+		notes = append(notes, "the last "+count(lines([]byte(rest)), "line")+", "+
+			count(utf8.RuneCountInString(rest), "character")+", do not fit here")
+	}
+	p.content(kept, notes)
+	return p.message("script")
+}
+
+// headLines is the start of s with a size of at most most, of whole lines if that
+// leaves anything.
+func headLines(s string, most int) string {
+	kept := head(s, most)
+	if len(kept) == len(s) {
+		return s
+	}
+	if nl := strings.LastIndexByte(kept, '\n'); nl > 0 {
+		return kept[:nl+1]
+	}
+	return kept
+}
+
+// lines counts lines, the last one also without its line end.
+func lines(b []byte) int {
+	n := bytes.Count(b, []byte("\n"))
+	if len(b) > 0 && b[len(b)-1] != '\n' {
+		n++
+	}
+	return n
+}
+
+// longest names what takes most of a card, for an error.
+func longest(r approvals.Request) string {
+	all := []struct {
+		name string
+		size int
+	}{
+		{"the script has ", scriptSize(r)},
+		{"the parameters have ", size(r.Asked.Parameters)},
+		{"the list of " + strconv.Itoa(len(hosts(r))) + " hosts has ", size(hostLines(hosts(r)))},
+		{"the reason has ", size(r.Asked.Reason)},
+	}
+	most := all[0]
+	for _, a := range all[1:] {
+		if a.size > most.size {
+			most = a
+		}
+	}
+	return most.name + count(most.size, "character")
+}
+
+func scriptSize(r approvals.Request) int {
+	if r.Plan == nil {
+		return 0
+	}
+	return size(string(r.Plan.Script.Content))
+}

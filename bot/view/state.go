@@ -1,0 +1,190 @@
+package view
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// name is what the script is called on a headline: its alias in quotes unless it is
+// a plain word, cut.
+func name(r approvals.Request) string {
+	alias := r.Asked.Script
+	if r.Plan != nil && r.Plan.Script.Alias != "" {
+		alias = r.Plan.Script.Alias
+	}
+	alias = cut(inline(alias), 60)
+	for _, c := range alias {
+		if !strings.ContainsRune("-_.", c) && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+			return "“" + alias + "”"
+		}
+	}
+	return alias
+}
+
+func hosts(r approvals.Request) []string {
+	if r.Plan != nil {
+		return r.Plan.Hosts
+	}
+	return r.Asked.Hosts
+}
+
+// what is the run in few words. It holds people's text.
+func what(r approvals.Request) string {
+	return "run " + name(r) + " on " + count(len(hosts(r)), "host")
+}
+
+// state says how the request stands, in plain words. Nothing but a known success
+// may sound like one.
+func state(r approvals.Request) safe {
+	switch r.State {
+	case approvals.Received, approvals.Pending:
+		if r.Plan == nil {
+			return "Being looked up"
+		}
+		if left := need(r); left > 0 && len(r.Approvers()) > 0 {
+			return safe("Waiting for " + count(left, "more approval"))
+		}
+		return "Waiting for approval"
+	case approvals.Approved:
+		if r.Waiting != "" {
+			return "Approved, but not sent"
+		}
+		return "Approved, sending…"
+	case approvals.Executing:
+		return "Sent, waiting for the API’s answer"
+	case approvals.Accepted:
+		return "Accepted by the API; what happened on the hosts is not known yet"
+	case approvals.Failed:
+		return "Failed, the API says that it cannot run"
+	case approvals.Unknown:
+		return "Unknown, nobody can know whether it ran"
+	case approvals.Refused:
+		return "Refused, nothing ran"
+	case approvals.Denied:
+		return "Denied, nothing ran"
+	case approvals.Expired:
+		return "Expired, nothing ran"
+	case approvals.Cancelled:
+		return "Cancelled, nothing ran"
+	}
+	return "In a state that this version does not know"
+}
+
+// need is how many approvals are still missing.
+func need(r approvals.Request) int {
+	return max(0, r.Plan.Rule.Quorum-len(r.Approvers()))
+}
+
+// most people that a line mentions.
+const mostMentions = 10
+
+// approvers mentions who may approve, without the one who asks.
+func approvers(r approvals.Request) safe {
+	var all []safe
+	for _, g := range r.Plan.Rule.Approve.Groups {
+		all = append(all, mentionGroup(g))
+	}
+	for _, u := range r.Plan.Rule.Approve.Users {
+		if u != r.Requester.User && u != r.Requester.ID {
+			all = append(all, mention(u))
+		}
+	}
+	return several(all, "or")
+}
+
+// several joins mentions, the first ten of them.
+func several(all []safe, last safe) safe {
+	if len(all) == 0 {
+		return "nobody"
+	}
+	if over := len(all) - mostMentions; over > 0 {
+		all = append(all[:mostMentions:mostMentions], safe(number(over)+" others"))
+	}
+	var out safe
+	for i, s := range all {
+		switch {
+		case i == 0:
+		case i == len(all)-1:
+			out += " " + last + " "
+		default:
+			out += ", "
+		}
+		out += s
+	}
+	return out
+}
+
+// lastAnswer is the newest answer to a send, or nil.
+func lastAnswer(r approvals.Request) *approvals.Answer {
+	for i := len(r.Sends) - 1; i >= 0; i-- {
+		if a := r.Sends[i].Answer; a != nil {
+			return a
+		}
+	}
+	return nil
+}
+
+// status is what the state means and what to do, for those who decide.
+func status(r approvals.Request) safe {
+	switch r.State {
+	case approvals.Received, approvals.Pending:
+		return statusOpen(r)
+	case approvals.Approved:
+		return statusApproved(r)
+	case approvals.Executing:
+		return "The run is on its way to the API and cannot be stopped any more. The answer comes into this thread."
+	case approvals.Accepted:
+		return "The API has taken the run and said nothing more. Look at the hosts, or at the task list in the Bare Metal console."
+	case approvals.Failed:
+		return "Nothing more comes of this request. Ask again once the cause is gone."
+	case approvals.Unknown:
+		return unknownAdvice
+	case approvals.Expired:
+		if r.ApprovedAt.IsZero() {
+			return "Not enough people approved in time."
+		}
+		return "It was approved, but not sent in time."
+	case approvals.Cancelled:
+		if r.EndedBy != nil {
+			return "Withdrawn by " + mention(r.EndedBy.User) + "."
+		}
+	case approvals.Denied:
+		if r.EndedBy != nil {
+			return "One denial is enough. Denied by " + mention(r.EndedBy.User) + "."
+		}
+	case approvals.Refused:
+		if len(r.Changes) > 0 {
+			return "What would run now is not what was approved. Ask again to have the new version reviewed."
+		}
+	}
+	return ""
+}
+
+const unknownAdvice = "It may have run on all, some or none of the hosts. " +
+	"Look at the task list in the Bare Metal console; do not simply run it again."
+
+func statusOpen(r approvals.Request) safe {
+	if r.Plan == nil {
+		return "The script and the rules are being looked up."
+	}
+	n := need(r)
+	who := safe(strconv.Itoa(n)) + " of "
+	if len(r.Approvers()) > 0 {
+		who = safe(strconv.Itoa(n)) + " more of "
+	}
+	return "Approval needed by " + who + approvers(r) + ". " + mention(r.Requester.User) + " asked and cannot approve."
+}
+
+func statusApproved(r approvals.Request) safe {
+	if r.Waiting == "" {
+		return "The script is read once more; if nothing has changed, the run goes out at once."
+	}
+	if !r.RetryAt.IsZero() && !r.RetryAt.After(r.DispatchBy) {
+		return "Nothing has run. It is tried again by itself until " + at(r.DispatchBy).text + "; " +
+			safe(runWords(r)) + " tries at once."
+	}
+	return "Nothing has run, and nothing goes on by itself. Press " + safe(runWords(r)) + " once the cause is gone; " +
+		"the approval is good until " + at(r.Expires).text + "."
+}
