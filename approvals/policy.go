@@ -173,3 +173,31 @@ func (w Who) String() string {
 	}
 	return strings.Join(slices.Concat(w.Users, w.Groups), ", ")
 }
+
+// MayMeet lists the rules that a script and its hosts can meet, by channel and
+// requester: in order, up to the first that asks for neither. Without hosts it is
+// for showing. An error wraps [ErrRulesDiffer] if no one rule is for all hosts.
+func (p Policy) MayMeet(script string, hosts []string) ([]Rule, error) {
+	var out []Rule
+	for _, r := range p {
+		if !matches(r.Scripts, script) {
+			continue
+		}
+		n := len(hosts)
+		for _, h := range hosts {
+			if !matches(r.Hosts, h) {
+				n--
+			}
+		}
+		always := len(r.Channels) == 0 && r.Requesters.Empty()
+		if n == len(hosts) {
+			out = append(out, r)
+			if always {
+				return out, nil
+			}
+		} else if n > 0 && always {
+			return out, fmt.Errorf("%w: rule %q is for some of them only; ask for those in a line of their own", ErrRulesDiffer, r.Name)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,49 @@
+package serve
+
+import (
+	"context"
+	"errors"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bot"
+	"github.com/bmcmd/bmcmd/cmd/internal/vault"
+)
+
+// logins gives out logins by the config, and their values against a grant.
+type logins struct{ *Server }
+
+func (l logins) For(hosts []string) (approvals.Login, error) { return l.cfg.Login(hosts) }
+
+// errMoved says that the config names another place for a login than was approved.
+var errMoved = errors.New("the login is kept elsewhere than was approved")
+
+func (l logins) Open(ctx context.Context, g approvals.Grant) (bot.Credentials, error) {
+	ref, err := l.ref(g)
+	if err != nil {
+		return bot.Credentials{}, err
+	}
+	password, err := l.resolver.Resolve(ctx, ref)
+	if err != nil {
+		return bot.Credentials{}, err
+	}
+	key, err := l.key(ctx, l.cfg.BM.RunKey)
+	return bot.Credentials{Key: key, Password: password}, err
+}
+
+func (l logins) Forget(g approvals.Grant) {
+	if ref, err := l.ref(g); err == nil {
+		l.resolver.Forget(ref)
+	}
+	for _, ref := range []vault.Ref{l.cfg.BM.RunKey.ID, l.cfg.BM.RunKey.Secret, l.cfg.BM.RunKey.Token} {
+		l.resolver.Forget(ref)
+	}
+}
+
+// ref is where the granted login is kept: the place that was approved.
+func (l logins) ref(g approvals.Grant) (vault.Ref, error) {
+	ref, known := l.cfg.LoginRef(g.Login().Name)
+	if g.Request() == "" || !known || ref.String() != g.Login().Ref {
+		return vault.Ref{}, errMoved
+	}
+	return ref, nil
+}

@@ -1,0 +1,201 @@
+// Package serve puts the parts together by a config: it is what `bmcmd serve`
+// runs, and what the demo and the process tests run, too.
+//
+// It is the only place that holds both the vault and the bot. The bot gets
+// logins by name, and their values only against an [approvals.Grant]; the key for
+// runs is read together with them and never before.
+package serve
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/approvals/redisstore"
+	"github.com/bmcmd/bmcmd/bmclient"
+	"github.com/bmcmd/bmcmd/bot"
+	"github.com/bmcmd/bmcmd/bot/slackio"
+	"github.com/bmcmd/bmcmd/cmd/internal/config"
+	"github.com/bmcmd/bmcmd/cmd/internal/vault"
+)
+
+// hold is for how long a crashed replica's requests rest before another takes
+// them up.
+const hold = 20 * time.Second
+
+// Server is one replica, put together and checked.
+type Server struct {
+	cfg      *config.Config
+	log      *slog.Logger
+	resolver *vault.Resolver
+	redis    redis.UniversalClient
+	cloud    *bmclient.Client
+	slack    *slackio.Slack
+	bot      *bot.Bot
+	here     string // the workspace's id, or its enterprise's: all keys in Redis begin with it
+}
+
+// New puts the parts together and checks what cannot mend itself: the Slack
+// tokens and their scopes, and that every reference names a readable secret
+// store. Redis and the cloud may be away; the bot says so and waits for them.
+// Errors are one sentence that says what to do.
+func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Server, error) {
+	s := &Server{cfg: cfg, log: log}
+	for _, part := range []func(context.Context) error{s.openVault, s.openRedis, s.openCloud, s.openSlack, s.openBot} {
+		if err := part(ctx); err != nil {
+			s.Close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Run serves until ctx ends, then finishes what it has begun. An error means
+// that somebody has to change something.
+func (s *Server) Run(ctx context.Context) error {
+	worked := make(chan struct{})
+	working, stop := context.WithCancel(ctx)
+	go func() {
+		defer close(worked)
+		_ = s.bot.Run(working)
+	}()
+	err := s.slack.Run(ctx, s.bot)
+	stop()
+	<-worked
+	return err
+}
+
+// Close lets go of connections. It may be called after a failed New.
+func (s *Server) Close() {
+	if s.redis != nil {
+		_ = s.redis.Close()
+	}
+	if s.cloud != nil {
+		s.cloud.Close()
+	}
+	if s.resolver != nil {
+		s.resolver.Close()
+	}
+}
+
+// Connected is how many Socket Mode connections are up.
+func (s *Server) Connected() int { return s.slack.Connected() }
+
+// Scrub takes every credential this replica has read out of a text.
+func (s *Server) Scrub(text string) string { return s.resolver.Scrub(text) }
+
+func (s *Server) openVault(context.Context) error {
+	c := vault.Config{
+		Address: s.cfg.Vault.Address, Namespace: s.cfg.Vault.Namespace, Mounts: s.cfg.Vault.Mounts, CAFile: s.cfg.Vault.CAFile,
+		CacheFor: 30 * time.Second, ServeStaleFor: 10 * time.Minute, Log: s.log,
+	}
+	if s.cfg.Vault.Token != (vault.Ref{}) {
+		c.Token = &s.cfg.Vault.Token
+	}
+	var err error
+	s.resolver, err = vault.New(c)
+	return err
+}
+
+func (s *Server) openRedis(context.Context) error {
+	r := s.cfg.Redis
+	c := redisstore.Connection{
+		Addresses: r.Addresses, Master: r.Master, Cluster: r.Cluster, User: r.Username, DB: r.DB,
+		Reply: 1500 * time.Millisecond, Dial: time.Second, Log: s.log,
+	}
+	if r.TLS {
+		c.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if r.Password != (vault.Ref{}) {
+		c.Password = func(ctx context.Context) (string, error) {
+			v, err := s.resolver.Resolve(ctx, r.Password)
+			return v.Reveal(), err
+		}
+	}
+	var err error
+	s.redis, err = redisstore.Dial(c)
+	return err
+}
+
+func (s *Server) openCloud(context.Context) error {
+	b := s.cfg.BM
+	var err error
+	s.cloud, err = bmclient.New(bmclient.Config{
+		Endpoint: b.Endpoint, Region: b.Region, ArrayKey: b.ArrayKey, Signature: b.Signature, ReadsByGET: b.ReadsByGet,
+		ReadKey: func(ctx context.Context) (bmclient.Key, error) { return s.key(ctx, b.ReadKey) },
+		Timeout: b.Timeout, RunTimeout: b.RunTimeout, Log: s.log,
+	})
+	return err
+}
+
+func (s *Server) openSlack(ctx context.Context) error {
+	botToken, err := s.resolver.Resolve(ctx, s.cfg.Slack.BotToken)
+	if err != nil {
+		return fmt.Errorf("slack.bot_token: %w", err)
+	}
+	appToken, err := s.resolver.Resolve(ctx, s.cfg.Slack.AppToken)
+	if err != nil {
+		return fmt.Errorf("slack.app_token: %w", err)
+	}
+	groups := &lateGroups{}
+	s.slack, err = slackio.New(slackio.Config{
+		BotToken: botToken, AppToken: appToken, APIURL: s.cfg.Slack.APIURL, Command: s.cfg.Slack.Command,
+		Groups: groups, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	here, err := s.slack.Check(ctx)
+	if err != nil {
+		return err
+	}
+	if s.here = here.Enterprise; s.here == "" {
+		s.here = here.Team
+	}
+	groups.Groups = redisstore.NewGroups(s.redis, s.here, time.Minute)
+	return nil
+}
+
+// lateGroups is the group cache, which needs the workspace's id to exist.
+type lateGroups struct{ *redisstore.Groups }
+
+func (s *Server) openBot(context.Context) error {
+	store := redisstore.New(s.redis, s.here, redisstore.Options{
+		KeepRequests: s.cfg.Keep.Requests, KeepEvents: s.cfg.Keep.Events, Log: s.log,
+	})
+	var err error
+	s.bot, err = bot.New(bot.Config{
+		Desk:  approvals.NewDesk(store, "w-"+rand.Text()[:12], hold),
+		Cloud: s.cloud, Logins: logins{s}, Directory: s.slack, Board: s.slack,
+		Policy: s.cfg.Rules, Target: s.cfg.Target(), Scrub: s.resolver.Scrub, Log: s.log,
+		DispatchWithin: s.cfg.Run.DispatchWithin, Lease: s.cfg.Run.Lease, SendFor: s.cfg.BM.RunTimeout + 2*time.Second,
+	})
+	return err
+}
+
+// key reads what the API is signed with.
+func (s *Server) key(ctx context.Context, k config.Key) (bmclient.Key, error) {
+	id, err := s.resolver.Resolve(ctx, k.ID)
+	if err != nil {
+		return bmclient.Key{}, err
+	}
+	secret, err := s.resolver.Resolve(ctx, k.Secret)
+	if err != nil {
+		return bmclient.Key{}, err
+	}
+	key := bmclient.Key{ID: id.Reveal(), Secret: secret}
+	if k.Token != (vault.Ref{}) {
+		token, err := s.resolver.Resolve(ctx, k.Token)
+		if err != nil {
+			return bmclient.Key{}, err
+		}
+		key.Token = token
+	}
+	return key, nil
+}
