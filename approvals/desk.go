@@ -29,7 +29,7 @@ func (d *Desk) Worker() string { return d.worker }
 // same person has asked for the same and that request is still open; either is
 // then the answer.
 func (d *Desk) Receive(ctx context.Context, r Request) (k Kept, fresh bool, err error) {
-	r.Schema, r.State, r.Revision = schema, Received, 1
+	r.Schema, r.State, r.Revision = Schema, Received, 1
 	r.Card.Look = 1
 	return d.store.Create(ctx, Swap{
 		Next: r, MoveID: rand.Text(), Worker: d.worker, Hold: d.hold,

@@ -34,8 +34,8 @@ func (s State) Ended() bool {
 	return true
 }
 
-// schema is the version of the stored form of a Request.
-const schema = 1
+// Schema is the version of the stored form of a Request. A store reads no newer one.
+const Schema = 1
 
 // Request is the record of one run asked for. It is a value: moves make a new
 // one. Times are those of the store.

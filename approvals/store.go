@@ -19,6 +19,9 @@ var (
 	ErrUnavailable = errors.New("the store is away")
 	// ErrUncertain says that the store did not answer. It may have been written.
 	ErrUncertain = errors.New("the store did not answer")
+	// ErrUnreadable says that a record was written by a newer bmcmd, or by somebody
+	// else.
+	ErrUnreadable = errors.New("the record cannot be read by this bmcmd")
 )
 
 // Kept is a request as the store has it.
