@@ -1,0 +1,203 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	mathrand "math/rand/v2"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+const (
+	attempts  = 3
+	firstWait = 10 * time.Millisecond // between attempts; doubles, with jitter
+)
+
+// mark is a script's last argument. go-redis encodes it only once it has a
+// connection that is ready, just before the command leaves: so a mark that was not
+// encoded proves that nothing left.
+type mark struct{ encoded atomic.Int32 }
+
+func (m *mark) MarshalBinary() ([]byte, error) {
+	m.encoded.Add(1)
+	return nil, nil
+}
+
+// caller runs scripts.
+type caller struct{ client redis.UniversalClient }
+
+// answer is what a script returned, after the time.
+type answer struct {
+	now  time.Time // Redis' clock
+	seen time.Time // the local one, just after
+	rest []any
+}
+
+func (a answer) text(i int) string {
+	if i >= len(a.rest) {
+		return ""
+	}
+	s, _ := a.rest[i].(string)
+	return s
+}
+
+// write runs a script that changes something, and repeats it after a fault that
+// may pass. The script must know its own repetition. Errors wrap ErrUnavailable
+// or ErrUncertain, and the context's error if that was the reason.
+func (c caller) write(ctx context.Context, script *redis.Script, keys []string, args ...any) (answer, error) {
+	return c.run(ctx, approvals.ErrUncertain, script, keys, args)
+}
+
+// read is write for a script that changes nothing: its errors wrap ErrUnavailable.
+func (c caller) read(ctx context.Context, script *redis.Script, keys []string, args ...any) (answer, error) {
+	return c.run(ctx, approvals.ErrUnavailable, script, keys, args)
+}
+
+// run makes the attempts; ifSent is the error if one may have reached Redis and
+// none was answered.
+func (c caller) run(ctx context.Context, ifSent error, script *redis.Script, keys []string, args []any) (answer, error) {
+	sent := false
+	for n := 0; ; n++ {
+		reply, mayHaveRun, err := c.once(ctx, script, keys, args)
+		if err == nil {
+			return newAnswer(reply)
+		}
+		sent = sent || mayHaveRun
+		if n+1 < attempts && mayPass(err) && pause(ctx, n) {
+			continue
+		}
+		kind := approvals.ErrUnavailable
+		if sent {
+			kind = ifSent
+		}
+		return answer{}, explain(ctx, kind, err)
+	}
+}
+
+// once is EVALSHA, and EVAL if Redis does not know the script yet. mayHaveRun
+// is false if the script cannot have been executed.
+func (c caller) once(ctx context.Context, script *redis.Script, keys []string, args []any) (reply []any, mayHaveRun bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, false, err
+	}
+	eval := func(call func(context.Context, redis.Scripter, []string, ...any) *redis.Cmd) {
+		m := new(mark)
+		reply, err = call(ctx, c.client, keys, append(slices.Clone(args), m)...).Slice()
+		// Of several encodings, a cluster client's own repeats, only the last was answered.
+		left := m.encoded.Load()
+		mayHaveRun = mayHaveRun || left > 1 || left == 1 && !notRun(err)
+	}
+	eval(script.EvalSha)
+	if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
+		eval(script.Eval)
+	}
+	return reply, mayHaveRun, err
+}
+
+func newAnswer(reply []any) (answer, error) {
+	a := answer{seen: time.Now()}
+	if len(reply) < 2 {
+		return a, fmt.Errorf("%w: Redis answered a script with nothing", approvals.ErrUncertain)
+	}
+	a.rest = reply[2:]
+	sec, err := strconv.ParseInt(fmt.Sprint(reply[0]), 10, 64)
+	usec, err2 := strconv.ParseInt(fmt.Sprint(reply[1]), 10, 64)
+	if err != nil || err2 != nil {
+		return a, fmt.Errorf("%w: Redis answered a script without the time", approvals.ErrUncertain)
+	}
+	a.now = time.Unix(sec, usec*1000).UTC()
+	return a, nil
+}
+
+// refusals are the errors with which Redis refuses a script before its first
+// write; those marked true may pass by themselves within moments.
+var refusals = map[string]bool{
+	"LOADING": true, "READONLY": true, "MASTERDOWN": true, "CLUSTERDOWN": true,
+	"TRYAGAIN": true, "BUSY": true, "MOVED": true, "ASK": true,
+	"NOSCRIPT": false, "OOM": false, "NOAUTH": false, "WRONGPASS": false, "MISCONF": false, "NOREPLICAS": false,
+}
+
+// code is the first word of an error of Redis; empty for any other error.
+func code(err error) string {
+	var answered redis.Error
+	if !errors.As(err, &answered) {
+		return ""
+	}
+	word, _, _ := strings.Cut(answered.Error(), " ")
+	return word
+}
+
+// notRun reports whether err is Redis' word that the script was not executed. A
+// missing permission is that only outside a script: inside one, Redis names it.
+func notRun(err error) bool {
+	word := code(err)
+	if word == "NOPERM" {
+		return !strings.Contains(err.Error(), "script:")
+	}
+	_, known := refusals[word]
+	return known
+}
+
+func mayPass(err error) bool {
+	if word := code(err); word != "" {
+		return refusals[word]
+	}
+	return !errors.Is(err, context.Canceled) && !errors.Is(err, redis.ErrClosed)
+}
+
+// pause waits before the next attempt; false if the context ends first.
+func pause(ctx context.Context, n int) bool {
+	d := firstWait << n
+	timer := time.NewTimer(d/2 + mathrand.N(d))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// explain makes the error that callers see. It holds no text of Redis beyond the
+// first word.
+func explain(ctx context.Context, kind, err error) error {
+	if done := ended(ctx); done != nil {
+		return fmt.Errorf("%w: %w", kind, done)
+	}
+	word := code(err)
+	var netErr *net.OpError
+	switch {
+	case word != "":
+		return fmt.Errorf("%w: Redis answered %s", kind, word)
+	case errors.As(err, &netErr):
+		return fmt.Errorf("%w: %s: %w", kind, netErr.Op, netErr.Err)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: Redis closed the connection", kind)
+	}
+	return fmt.Errorf("%w: %w", kind, err)
+}
+
+// ended is the context's error. A deadline counts as soon as it has passed: the
+// connection keeps the same one, and may notice first.
+func ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if at, ok := ctx.Deadline(); ok && !time.Now().Before(at) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+func randomID() string { return rand.Text() }

@@ -1,0 +1,45 @@
+// Package redisstore is the [approvals.Store] on Redis, for one server, Sentinel
+// or Cluster, from version 6.2 on. It knows no rules: it swaps one version of a
+// record for the next if nobody was faster.
+//
+// # What lies in Redis
+//
+// Every key begins with bmcmd:{workspace}: so that all keys of a workspace share
+// one slot of a cluster.
+//
+//	request:ID     hash: body (JSON), rev, at (when it came, ms), twin, moves
+//	               (ids of the last 32 moves), holder and until (ms) while held
+//	due            sorted set of ids by when somebody must look at them (ms)
+//	open           sorted set of the ids that have not ended, by when they came (ms)
+//	twin:TWIN      the id of the open request that asks for just this
+//	events:ID      list of "ms JSON", oldest first; outlives the request
+//	take:ID        list of what one Take handed out, for a lost reply; short-lived
+//	members:GROUP  JSON list of a user group's members; gone when it is too old
+//	looking:GROUP  who is asking for them at this moment
+//
+// README.md of approvals shows how to read them with redis-cli.
+//
+// # What it promises
+//
+// A move is one round trip and one script, so record, indexes and event change
+// together or not at all. Redis' own clock decides what is due, held or too late.
+// Garbage is collected by TTLs; no TTL decides anything else.
+//
+// A repeated call changes nothing: each script looks for its own random id, or its
+// own event, before it writes. So a call whose reply was lost is sent again here,
+// a few times, and a method fails with [approvals.ErrUncertain] only if an attempt
+// may have reached Redis and none was answered. [approvals.ErrUnavailable] means
+// that nothing was written; reads never fail with anything worse.
+//
+// # Why it retries itself
+//
+// go-redis can repeat a command after a lost reply without saying so. [Dial] turns
+// that off, and the last argument of every script is one that notes when it is
+// encoded: so the store knows of each attempt whether a byte of it can have left.
+// A broken handshake, a full pool or a refused dial come before that moment.
+//
+// # Why errors hold so little of Redis' text
+//
+// Redis quotes arguments in some errors, and arguments hold passwords and
+// requests. Only the error's first word, such as WRONGPASS, is passed on.
+package redisstore

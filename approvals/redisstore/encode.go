@@ -1,0 +1,105 @@
+package redisstore
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// encode makes the two texts that a swap stores, each once.
+func encode(w approvals.Swap) (body, event []byte, err error) {
+	if body, err = json.Marshal(w.Next); err != nil {
+		return nil, nil, fmt.Errorf("request %s: %w", w.Next.ID, err)
+	}
+	if w.Event.Move == "" {
+		return body, []byte{}, nil
+	}
+	if event, err = json.Marshal(w.Event); err != nil {
+		return nil, nil, fmt.Errorf("event of %s: %w", w.Next.ID, err)
+	}
+	return body, event, nil
+}
+
+// decode reads a record. The schema is read first: a newer one may have changed
+// the type of any other field.
+func decode(body, at string) (approvals.Request, error) {
+	var r approvals.Request
+	err := json.Unmarshal([]byte(body), &r)
+	if err != nil || r.Schema > approvals.Schema {
+		return approvals.Request{}, unreadable(body)
+	}
+	r.Received = received(r, at)
+	return r, nil
+}
+
+// unreadable says what is wrong with a record, without quoting it.
+func unreadable(body string) error {
+	var head struct {
+		Schema int    `json:"schema"`
+		ID     string `json:"id"`
+	}
+	err := json.Unmarshal([]byte(body), &head)
+	if err == nil && head.Schema > approvals.Schema {
+		return fmt.Errorf("%w: request %s has schema %d, this bmcmd reads up to %d: upgrade this bmcmd",
+			approvals.ErrUnreadable, head.ID, head.Schema, approvals.Schema)
+	}
+	return fmt.Errorf("%w: request %s is not what bmcmd wrote: look at it with redis-cli", approvals.ErrUnreadable, head.ID)
+}
+
+// received is when r came: the record itself says so from its second version on.
+func received(r approvals.Request, at string) time.Time {
+	if !r.Received.IsZero() {
+		return r.Received
+	}
+	return time.UnixMilli(number(at)).UTC()
+}
+
+func decodeEvent(line string) (approvals.Event, error) {
+	var e approvals.Event
+	at, text, _ := strings.Cut(line, " ")
+	if err := json.Unmarshal([]byte(text), &e); err != nil {
+		return e, fmt.Errorf("%w: an event is not what bmcmd wrote: look at it with redis-cli", approvals.ErrUnreadable)
+	}
+	if e.At.IsZero() {
+		e.At = time.UnixMilli(number(at)).UTC()
+	}
+	return e, nil
+}
+
+// due is in milliseconds, rounded up: what is handed out is due by Redis' clock
+// to the last nanosecond.
+func due(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	ms := at.UnixMilli()
+	if at.After(time.UnixMilli(ms)) {
+		ms++
+	}
+	return strconv.FormatInt(ms, 10)
+}
+
+// deadline is in milliseconds, rounded down.
+func deadline(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(at.UnixMilli(), 10)
+}
+
+func flag(b bool) string {
+	if b {
+		return "1"
+	}
+	return ""
+}
+
+// number reads what a script wrote; 0 if it is none.
+func number(s string) int64 {
+	n, _ := strconv.ParseInt(s, 10, 64)
+	return n
+}

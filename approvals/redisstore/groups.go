@@ -1,0 +1,148 @@
+package redisstore
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+const (
+	oldest  = time.Minute           // no member list may be older
+	turn    = 10 * time.Second      // how long one replica may ask for a group
+	pollMin = 10 * time.Millisecond // while another replica asks
+	pollMax = 200 * time.Millisecond
+)
+
+// Groups remembers who is in which user group for a short time, for all replicas
+// of a workspace together, and has one replica at a time ask for a group.
+type Groups struct {
+	caller
+	keys keys
+	ttl  time.Duration
+
+	mu      sync.Mutex
+	running map[string]*lookup
+}
+
+// lookup is one question of this process; many callers may wait for it.
+type lookup struct {
+	done    chan struct{}
+	members []string
+	err     error
+	gaveUp  bool // err is only that the leading caller's own context ended
+}
+
+// NewGroups makes the cache. ttl is how old a list may be, at most one minute,
+// counted from before it was asked for.
+func NewGroups(client redis.UniversalClient, workspace string, ttl time.Duration) *Groups {
+	if ttl <= 0 || ttl > oldest {
+		ttl = oldest
+	}
+	return &Groups{caller: caller{client}, keys: newKeys(workspace), ttl: ttl, running: map[string]*lookup{}}
+}
+
+// Members are a group's members: remembered, or asked for by fetch. fetch has ten
+// seconds, or the cache's ttl if that is shorter. Its error is returned and not
+// remembered. If Redis is away the error wraps [approvals.ErrUnavailable] and
+// nobody is asked: without Redis nobody would know how often. The list is shared:
+// do not change it.
+func (g *Groups) Members(ctx context.Context, group string, fetch func(context.Context) ([]string, error)) ([]string, error) {
+	for {
+		g.mu.Lock()
+		l, waiting := g.running[group]
+		if !waiting {
+			l = &lookup{done: make(chan struct{})}
+			g.running[group] = l
+		}
+		g.mu.Unlock()
+		if !waiting {
+			g.lead(ctx, l, group, fetch)
+			return l.members, l.err
+		}
+		select {
+		case <-l.done:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("members of %s: %w: %w", group, approvals.ErrUnavailable, ctx.Err())
+		}
+		if !l.gaveUp {
+			return l.members, l.err
+		}
+	}
+}
+
+// lead answers l, also if fetch panics.
+func (g *Groups) lead(ctx context.Context, l *lookup, group string, fetch func(context.Context) ([]string, error)) {
+	l.err = fmt.Errorf("members of %s: the look-up broke off", group)
+	defer func() {
+		g.mu.Lock()
+		delete(g.running, group)
+		g.mu.Unlock()
+		close(l.done)
+	}()
+	l.members, l.err = g.find(ctx, group, fetch)
+	l.gaveUp = l.err != nil && ended(ctx) != nil
+}
+
+// find asks Redis until it knows the members or it is our turn to ask for them.
+func (g *Groups) find(ctx context.Context, group string, fetch func(context.Context) ([]string, error)) ([]string, error) {
+	me, wait := randomID(), pollMin
+	mine := min(g.ttl, turn)
+	for {
+		a, err := g.read(ctx, lookScript, g.pair(group), me, mine.Milliseconds())
+		if err != nil {
+			return nil, fmt.Errorf("members of %s: %w", group, err)
+		}
+		switch a.text(0) {
+		case "known":
+			var members []string
+			if err := json.Unmarshal([]byte(a.text(1)), &members); err != nil {
+				return nil, fmt.Errorf("members of %s: %w: the list in Redis is not what bmcmd wrote", group, approvals.ErrUnreadable)
+			}
+			return members, nil
+		case "ask":
+			return g.ask(ctx, group, me, a.now, mine, fetch)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, fmt.Errorf("members of %s: %w: %w", group, approvals.ErrUnavailable, ctx.Err())
+		}
+		wait = min(2*wait, pollMax)
+	}
+}
+
+// ask fetches the members and keeps them, or ends the turn if that fails. A list
+// that cannot be kept is still a good one.
+func (g *Groups) ask(ctx context.Context, group, me string, began time.Time, mine time.Duration, fetch func(context.Context) ([]string, error)) (members []string, err error) {
+	text := []byte{}
+	defer func() {
+		// The turn ends also if the caller went away or fetch panicked.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		old := strconv.FormatInt(began.Add(g.ttl).UnixMilli(), 10)
+		_, _ = g.write(ctx, tellScript, g.pair(group), me, text, old)
+	}()
+	ask, cancel := context.WithTimeout(ctx, mine)
+	defer cancel()
+	if members, err = fetch(ask); err != nil {
+		return nil, fmt.Errorf("members of %s: %w", group, err)
+	}
+	if members == nil {
+		members = []string{}
+	}
+	text, err = json.Marshal(members)
+	return members, err
+}
+
+func (g *Groups) pair(group string) []string {
+	return []string{g.keys.members(group), g.keys.looking(group)}
+}

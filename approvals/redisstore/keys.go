@@ -1,0 +1,15 @@
+package redisstore
+
+// keys makes every key of one workspace. The braces are the hash tag.
+type keys struct{ prefix string }
+
+func newKeys(workspace string) keys { return keys{"bmcmd:{" + workspace + "}:"} }
+
+func (k keys) request(id string) string    { return k.prefix + "request:" + id }
+func (k keys) events(id string) string     { return k.prefix + "events:" + id }
+func (k keys) twin(twin string) string     { return k.prefix + "twin:" + twin }
+func (k keys) due() string                 { return k.prefix + "due" }
+func (k keys) open() string                { return k.prefix + "open" }
+func (k keys) take(id string) string       { return k.prefix + "take:" + id }
+func (k keys) members(group string) string { return k.prefix + "members:" + group }
+func (k keys) looking(group string) string { return k.prefix + "looking:" + group }
