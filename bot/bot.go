@@ -180,3 +180,10 @@ func (b *Bot) load(ctx context.Context, id string) (approvals.Kept, error) {
 	defer cancel()
 	return b.Desk.Load(ctx, id)
 }
+
+// Busy is how many requests the bot works on at this moment.
+func (b *Bot) Busy() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.jobs)
+}
