@@ -1,0 +1,146 @@
+package slackio
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bot"
+	"github.com/bmcmd/bmcmd/bot/view"
+)
+
+// Slack's error codes, by what they mean for a message.
+var (
+	noPlace = []string{
+		"not_in_channel", "channel_not_found", "is_archived", "restricted_action", "restricted_action_read_only_channel",
+		"restricted_action_thread_only_channel", "restricted_action_non_threadable_channel", "restricted_action_thread_locked",
+		"no_permission", "access_denied", "messages_tab_disabled", "cannot_dm_bot", "user_not_found", "user_disabled",
+		"as_user_not_supported", "team_not_found", "channel_is_limited_access", "method_not_supported_for_channel_type",
+	}
+	noMessage = []string{
+		"invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long", "no_text", "invalid_arguments",
+		"invalid_arg_name", "invalid_form_data", "invalid_charset", "markdown_text_conflict", "invalid_json", "too_many_blocks",
+	}
+	noCard   = []string{"message_not_found", "edit_window_closed", "cant_update_message"}
+	noThread = []string{"thread_not_found", "cannot_reply_to_message", "invalid_thread_ts", "message_not_found"}
+)
+
+// told gives an error of a call that shows a message the meaning that [bot.Board] promises.
+func (s *Slack) told(method string, err error) error {
+	err = s.failed(botToken, method, err)
+	f, ok := errors.AsType[*failure](err)
+	if !ok || f.code == "" {
+		return err
+	}
+	switch {
+	case slices.Contains(noPlace, f.code):
+		f.cause = bot.ErrNotInChannel
+	case slices.Contains(noMessage, f.code):
+		s.log.Error("slack rejects a message", "method", method, "code", f.code, "messages", s.plainDetail(f.detail))
+		f.cause = bot.ErrRejected
+	case method == "chat.update" && slices.Contains(noCard, f.code):
+		f.cause = bot.ErrCardGone
+	}
+	return err
+}
+
+// plainDetail is Slack's complaint about the arguments, cut: it may quote what it complains about.
+func (s *Slack) plainDetail(messages []string) string {
+	text := s.safe(errors.New(strings.Join(messages, "; "))).Error()
+	return strings.ToValidUTF8(text[:min(len(text), 500)], "")
+}
+
+func threadGone(err error) bool { return slices.Contains(noThread, codeOf(err)) }
+
+// unshowable is an error of view that no other try mends. Its words are view's.
+type unshowable struct{ error }
+
+func (u unshowable) Is(target error) bool { return target == bot.ErrTooLong }
+func (u unshowable) Unwrap() error        { return u.error }
+
+func card(r approvals.Request) (view.Message, error) {
+	m, err := view.Card(r)
+	if errors.Is(err, view.ErrTooLong) || errors.Is(err, view.ErrUnreadable) {
+		return m, unshowable{err}
+	}
+	return m, err
+}
+
+// Post puts the card of r up, in the thread it was asked for in. If that thread is gone, the card
+// goes into the channel: a request that people wait for must be seen.
+func (s *Slack) Post(ctx context.Context, r approvals.Request) (channel, ts string, err error) {
+	m, err := card(r)
+	if err != nil {
+		return "", "", err
+	}
+	return s.post(ctx, r.Origin.Channel, m, r.Origin.Thread, "")
+}
+
+// post sends m to the first of the threads that exists; the empty one is the channel itself.
+func (s *Slack) post(ctx context.Context, channel string, m view.Message, threads ...string) (at, ts string, err error) {
+	for i, thread := range threads {
+		options := content(m)
+		if thread != "" {
+			options = append(options, slack.MsgOptionTS(thread))
+		}
+		at, ts, err = s.api.PostMessageContext(ctx, channel, options...)
+		err = s.told("chat.postMessage", err)
+		if err == nil || !threadGone(err) || i == len(threads)-1 {
+			break
+		}
+	}
+	if err != nil {
+		return "", "", err
+	}
+	return at, ts, nil
+}
+
+// Redraw draws the card as r says.
+func (s *Slack) Redraw(ctx context.Context, r approvals.Request) error {
+	m, err := card(r)
+	if err != nil {
+		return err
+	}
+	_, _, _, err = s.api.UpdateMessageContext(ctx, r.Card.Channel, r.Card.TS, content(m)...)
+	return s.told("chat.update", err)
+}
+
+// Notify posts notice n into the thread of the card. Where there is no card, or the bot may not post
+// there any more, the requester is told alone.
+func (s *Slack) Notify(ctx context.Context, r approvals.Request, n approvals.Notice) error {
+	m := view.Notice(r, n)
+	if r.Card.TS != "" {
+		_, _, err := s.post(ctx, r.Card.Channel, m, first(r.Origin.Thread, r.Card.TS), r.Card.TS, "")
+		if !errors.Is(err, bot.ErrNotInChannel) {
+			return err
+		}
+	}
+	to, ok := s.replies.take(r.ID)
+	if !ok {
+		to = asker{user: r.Requester.User, channel: r.Origin.Channel}
+	}
+	return s.tell(ctx, to, m)
+}
+
+// Link is a link to the card, or empty.
+func (s *Slack) Link(ctx context.Context, c approvals.Card) string {
+	if c.Channel == "" || c.TS == "" {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second) // it is a part of answers that are waited for
+	defer cancel()
+	link, err := s.links.get(ctx, c.Channel+" "+c.TS, func(ctx context.Context) (string, error) {
+		link, err := s.api.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: c.Channel, Ts: c.TS})
+		return link, s.failed(botToken, "chat.getPermalink", err)
+	})
+	if err != nil {
+		s.log.Debug("a link to a card is not known", "error", err)
+		return ""
+	}
+	return link
+}

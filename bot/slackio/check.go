@@ -1,0 +1,116 @@
+package slackio
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+)
+
+// Workspace is where the tokens belong.
+type Workspace struct {
+	Team       string // T…
+	TeamName   string
+	Enterprise string // E…, on Enterprise Grid
+	BotUser    string // U…, as people mention it
+	BotID      string // B…
+	AppID      string // A…; empty if Slack did not tell
+	AppName    string
+}
+
+// required are the scopes without which some part of the main job fails. files:write comes with
+// the long outputs.
+var required = []string{"commands", "chat:write", "users:read", "usergroups:read", "app_mentions:read"}
+
+// Check asks Slack whether both tokens are good for all that the bot does, and where they belong.
+// An error that wraps [ErrSetup] is one sentence for whoever runs the bot; any other may pass. It may
+// be repeated.
+func (s *Slack) Check(ctx context.Context) (Workspace, error) {
+	w, err := s.checkBot(ctx)
+	if err != nil {
+		return Workspace{}, bare(err)
+	}
+	if _, err := s.ticket(ctx); err != nil {
+		return Workspace{}, bare(err)
+	}
+	s.here.Store(&w)
+	s.checked.Store(true)
+	return w, nil
+}
+
+// checkBot holds the bot token against what is needed of it.
+func (s *Slack) checkBot(ctx context.Context) (Workspace, error) {
+	who, err := s.api.AuthTestContext(ctx)
+	if err != nil {
+		return Workspace{}, s.failed(botToken, "auth.test", err)
+	}
+	if who.BotID == "" || who.TeamID == "" || who.UserID == "" {
+		return Workspace{}, setup("slack: the bot token is not that of a bot: take the one that begins with xoxb- from %s", botToken.place)
+	}
+	if scopes := who.Header.Get("X-OAuth-Scopes"); scopes != "" {
+		have := strings.FieldsFunc(scopes, func(r rune) bool { return r == ',' || r == ' ' })
+		lacking := slices.DeleteFunc(slices.Clone(required), func(n string) bool { return slices.Contains(have, n) })
+		if len(lacking) > 0 {
+			return Workspace{}, missingScope(botToken, lacking)
+		}
+	}
+	w := Workspace{Team: who.TeamID, TeamName: who.Team, Enterprise: who.EnterpriseID, BotUser: who.UserID, BotID: who.BotID}
+	info, err := s.api.GetBotInfoContext(ctx, slack.GetBotInfoParameters{Bot: who.BotID})
+	if err != nil {
+		return Workspace{}, s.failed(botToken, "bots.info", err)
+	}
+	w.AppID, w.AppName = info.AppID, info.Name
+	return w, nil
+}
+
+// bare is err without the name of the call in front of a sentence that needs none.
+func bare(err error) error {
+	if fault, ok := errors.AsType[*setupError](err); ok {
+		return fault
+	}
+	return err
+}
+
+// workspace is where we are, looked up if nobody did so yet.
+func (s *Slack) workspace(ctx context.Context) (Workspace, error) {
+	if w := s.here.Load(); w != nil {
+		return *w, nil
+	}
+	w, err := s.checkBot(ctx)
+	if err != nil {
+		return Workspace{}, err
+	}
+	s.here.CompareAndSwap(nil, &w)
+	return w, nil
+}
+
+// checkUntilTold checks, again and again while Slack is away. It returns nil when all is well or ctx
+// has ended.
+func (s *Slack) checkUntilTold(ctx context.Context) error {
+	if s.checked.Load() {
+		return nil
+	}
+	wait := s.backoff()
+	for ctx.Err() == nil {
+		_, err := s.Check(ctx)
+		if err == nil || errors.Is(err, ErrSetup) {
+			return err
+		}
+		s.log.Warn("slack cannot be reached yet", "error", err)
+		sleep(ctx, max(later(err), wait.next()))
+	}
+	return nil
+}
+
+// sleep waits d, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

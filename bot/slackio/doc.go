@@ -1,0 +1,59 @@
+// Package slackio is the bot's way to Slack: the only Socket Mode code of the house. It receives
+// what people type and press, answers in time, shows cards, and looks people up. It decides
+// nothing: a [Handler] does, and the requests' records say what is shown.
+//
+// # What it promises
+//
+// Every envelope is acknowledged within Slack's three seconds, whatever else is slow or down: each
+// is handled in a goroutine of its own, and the ack goes out after [Config.AckWithin] even if the
+// answer is not there yet. The answer then comes later, by another way. More envelopes at a time
+// than fit are answered "busy", not dropped.
+//
+// Every person is answered: also for an unknown button, a form of an earlier version, a workspace
+// that is not ours, and a handler that panicked.
+//
+// A fault that only a person can mend (a wrong token, a missing scope, Socket Mode switched off) is
+// one sentence that says what to do, wraps [ErrSetup], and is not retried for ever. All else is
+// retried with a growing, jittered wait.
+//
+// Tokens, socket addresses, response_urls and what people typed are in no error and no log line.
+// net/http and slack-go put addresses into their errors, so none of those errors is passed on: see
+// failure.
+//
+// # Why an own receive loop
+//
+// slack-go's types and its Web API client are used; its socketmode package is not, for four things
+// measured on v0.35.0. It never delivers disconnect, and drops the old socket the moment that Slack
+// warns: a command that was on its way there is lost. An ack whose connection has gone is sent over
+// the next one, and what Slack makes of that is written nowhere. What it has queued when it stops is
+// lost without a word. And it retries missing_scope, not_allowed_token_type, token_expired and
+// team_access_not_granted for ever.
+//
+// Here two connections (a setting) stand side by side. An ack goes out on the connection its
+// envelope came from; if that has gone, the log says so and the answer takes another way. When Slack
+// announces the end of a connection, its replacement is opened first and the old one is read until
+// it closes. Own pings with a deadline find a connection that is dead but open.
+//
+// # Why own structs for clicks and mentions
+//
+// slack-go decodes the whole message that was clicked, block by block, and refuses all of it for one
+// block that it does not know. Only a handful of ids is needed, so only they are decoded.
+//
+// # Where things are
+//
+//	slackio.go    Config, New, Run
+//	check.go      what is looked at before anything is received
+//	setup.go      faults that people must mend, a sentence each
+//	failure.go    any other error of a call, without secrets
+//	keep.go       a number of connections, kept open
+//	link.go       one connection
+//	turn.go       one envelope: its ack, its answer, a panic
+//	typed.go      commands and mentions
+//	clicked.go    buttons and the deny form
+//	plain.go      Slack's markup back to what was typed
+//	say.go        an answer to one person, by whichever way works
+//	replies.go    response_urls, in memory only
+//	board.go      cards, notices, links
+//	directory.go  people and user groups
+//	cache.go      answers that are good for a minute
+package slackio

@@ -1,0 +1,166 @@
+package slackio
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// receiver keeps the connections of one Run.
+type receiver struct {
+	*Slack
+	work    context.Context // of the handlers; ends after the connections
+	readers sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	live   map[*link]struct{}
+}
+
+// keep keeps one connection open until ctx ends. It returns only errors that wrap [ErrSetup].
+func (r *receiver) keep(ctx context.Context, slot int) error {
+	wait := r.backoff()
+	for ctx.Err() == nil {
+		l, err := r.connect(ctx)
+		if ctx.Err() != nil && err != nil {
+			return nil
+		}
+		if errors.Is(err, ErrSetup) {
+			return bare(err)
+		}
+		if err != nil {
+			r.log.Warn("a slack connection could not be opened", "slot", slot, "error", err)
+			sleep(ctx, max(later(err), wait.next()))
+			continue
+		}
+		r.log.Debug("a slack connection is open", "slot", slot)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.leaving: // the replacement comes first; the old one is still read
+			time.AfterFunc(r.times.linger, l.close)
+		case <-l.ended:
+		}
+		if err := r.after(ctx, slot, l, wait); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// after decides what comes after a connection that has ended, or will.
+func (r *receiver) after(ctx context.Context, slot int, l *link, wait *backoff) error {
+	why := l.why()
+	switch why {
+	case "link_disabled":
+		return errLinkDisabled
+	case "too_many_websockets":
+		r.log.Warn("slack has too many connections of this app: other processes hold them; going on with fewer", "slot", slot)
+		sleep(ctx, jitter(r.times.crowded))
+		return nil
+	}
+	r.log.Info("a slack connection ends", "slot", slot, "reason", why)
+	if time.Since(l.since) >= r.times.steady {
+		wait.reset()
+		return nil
+	}
+	sleep(ctx, wait.next())
+	return nil
+}
+
+// connect opens a connection and waits until Slack has greeted it.
+func (r *receiver) connect(ctx context.Context) (*link, error) {
+	address, err := r.ticket(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l, err := r.dial(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		l.close()
+		return nil, context.Canceled
+	}
+	r.live[l] = struct{}{}
+	r.readers.Add(1)
+	r.mu.Unlock()
+	go func() {
+		defer r.readers.Done()
+		l.read(r.receive)
+		r.mu.Lock()
+		delete(r.live, l)
+		r.mu.Unlock()
+	}()
+	return r.greeted(ctx, l)
+}
+
+// greeted waits for Slack's hello.
+func (r *receiver) greeted(ctx context.Context, l *link) (*link, error) {
+	t := time.NewTimer(r.times.handshake)
+	defer t.Stop()
+	select {
+	case <-l.hello:
+		return l, nil
+	case <-l.ended:
+		if l.why() == "link_disabled" {
+			return nil, errLinkDisabled
+		}
+		return nil, &failure{method: "socket", why: "ended before its hello: " + l.why()}
+	case <-t.C:
+		l.close()
+		return nil, &failure{method: "socket", why: "no hello in time"}
+	case <-ctx.Done():
+		l.close()
+		return nil, ctx.Err()
+	}
+}
+
+// closeAll ends all connections, and those still being opened.
+func (r *receiver) closeAll() {
+	r.mu.Lock()
+	r.closed = true
+	all := make([]*link, 0, len(r.live))
+	for l := range r.live {
+		all = append(all, l)
+	}
+	r.mu.Unlock()
+	for _, l := range all {
+		l.close()
+	}
+}
+
+// ticket asks for the address of one socket. The address is a secret and good for one use.
+func (s *Slack) ticket(ctx context.Context) (string, error) {
+	_, address, err := s.api.StartSocketModeContext(ctx)
+	if err != nil {
+		return "", s.failed(appToken, "apps.connections.open", err)
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "wss" && (u.Scheme != "ws" || !isLoopback(&url.URL{Scheme: "http", Host: u.Host})) {
+		return "", &failure{method: "apps.connections.open", why: "the address in the answer is not a wss address"}
+	}
+	return address, nil
+}
+
+// backoff is a wait that doubles, with jitter, so that many bots do not come back at one moment.
+type backoff struct{ first, most, now time.Duration }
+
+func (s *Slack) backoff() *backoff {
+	return &backoff{first: s.times.backoff, most: s.times.backoffTo}
+}
+
+func (b *backoff) next() time.Duration {
+	b.now = min(max(b.first, 2*b.now), b.most)
+	return jitter(b.now)
+}
+
+func (b *backoff) reset() { b.now = 0 }
+
+// jitter is between half of d and d.
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }

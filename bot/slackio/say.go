@@ -1,0 +1,158 @@
+package slackio
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/slack-go/slack"
+
+	"github.com/bmcmd/bmcmd/bot"
+	"github.com/bmcmd/bmcmd/bot/view"
+)
+
+// asker is one person, and the ways to reach them alone.
+type asker struct {
+	user    string
+	channel string
+	thread  string // empty for the channel itself; Slack hides ephemerals in a thread without replies
+	url     string // a response_url, or empty; a secret
+}
+
+// private is a message that one person sees, as acks and response_urls take it.
+type private struct {
+	ResponseType    string        `json:"response_type"`
+	Text            string        `json:"text"`
+	Blocks          []slack.Block `json:"blocks,omitempty"`
+	ThreadTS        string        `json:"thread_ts,omitempty"`
+	ReplaceOriginal bool          `json:"replace_original"`
+	UnfurlLinks     bool          `json:"unfurl_links"`
+	UnfurlMedia     bool          `json:"unfurl_media"`
+}
+
+func privately(text string) private { return private{ResponseType: "ephemeral", Text: text} }
+
+func plain(text string) view.Message { return view.Words(text, "", "") }
+
+// render makes a message of an answer; false: there is nothing to say.
+func (s *Slack) render(a bot.Answer) (view.Message, bool) {
+	switch a := a.(type) {
+	case bot.Words:
+		return view.Words(a.Text, a.Request, a.Link), true
+	case bot.Help:
+		return view.Help(s.cfg.command, a.Unknown, a.Nearest), true
+	case bot.Shown:
+		return view.Script(a.Script), true
+	case bot.Status:
+		return view.Status(a.Request, a.Events, a.Link), true
+	case bot.List:
+		return view.List(listed(a.Here), listed(a.Mine), listed(a.Waiting)), true
+	}
+	return view.Message{}, false
+}
+
+func listed(in []bot.Listed) []view.Listed {
+	out := make([]view.Listed, len(in))
+	for i, l := range in {
+		out[i] = view.Listed{Request: l.Request, Link: l.Link}
+	}
+	return out
+}
+
+// answer says m to whoever began the turn. Slack's request to wait is followed while there is time.
+func (t *turn) answer(ctx context.Context, m view.Message) {
+	for {
+		err := t.tell(ctx, t.to, m)
+		wait := later(err)
+		if wait == 0 || ctx.Err() != nil {
+			if err != nil {
+				t.log.Error("an answer could not be delivered", "envelope", plainID(t.frame.EnvelopeID), "error", err)
+			}
+			return
+		}
+		sleep(ctx, wait)
+	}
+}
+
+// tell says m to one person alone: by their response_url, else in the channel so that only they see
+// it, else in a direct message. It may arrive twice, if Slack took it and did not say so.
+func (s *Slack) tell(ctx context.Context, to asker, m view.Message) error {
+	if to.url != "" {
+		err := s.respond(ctx, to, m)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		s.log.Info("a response_url did not take an answer; going another way", "error", err)
+	}
+	if to.channel != "" {
+		err := s.whisper(ctx, to, m)
+		if !elsewhere(err) {
+			return err
+		}
+	}
+	_, _, err := s.api.PostMessageContext(ctx, to.user, content(m)...)
+	return s.told("chat.postMessage", err)
+}
+
+// elsewhere reports whether err is about the place, so that a direct message may do.
+func elsewhere(err error) bool {
+	return errors.Is(err, bot.ErrNotInChannel) || codeOf(err) == "user_not_in_channel"
+}
+
+// whisper shows m to one person in the channel, or in its thread.
+func (s *Slack) whisper(ctx context.Context, to asker, m view.Message) error {
+	options := content(m)
+	if to.thread != "" {
+		options = append(options, slack.MsgOptionTS(to.thread))
+	}
+	_, err := s.api.PostEphemeralContext(ctx, to.channel, to.user, options...)
+	err = s.told("chat.postEphemeral", err)
+	if to.thread != "" && threadGone(err) {
+		to.thread = ""
+		return s.whisper(ctx, to, m)
+	}
+	return err
+}
+
+// respond sends m to a response_url. slack-go's own way would put the address into its errors.
+func (s *Slack) respond(ctx context.Context, to asker, m view.Message) error {
+	fail := func(err error) error { return s.failed(botToken, "response_url", err) }
+	u, err := url.Parse(to.url)
+	if err != nil || u.Scheme != "https" && !isLoopback(u) {
+		return &failure{method: "response_url", why: "the address is not usable"}
+	}
+	body, err := encode(private{ResponseType: "ephemeral", Text: m.Text, Blocks: m.Blocks, ThreadTS: to.thread})
+	if err != nil {
+		return &failure{method: "response_url", why: "the answer cannot be written as JSON"}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return &failure{method: "response_url", why: "the address is not usable"}
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := s.http.Do(req)
+	if err != nil {
+		return fail(err)
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection is used again
+	if resp.StatusCode != http.StatusOK {
+		return fail(slack.StatusCodeError{Code: resp.StatusCode})
+	}
+	return nil
+}
+
+// content are the options that every message has. view has escaped what people wrote, and links
+// never unfurl: a preview would push the buttons away and fetch what somebody typed.
+func content(m view.Message) []slack.MsgOption {
+	options := []slack.MsgOption{
+		slack.MsgOptionText(m.Text, false), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(),
+	}
+	if len(m.Blocks) > 0 {
+		options = append(options, slack.MsgOptionBlocks(m.Blocks...))
+	}
+	return options
+}

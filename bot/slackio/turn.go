@@ -1,0 +1,202 @@
+package slackio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// turn is one envelope, from its arrival until it is dealt with.
+type turn struct {
+	*Slack
+	link  *link
+	frame frame
+	begun atomic.Bool // somebody has taken it on to send the ack
+	to    asker       // who is to be answered, once that is known
+}
+
+// receive takes an envelope on. It does not wait for its handling.
+func (r *receiver) receive(l *link, f frame) {
+	t := &turn{Slack: r.Slack, link: l, frame: f}
+	r.tasks.begin()
+	select {
+	case r.slots <- struct{}{}:
+		go t.run(r.work, r.slots, t.handle)
+		return
+	default:
+	}
+	select {
+	case r.busy <- struct{}{}:
+		go t.run(r.work, r.busy, t.tooBusy)
+	default: // even saying "busy" is too much: Slack's own timeout answers
+		r.log.Error("a slack envelope is left unanswered: too many at once", "envelope", plainID(f.EnvelopeID), "type", plainCode(f.Type))
+		t.begun.Store(true)
+		r.tasks.wasAcked()
+		r.tasks.done()
+	}
+}
+
+// run does work for the turn, survives its panic, and never leaves the envelope without an ack.
+func (t *turn) run(ctx context.Context, slot chan struct{}, work func(context.Context)) {
+	ctx, cancel := context.WithTimeout(ctx, t.cfg.handleFor)
+	defer func() {
+		if p := recover(); p != nil {
+			t.broke(ctx, p)
+		}
+		if t.begun.CompareAndSwap(false, true) {
+			t.send(nil)
+		}
+		cancel()
+		<-slot
+		t.tasks.done()
+	}()
+	work(ctx)
+}
+
+// handle is what each kind of envelope begins with.
+func (t *turn) handle(ctx context.Context) {
+	switch t.frame.Type {
+	case "slash_commands":
+		t.slash(ctx)
+	case "events_api":
+		t.event(ctx)
+	case "interactive":
+		t.interactive(ctx)
+	default:
+		t.log.Warn("slack sent an envelope of an unknown type", "type", plainCode(t.frame.Type))
+	}
+}
+
+// ack sends the ack, if nobody did or does. It reports whether payload has reached the socket; if
+// not, the answer has to take another way.
+func (t *turn) ack(payload any) bool {
+	if !t.begun.CompareAndSwap(false, true) {
+		return false
+	}
+	return t.send(payload)
+}
+
+func (t *turn) send(payload any) bool {
+	defer t.tasks.wasAcked()
+	err := t.link.ack(t.frame.EnvelopeID, payload)
+	if errors.Is(err, errAckTooLong) {
+		payload = nil
+		if t.frame.Type == "slash_commands" {
+			payload = privately("It is a long answer; here it comes.")
+		}
+		if err = t.link.ack(t.frame.EnvelopeID, payload); err == nil {
+			return false
+		}
+	}
+	if err != nil {
+		t.log.Warn("a slack ack was lost", "envelope", plainID(t.frame.EnvelopeID), "type", plainCode(t.frame.Type), "error", err)
+		return false
+	}
+	return true
+}
+
+// ackAfter sends payload as the ack after d, unless something was sent before. The result stops it.
+func (t *turn) ackAfter(d time.Duration, payload any) (stop func()) {
+	timer := time.AfterFunc(d, func() { t.ack(payload) })
+	return func() { timer.Stop() }
+}
+
+// broke answers for a handler that panicked. What it panicked with may hold anything, so only where
+// is logged.
+func (t *turn) broke(ctx context.Context, p any) {
+	ref := plainID(t.frame.EnvelopeID)
+	t.log.Error("a slack handler panicked", "envelope", ref, "type", plainCode(t.frame.Type), "panic", fmt.Sprintf("%T", p), "stack", stack())
+	if t.to.user == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.http.Timeout)
+	defer cancel()
+	defer func() { _ = recover() }() // nothing that this does may end the process
+	t.answer(ctx, plain("Something broke on my side, and I cannot tell what was done. Look at the card or at the list of open requests before you try again. (reference "+ref+")"))
+}
+
+// stack is where the goroutine that panicked was, without arguments.
+func stack() string {
+	pcs := make([]uintptr, 24)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(4, pcs)])
+	var out []string
+	for {
+		f, more := frames.Next()
+		out = append(out, fmt.Sprintf("%s:%d", f.Function, f.Line))
+		if !more {
+			return strings.Join(out, " < ")
+		}
+	}
+}
+
+// plainID is s if it looks like an id of Slack, else a word that says it does not.
+func plainID(s string) string {
+	for _, r := range s {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != '_' {
+			return "odd"
+		}
+	}
+	if s == "" || len(s) > 64 {
+		return "odd"
+	}
+	return s
+}
+
+// tasks counts the envelopes that are being handled, and of them those without an ack.
+type tasks struct {
+	mu            sync.Mutex
+	open, unacked int
+	changed       chan struct{} // closed and replaced at each change that somebody waits for
+}
+
+func (k *tasks) begin()    { k.add(1, 1) }
+func (k *tasks) wasAcked() { k.add(0, -1) }
+func (k *tasks) done()     { k.add(-1, 0) }
+
+func (k *tasks) add(open, unacked int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.open += open
+	k.unacked += unacked
+	if k.changed != nil {
+		close(k.changed)
+		k.changed = nil
+	}
+}
+
+func (k *tasks) acked() bool { return k.unacked == 0 }
+func (k *tasks) idle() bool  { return k.open == 0 }
+
+func (k *tasks) count() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.open
+}
+
+// wait waits until is holds, for at most d, and reports whether it does.
+func (k *tasks) wait(d time.Duration, is func() bool) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	for {
+		k.mu.Lock()
+		if is() {
+			k.mu.Unlock()
+			return true
+		}
+		if k.changed == nil {
+			k.changed = make(chan struct{})
+		}
+		changed := k.changed
+		k.mu.Unlock()
+		select {
+		case <-changed:
+		case <-t.C:
+			return false
+		}
+	}
+}
