@@ -187,14 +187,14 @@ func decodeScript(data json.RawMessage) (Script, error) {
 	return s, nil
 }
 
-// lenientBase64 decodes padded or unpadded standard base64, line breaks allowed. Older versions of the API sent plain text: what
-// does not decode is taken as it is, and plain is true.
+// lenientBase64 decodes padded standard base64, line breaks allowed. Older versions of the API sent plain text: what does not decode is
+// taken as it is, and plain is true. Padding is insisted on, so that a plain "asdfzaasdf" (the old page's sample) stays what it is.
 func lenientBase64(s string) (content []byte, plain bool) {
-	trimmed := strings.TrimRight(strings.TrimSpace(s), "=")
-	if b, err := base64.RawStdEncoding.DecodeString(trimmed); err == nil {
-		return b, false
+	b, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSpace(s))
+	if err != nil {
+		return []byte(s), true
 	}
-	return []byte(s), true
+	return b, false
 }
 
 var errTime = errors.New(`want "2017-10-19 19:29:35"`)

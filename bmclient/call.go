@@ -153,8 +153,8 @@ func (c *Client) refusal(call signedCall, got reply, ans answer) *Error {
 	if call.action == actionRead && meansNoScript(ans.code) {
 		e.cause = ErrNoScript
 	}
-	if e.hint == "" && call.action == actionRun && e.Class == ClassUnknown {
-		e.hint = hintUnknown
+	if call.action == actionRun && e.Class == ClassUnknown {
+		e.hint = hintUnknown // before anything else that might be done about it
 	}
 	return e
 }
@@ -193,7 +193,7 @@ func (c *Client) hint(action string, number int, date string) string {
 	case 4101, 4102, 4103, 4110, 4300:
 		return "give this key the right to " + action
 	case 4200, 4500:
-		return c.clockHint(action, number, date)
+		return c.clockHint(date)
 	case 4400:
 		return "wait a minute"
 	case 6100:
@@ -210,10 +210,7 @@ func otherArrayKey(key string) string {
 }
 
 // clockHint compares this machine's clock with the answer's date.
-func (c *Client) clockHint(action string, number int, date string) string {
-	if number == 4500 && action == actionRun {
-		return hintUnknown
-	}
+func (c *Client) clockHint(date string) string {
 	theirs, err := http.ParseTime(date)
 	if err != nil {
 		return "check this machine's clock"

@@ -43,6 +43,7 @@ type Client struct {
 	host  string // as signed and sent
 	reads *http.Transport
 	wait  waiter
+	proxy func(*http.Request) (*url.URL, error)
 }
 
 // New checks the settings and makes a client. It connects to nothing.
@@ -64,7 +65,7 @@ func New(cfg Config) (*Client, error) {
 	case cfg.Timeout < 0 || cfg.RunTimeout < 0 || cfg.ReadBackoff < 0 || cfg.ReadAttempts < 0:
 		return nil, fmt.Errorf("a time or a number of attempts is negative; leave it out for the default")
 	}
-	c := &Client{cfg: cfg, url: *u, host: u.Host, wait: waitTimer}
+	c := &Client{cfg: cfg, url: *u, host: u.Host, wait: waitTimer, proxy: http.ProxyFromEnvironment}
 	c.reads = c.newTransport()
 	c.reads.MaxIdleConns, c.reads.MaxIdleConnsPerHost = keptConns, keptConns
 	c.reads.IdleConnTimeout = 90 * time.Second
@@ -138,7 +139,7 @@ func isLoopback(host string) bool {
 // the proofs in this package are about.
 func (c *Client) newTransport() *http.Transport {
 	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  c.proxy,
 		DialContext:            (&net.Dialer{Timeout: c.cfg.Timeout, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:        c.tlsConfig(),
 		TLSHandshakeTimeout:    c.cfg.Timeout,

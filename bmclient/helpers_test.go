@@ -3,6 +3,7 @@ package bmclient_test
 import (
 	"bytes"
 	"context"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -107,3 +108,5 @@ func (b *buffer) String() string {
 func (b *buffer) logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
+
+func (b *buffer) plain() *log.Logger { return log.New(b, "", 0) }
