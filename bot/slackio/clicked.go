@@ -61,6 +61,7 @@ func (t *turn) interactive(ctx context.Context) {
 		t.ack(nil)
 		t.click(ctx, i)
 	case "view_submission":
+		t.form = true
 		t.submit(ctx, i)
 	}
 }
@@ -107,11 +108,17 @@ func (t *turn) click(ctx context.Context, i interaction) {
 		t.ask(ctx, i, id, digest)
 		return
 	}
-	t.tellAnswer(ctx, t.handler.Clicked(ctx, bot.Click{
+	press := bot.Click{
 		Event: t.frame.EnvelopeID, By: i.by(),
 		Origin:  approvals.Origin{Team: i.Team.ID, Channel: i.channel(), Thread: i.thread()},
 		Message: i.message(), Button: bot.Button(button), Request: id, Digest: digest,
-	}))
+	}
+	call := func() bot.Answer { return t.handler.Clicked(ctx, press) }
+	if press.Button == bot.Again { // makes a request of its own
+		t.tellAnswer(ctx, t.mayAsk(approvals.NewID(press.By.Team, press.Event), call))
+		return
+	}
+	t.tellAnswer(ctx, call())
 }
 
 // ask opens the form for a denial's reason. That has three seconds, so it is the first call.

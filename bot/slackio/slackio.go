@@ -237,3 +237,6 @@ func (s *Slack) drain(r *receiver, stop func()) {
 
 // Connected is the number of connections that Slack has greeted and not ended.
 func (s *Slack) Connected() int { return int(s.open.Load()) }
+
+// Busy is the number of envelopes that are being handled.
+func (s *Slack) Busy() int { return s.tasks.count() }

@@ -18,6 +18,7 @@ type turn struct {
 	frame frame
 	begun atomic.Bool // somebody has taken it on to send the ack
 	to    asker       // who is to be answered, once that is known
+	form  bool        // the ack can hold a form
 }
 
 // receive takes an envelope on. It does not wait for its handling.
@@ -114,10 +115,14 @@ func (t *turn) broke(ctx context.Context, p any) {
 	if t.to.user == "" {
 		return
 	}
+	defer func() { _ = recover() }() // nothing that this does may end the process
+	words := "Something broke on my side, and I cannot tell what was done. Look at the card or at the list of open requests before you try again. (reference " + ref + ")"
+	if t.frame.Type == "slash_commands" && t.ack(privately(words)) || t.form && t.ack(said(words)) {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.http.Timeout)
 	defer cancel()
-	defer func() { _ = recover() }() // nothing that this does may end the process
-	t.answer(ctx, plain("Something broke on my side, and I cannot tell what was done. Look at the card or at the list of open requests before you try again. (reference "+ref+")"))
+	t.answer(ctx, plain(words))
 }
 
 // stack is where the goroutine that panicked was, without arguments.

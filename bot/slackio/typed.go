@@ -57,12 +57,16 @@ func (t *turn) reply(ctx context.Context, a bot.Answer) {
 	}
 }
 
-// typed hands a line to the handler. How to reach whoever typed it is kept under the id that a
-// request out of it gets, before anybody can want to tell them of it.
+// typed hands a line to the handler.
 func (t *turn) typed(ctx context.Context, line bot.Typed) bot.Answer {
-	id := approvals.NewID(line.Origin.Team, line.Event)
+	return t.mayAsk(approvals.NewID(line.By.Team, line.Event), func() bot.Answer { return t.handler.Typed(ctx, line) })
+}
+
+// mayAsk calls the handler for something that may become request id. How to reach whoever asks is
+// kept under that id before anybody can want to tell them of it.
+func (t *turn) mayAsk(id string, call func() bot.Answer) bot.Answer {
 	t.replies.keep(id, t.to)
-	a := t.handler.Typed(ctx, line)
+	a := call()
 	if w, ok := a.(bot.Words); !ok || w.Request != id {
 		t.replies.drop(id)
 	}
