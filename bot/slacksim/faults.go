@@ -20,6 +20,9 @@ type Fault struct {
 	Delay      time.Duration `json:"delay,omitempty"`       // before anything else
 }
 
+// socketFault is the name of the WebSocket handshake. No "*" means it.
+const socketFault = "socket"
+
 type faults struct {
 	mu     sync.Mutex
 	next   map[string][]Fault // by method; "*" for any
@@ -42,16 +45,19 @@ func (f *faults) take(name string) (Fault, bool) {
 	switch {
 	case f.outage:
 		return Fault{Drop: true}, true
-	case f.down:
+	case f.down && name != socketFault:
 		return Fault{Status: http.StatusServiceUnavailable}, true
 	}
-	for _, key := range []string{name, "*"} {
-		if q := f.next[key]; len(q) > 0 {
-			f.next[key] = q[1:]
-			return q[0], true
-		}
+	key := name
+	if len(f.next[key]) == 0 && name != socketFault {
+		key = "*"
 	}
-	return Fault{}, false
+	q := f.next[key]
+	if len(q) == 0 {
+		return Fault{}, false
+	}
+	f.next[key] = q[1:]
+	return q[0], true
 }
 
 func (f *faults) tokenState(token string) string {
@@ -61,7 +67,8 @@ func (f *faults) tokenState(token string) string {
 }
 
 // FailNext makes the next n calls of the method go wrong. The method may be "response_url",
-// "upload", or "*" for any. Faults of one method queue up.
+// "upload", "socket" (the WebSocket handshake), or "*" for any but the last. Faults of one method
+// queue up.
 func (s *Slack) FailNext(method string, fault Fault, n int) {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
@@ -106,6 +113,17 @@ func (s *Slack) Outage(on bool) {
 	if on {
 		s.DropConnections()
 	}
+}
+
+// survives carries a fault out, with a record of the call that it ends. True: the call goes on.
+func (s *Slack) survives(w http.ResponseWriter, r *http.Request, name string, a args, f Fault) bool {
+	switch {
+	case f.Error != "":
+		s.record(name, a, refuse(f.Error).body(), http.StatusOK, time.Now())
+	case f.Status != 0, f.Drop, f.Hang:
+		s.record(name, a, nil, f.Status, time.Now())
+	}
+	return s.misbehave(w, r, f)
 }
 
 // misbehave carries a fault out. It returns true if the call is to go on as if nothing had been.

@@ -44,8 +44,7 @@ func (s *Slack) serveUpload(w http.ResponseWriter, r *http.Request, id string) {
 	}
 	s.traffic.request(r, body)
 	a := args{form: map[string][]string{"file_id": {id}}}
-	if fault, hit := s.faults.take(name); hit && !s.misbehave(w, r, fault) {
-		s.record(name, a, nil, fault.Status, start)
+	if fault, hit := s.faults.take(name); hit && !s.survives(w, r, name, a, fault) {
 		return
 	}
 	status := s.storeUpload(id, fileBytes(r.Header.Get("Content-Type"), body))

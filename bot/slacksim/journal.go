@@ -102,14 +102,11 @@ func (j *journal[T]) waitFor(ctx context.Context, pred func(T) bool) (T, error) 
 	}
 }
 
-// subscribe sends everything from now on to the channel, which cancel closes.
-func (j *journal[T]) subscribe(done <-chan struct{}) (<-chan T, func()) {
+// subscribe sends everything from now on to the channel, until stop or done is closed.
+func (j *journal[T]) subscribe(spawn func(func()) bool, stop, done <-chan struct{}) <-chan T {
 	_, f := j.follow()
 	out := make(chan T)
-	stop := make(chan struct{})
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
+	pump := func() {
 		defer close(out)
 		defer j.unfollow(f)
 		for {
@@ -130,10 +127,10 @@ func (j *journal[T]) subscribe(done <-chan struct{}) (<-chan T, func()) {
 				}
 			}
 		}
-	}()
-	var once sync.Once
-	return out, func() {
-		once.Do(func() { close(stop) })
-		<-ended
 	}
+	if !spawn(pump) {
+		j.unfollow(f)
+		close(out)
+	}
+	return out
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"time"
 )
 
 // File is a file shared in a message.
@@ -140,11 +139,6 @@ func (s *Slack) nextTS() string {
 
 func stampOf(us int64) string {
 	return strconv.FormatInt(us/1e6, 10) + "." + fmt.Sprintf("%06d", us%1e6)
-}
-
-func stampTime(ts string) time.Time {
-	f, _ := strconv.ParseFloat(ts, 64)
-	return time.UnixMicro(int64(f * 1e6))
 }
 
 // post adds a message. kind is how the transcript shows it.

@@ -93,8 +93,7 @@ func (s *Slack) serveMethod(w http.ResponseWriter, r *http.Request, name string)
 	a, bad := parseArgs(r, body)
 	s.traffic.request(r, a.withoutToken())
 	fault, hit := s.faults.take(name)
-	if hit && !fault.LoseReply && !s.misbehave(w, r, fault) {
-		s.record(name, a, nil, fault.Status, start)
+	if hit && !s.survives(w, r, name, a, fault) {
 		return
 	}
 	c := &call{method: name, args: a, at: s.cfg.Now()}

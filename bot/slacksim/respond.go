@@ -52,8 +52,7 @@ func (s *Slack) serveResponse(w http.ResponseWriter, r *http.Request, id string)
 	a := args{isJSON: true, body: body}
 	s.traffic.request(r, body)
 	fault, hit := s.faults.take(name)
-	if hit && !fault.LoseReply && !s.misbehave(w, r, fault) {
-		s.record(name, a, nil, fault.Status, start)
+	if hit && !s.survives(w, r, name, a, fault) {
 		return
 	}
 	no := s.respond(id, body)

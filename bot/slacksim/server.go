@@ -21,8 +21,9 @@ type Slack struct {
 	srv    *http.Server
 	origin string // http://host:port
 	done   chan struct{}
+	life   sync.Mutex // guards closed, so that nothing starts once Close waits
+	closed bool
 	wg     sync.WaitGroup
-	stop   sync.Once
 
 	roster  roster
 	faults  faults
@@ -81,7 +82,7 @@ func Start(cfg Config) (*Slack, error) {
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          log.New(io.Discard, "", 0), // a handler that drops a connection says so by a panic
 	}
-	s.wg.Go(func() {
+	s.spawn(func() {
 		if err := s.srv.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			cfg.Log.Error("slacksim stopped serving", "err", err)
 		}
@@ -94,26 +95,53 @@ func (s *Slack) APIURL() string { return s.origin + "/api/" }
 
 // Close ends every connection, timer and subscription and waits for them. Repeats do nothing.
 func (s *Slack) Close() error {
+	s.life.Lock()
+	if s.closed {
+		s.life.Unlock()
+		return nil
+	}
+	s.closed = true
+	close(s.done)
+	s.life.Unlock()
+	s.sockets.closeAll()
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
 	var err error
-	s.stop.Do(func() {
-		close(s.done)
-		s.sockets.closeAll()
-		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-		defer cancel()
-		if s.srv.Shutdown(ctx) != nil { // somebody is in the middle of a request: it ends now
-			err = s.srv.Close()
-		}
-		s.wg.Wait()
-	})
+	if s.srv.Shutdown(ctx) != nil { // somebody is in the middle of a request: it ends now
+		err = s.srv.Close()
+	}
+	s.wg.Wait()
 	return err
 }
 
-func (s *Slack) serve(w http.ResponseWriter, r *http.Request) {
-	select {
-	case <-s.done:
-		panic(http.ErrAbortHandler)
-	default:
+// enter counts something that Close waits for; wg.Done ends it. False: too late.
+func (s *Slack) enter() bool {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if s.closed {
+		return false
 	}
+	s.wg.Add(1)
+	return true
+}
+
+// spawn runs f on its own, unless the simulator is closed. Close waits for it.
+func (s *Slack) spawn(f func()) bool {
+	if !s.enter() {
+		return false
+	}
+	go func() {
+		defer s.wg.Done()
+		f()
+	}()
+	return true
+}
+
+func (s *Slack) serve(w http.ResponseWriter, r *http.Request) {
+	if !s.enter() {
+		panic(http.ErrAbortHandler)
+	}
+	defer s.wg.Done()
 	switch path := r.URL.Path; {
 	case strings.HasPrefix(path, "/api/"):
 		s.serveMethod(w, r, path[len("/api/"):])

@@ -26,7 +26,7 @@ const (
 // socket is one open connection of the bot.
 type socket struct {
 	ws      *websocket.Conn
-	out     *feed[[]byte]
+	out     *feed[[]byte] // frames; nil closes the socket
 	done    chan struct{}
 	once    sync.Once
 	retired bool // gets no payloads; guarded by sockets.mu
@@ -99,7 +99,7 @@ func (s *Slack) serveSocket(w http.ResponseWriter, r *http.Request) {
 	good := s.sockets.tickets[ticket]
 	delete(s.sockets.tickets, ticket) // an address opens one socket
 	s.sockets.mu.Unlock()
-	if fault, hit := s.faults.take("socket"); hit && !s.misbehave(w, r, fault) {
+	if fault, hit := s.faults.take(socketFault); hit && !s.misbehave(w, r, fault) {
 		return
 	}
 	if !good {
@@ -111,31 +111,31 @@ func (s *Slack) serveSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := &socket{ws: ws, out: newFeed[[]byte](), done: make(chan struct{})}
-	s.sockets.mu.Lock()
-	crowded := len(s.sockets.open) >= maxConnections
-	if !crowded {
-		s.sockets.open = append(s.sockets.open, c)
+	if !s.sockets.admit(c, s.cfg.AppID) {
+		_ = ws.WriteJSON(disconnectNotice("too_many_websockets"))
+		c.close()
+		return
 	}
-	n := len(s.sockets.open)
-	s.sockets.mu.Unlock()
 	select {
 	case <-s.done: // closeAll may have missed it
 		c.close()
 	default:
 	}
-	s.wg.Add(1)
-	defer s.wg.Done()
-	if crowded {
-		_ = ws.WriteJSON(disconnectNotice("too_many_websockets"))
-		c.close()
-		return
-	}
-	c.out.put(hello(n, s.cfg.AppID))
-	s.sockets.mu.Lock()
-	s.sockets.changedLocked()
-	s.sockets.mu.Unlock()
-	s.wg.Go(func() { s.writeSocket(c) })
+	s.spawn(func() { s.writeSocket(c) })
 	s.readSocket(c)
+}
+
+// admit takes a socket among the open ones, with hello as its first frame, if there is room.
+func (k *sockets) admit(c *socket, appID string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.open) >= maxConnections {
+		return false
+	}
+	c.out.put(hello(len(k.open)+1, appID))
+	k.open = append(k.open, c)
+	k.changedLocked()
+	return true
 }
 
 func hello(n int, appID string) []byte {
@@ -168,7 +168,7 @@ func (s *Slack) writeSocket(c *socket) {
 				if s.sockets.isBlack(c) {
 					continue
 				}
-				if c.ws.WriteMessage(websocket.TextMessage, b) != nil {
+				if b == nil || c.ws.WriteMessage(websocket.TextMessage, b) != nil {
 					c.close()
 					return
 				}
@@ -274,13 +274,17 @@ func (s *Slack) Disconnect(reason string) {
 		c.retired = reason != ReasonWarning
 		s.sockets.mu.Unlock()
 		c.out.put(notice)
+		if reason == ReasonLinkDisabled {
+			c.out.put(nil)
+			continue
+		}
 		s.after(s.cfg.Grace, c.done, c.close)
 	}
 }
 
 // after runs f when d has passed, unless cancel is closed or the simulator ends first.
 func (s *Slack) after(d time.Duration, cancel <-chan struct{}, f func()) {
-	s.wg.Go(func() {
+	s.spawn(func() {
 		t := time.NewTimer(d)
 		defer t.Stop()
 		select {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 )
 
@@ -74,7 +75,11 @@ func (s *Slack) WriteTranscript(w io.Writer) error {
 
 // Subscribe sends each entry from now on, in order, without ever holding up the server. The
 // returned function ends it and closes the channel; so does [Slack.Close].
-func (s *Slack) Subscribe() (<-chan Entry, func()) { return s.entries.subscribe(s.done) }
+func (s *Slack) Subscribe() (<-chan Entry, func()) {
+	stop := make(chan struct{})
+	var once sync.Once
+	return s.entries.subscribe(s.spawn, stop, s.done), func() { once.Do(func() { close(stop) }) }
+}
 
 // WaitFor returns the first entry, already there or still to come, that pred accepts, or ctx's
 // error. A lean Slack knows only those still to come. One [Slack.Subscribe] is cheaper than many
