@@ -165,8 +165,8 @@ func (d *decoder) checkTimes(c *Config) {
 	}{
 		{"bm.timeout", c.BM.Timeout, 5 * time.Minute, "5m"},
 		{"bm.run_timeout", c.BM.RunTimeout, 5 * time.Minute, "5m"},
-		{"run.dispatch_within", c.Run.DispatchWithin, time.Hour, "1h; an approval is for now, and later somebody presses Run"},
-		{"run.lease", c.Run.Lease, time.Hour, "1h; until it ends nobody looks after a run whose worker died"},
+		{"run.dispatch_within", c.Run.DispatchWithin, time.Hour, "1h, since an approval is for now and later somebody presses Run"},
+		{"run.lease", c.Run.Lease, time.Hour, "1h, since until then nobody looks after a run whose worker died"},
 	} {
 		d.faultIf(t.is > t.most, t.at, "this is too long; write at most "+t.text)
 	}

@@ -89,8 +89,6 @@ func (d *decoder) value(n ast.Node, path string, dst reflect.Value) {
 // indirect refuses what is no value by itself.
 func (d *decoder) indirect(n ast.Node, path string) bool {
 	switch n.(type) {
-	case *ast.NullNode:
-		d.breaks(path, "there is no value; write one or remove the key")
 	case *ast.AnchorNode, *ast.AliasNode:
 		d.breaks(path, "anchors (&) and aliases (*) are not taken; write the value out, in quotes if it begins with & or *")
 	case *ast.TagNode:
@@ -108,7 +106,7 @@ func (d *decoder) mapping(n ast.Node, path string, dst reflect.Value) {
 		d.breaks(path, "this must be keys with values; the keys are "+strings.Join(names(fields), ", "))
 		return
 	}
-	seen := map[string]int{}
+	seen, slips := map[string]int{}, map[string]bool{}
 	for _, pair := range pairs {
 		line := lineOf(pair.Key, d.line(path))
 		name, ok := keyOf(pair.Key)
@@ -118,6 +116,7 @@ func (d *decoder) mapping(n ast.Node, path string, dst reflect.Value) {
 			d.add(line, path, "merge keys (<<) are not taken; write the keys out")
 		case !ok || i < 0:
 			d.add(line, path, unknown(name, path, names(fields)))
+			slips[nearest(name, names(fields))] = true
 		case seen[name] != 0:
 			d.add(line, child(path, name), "this key is given twice, first on line "+strconv.Itoa(seen[name])+"; keep one")
 		default:
@@ -127,7 +126,11 @@ func (d *decoder) mapping(n ast.Node, path string, dst reflect.Value) {
 		}
 	}
 	for _, f := range fields {
-		if f.need != "" && seen[f.name] == 0 {
+		switch {
+		case seen[f.name] != 0:
+		case slips[f.name]: // said already, with the key that was meant
+			d.broken[child(path, f.name)] = true
+		case f.need != "":
 			d.breaks(child(path, f.name), "this is missing; "+f.need)
 		}
 	}
@@ -214,6 +217,8 @@ func (d *decoder) list(n ast.Node, path string, dst reflect.Value) {
 func (d *decoder) text(n ast.Node, path string, to *string) {
 	s, ok := stringOf(n)
 	switch {
+	case !ok && n.Type() == ast.NullType:
+		d.breaks(path, "there is no value; write one, or remove the key if it can be left out")
 	case !ok && scalar(n):
 		d.breaks(path, "this must be text; put it in quotes")
 	case !ok:

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -136,8 +137,14 @@ func child(path, key string) string {
 
 func item(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
 
-// plain is a path without list positions: the line says which item.
+// plain is a path as people read it: without list positions, since the line says
+// which item, but for the last.
 func plain(path string) string {
+	last := ""
+	if i := strings.LastIndex(path, "["); strings.HasSuffix(path, "]") {
+		n, _ := strconv.Atoi(path[i+1 : len(path)-1])
+		last = fmt.Sprintf(" item %d", n+1)
+	}
 	var b strings.Builder
 	for _, part := range strings.Split(path, "[") {
 		if _, after, ok := strings.Cut(part, "]"); ok {
@@ -145,5 +152,5 @@ func plain(path string) string {
 		}
 		b.WriteString(part)
 	}
-	return b.String()
+	return b.String() + last
 }

@@ -23,6 +23,7 @@ func (d *decoder) parse(data []byte) ast.Node {
 		d.add(line, "", "this line is not UTF-8 text or holds a zero byte; save the file as UTF-8")
 		return nil
 	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // as some Windows editors save it
 	// Keys given twice are found later, so that they do not hide other problems.
 	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
@@ -51,6 +52,7 @@ func (d *decoder) onlyDocument(file *ast.File) ast.Node {
 			d.add(lineOf(doc.Body, 1), "", "directives (lines that begin with %) are not taken; remove it")
 		case body != nil:
 			d.add(lineOf(doc.Body, 1), "", "a second YAML document begins here; a config is one, so join them or remove the line ---")
+			return nil // half a config would seem to miss much
 		default:
 			body = doc.Body
 		}
@@ -69,9 +71,12 @@ var syntaxHints = []struct{ has, text string }{
 	{"end character of", "a quote is opened here and never closed; close it"},
 	{"not found", "a bracket is opened here and never closed; close it"},
 	{"end token", "a bracket is opened here and never closed; close it"},
-	{"must be specified", "a comma or a closing bracket is missing; add it"},
+	{"flow map content", "a bracket is opened here and never closed; close it"},
+	{"must be specified", "a comma or a closing bracket is missing; add it here or on the line before"},
 	{"corresponding to", "a bracket is closed here that was never opened; remove it, or put the value in quotes"},
 	{"reserved character", "a value cannot begin with @ or `; put it in quotes (and where Slack ids are meant, a handle such as @oncall will not do)"},
+	{"escape character", "a \\ has a meaning of its own in double quotes; use single quotes"},
+	{"scalar value type", "a value is missing here, or begins with * & or % and needs quotes, such as \"*\""},
 	{"alias", "a value that begins with * needs quotes, such as \"*\"; YAML aliases are not taken"},
 	{"anchor", "a value that begins with & needs quotes; YAML anchors are not taken"},
 	{"directive", "a value cannot begin with %; put it in quotes"},

@@ -1,0 +1,941 @@
+package config
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Each row edits base and gives the whole text of the error.
+var wrong = []struct{ why, old, replacement, want string }{
+	{
+		"a slip of the pen: one problem, not also a missing key",
+		"  bot_token: ref",
+		"  bot_tokn: ref",
+		`c.yaml:2: slack: there is no key "bot_tokn"; did you mean bot_token?`,
+	},
+	{
+		"dashes for underscores",
+		"  bot_token: ref",
+		"  bot-token: ref",
+		`c.yaml:2: slack: there is no key "bot-token"; did you mean bot_token?`,
+	},
+	{
+		"camel case",
+		"  bot_token: ref",
+		"  botToken: ref",
+		`c.yaml:2: slack: there is no key "botToken"; did you mean bot_token?`,
+	},
+	{
+		"a key of another section",
+		"  app_token: ref+env://APP\n",
+		`  app_token: ref+env://APP
+  lease: 1m
+`,
+		`c.yaml:4: slack: there is no key "lease" here; it belongs under run`,
+	},
+	{
+		"a key known in several places",
+		"user: root",
+		`user: root
+    quorum: 1
+    token: x`,
+		`c.yaml:13: logins item 1: there is no key "quorum" here; it belongs under rules
+c.yaml:14: logins item 1: there is no key "token" here; it belongs under vault or under bm.read_key or under bm.run_key`,
+	},
+	{
+		"a key like nothing is not shown, it may be a secret",
+		"redis:\n",
+		`hunter2: x
+redis:
+`,
+		`c.yaml:4: there is no such key; the keys at the top are slack, redis, vault, bm, run, keep, logins, rules, log`,
+	},
+	{
+		"a secret as a key under its setting",
+		"  bot_token: ref+env://BOT",
+		"  bot_token: {hunter2: x}",
+		`c.yaml:2: slack.bot_token: this must be a reference to a secret; write ref+vault://mount/path#/field, ref+file:///absolute/path or ref+env://NAME`,
+	},
+	{
+		"a key that is no text",
+		"redis:\n",
+		`1: x
+redis:
+`,
+		`c.yaml:4: there is no such key; the keys at the top are slack, redis, vault, bm, run, keep, logins, rules, log`,
+	},
+	{
+		"a key given twice",
+		"redis:\n",
+		`slack: {}
+redis:
+`,
+		`c.yaml:4: slack: this key is given twice, first on line 1; keep one`,
+	},
+	{
+		"a list item's key given twice",
+		"    user: root\n",
+		`    user: root
+    user: admin
+`,
+		`c.yaml:13: logins.user: this key is given twice, first on line 12; keep one`,
+	},
+	{
+		"several problems, all said, by line",
+		`  bot_token: ref+env://BOT
+  app_token: ref+env://APP
+redis:
+  addresses: ["127.0.0.1:6379"]`,
+		`  app_token: hunter2
+redis:
+  db: one
+  tls: yes`,
+		`c.yaml:1: slack.bot_token: this is missing; write a reference to the bot's token (xoxb-…)
+c.yaml:2: slack.app_token: not a usable reference: it does not begin with ref+, and a secret is never written out (the value is not shown here); write ref+vault://mount/path#/field, ref+file:///absolute/path or ref+env://NAME
+c.yaml:3: redis.addresses: this is missing; write host:port of the server, of the Sentinels or of cluster nodes
+c.yaml:4: redis.db: this must be a whole number such as 1, without quotes
+c.yaml:5: redis.tls: this must be true or false, without quotes`,
+	},
+	{
+		"a section is missing",
+		`redis:
+  addresses: ["127.0.0.1:6379"]
+`,
+		"",
+		`c.yaml:1: redis: this is missing; say where requests are kept, with addresses`,
+	},
+	{
+		"keys under a section are missing",
+		"{id: ref+env://RUN_ID, secret: ref+env://RUN_SECRET}",
+		"{}",
+		`c.yaml:8: bm.run_key.id: this is missing; write a reference to the SecretId
+c.yaml:8: bm.run_key.secret: this is missing; write a reference to the SecretKey`,
+	},
+	{
+		"a section without a value",
+		`slack:
+  bot_token: ref+env://BOT
+  app_token: ref+env://APP
+`,
+		"slack:\n",
+		`c.yaml:1: slack: this must be keys with values; the keys are bot_token, app_token, api_url, command`,
+	},
+	{
+		"a key without a value",
+		"    user: root",
+		"    user:",
+		`c.yaml:12: logins.user: there is no value; write one, or remove the key if it can be left out`,
+	},
+	{
+		"a list whose lines are all comments",
+		`    hosts: ["ins-*"]`,
+		"    hosts:\n    #  - ins-1",
+		`c.yaml:11: logins.hosts: this must be a list; write it in [ ] or as lines that begin with -`,
+	},
+	{
+		"a list item without a value",
+		`["ins-*"]`,
+		`
+      - ins-1
+      -`,
+		`c.yaml:13: logins.hosts item 2: there is no value; write one, or remove the key if it can be left out`,
+	},
+	{
+		"text for a section",
+		"run_key: {id: ref+env://RUN_ID, secret: ref+env://RUN_SECRET}",
+		"run_key: hunter2",
+		`c.yaml:8: bm.run_key: this must be keys with values; the keys are id, secret, token`,
+	},
+	{
+		"a list for a section",
+		`redis:
+  addresses: ["127.0.0.1:6379"]`,
+		"redis:\n  - a",
+		`c.yaml:4: redis: this must be keys with values; the keys are addresses, master, cluster, username, password, tls, db`,
+	},
+	{
+		"text for a list",
+		`["ins-*"]`,
+		"ins-*",
+		`c.yaml:11: logins.hosts: this must be a list; write it in [ ] or as lines that begin with -`,
+	},
+	{
+		"a number for text",
+		"    user: root",
+		"    user: 0",
+		`c.yaml:12: logins.user: this must be text; put it in quotes`,
+	},
+	{
+		"keys for text",
+		"    user: root",
+		"    user: {a: b}",
+		`c.yaml:12: logins.user: this must be one text, not a list or keys`,
+	},
+	{
+		"a list for text",
+		"    user: root",
+		"    user: [root]",
+		`c.yaml:12: logins.user: this must be one text, not a list or keys`,
+	},
+	{
+		"text for a number",
+		"    ask: anyone",
+		`    quorum: "2"
+    ask: anyone`,
+		`c.yaml:17: rules.quorum: this must be a whole number such as 1, without quotes`,
+	},
+	{
+		"a fraction for a number",
+		"    ask: anyone",
+		"    quorum: 1.5\n    ask: anyone",
+		`c.yaml:17: rules.quorum: this must be a whole number such as 1, without quotes`,
+	},
+	{
+		"octal is read differently by different readers",
+		"redis:\n",
+		`redis:
+  db: 010
+`,
+		`c.yaml:5: redis.db: this must be a whole number such as 1, without quotes`,
+	},
+	{
+		"text for true or false",
+		"redis:\n",
+		`redis:
+  tls: "true"
+`,
+		`c.yaml:5: redis.tls: this must be true or false, without quotes`,
+	},
+	{
+		"an API version without quotes is a fraction",
+		"bm:\n",
+		`bm:
+  api: 2.0
+`,
+		`c.yaml:7: bm.api: this must be text; put it in quotes`,
+	},
+	{
+		"text of two lines",
+		"    user: root",
+		"    user: |\n      root",
+		`c.yaml:12: logins.user: this holds a line end or a character that cannot be seen; type it again on one line`,
+	},
+	{
+		"an invisible character",
+		"    user: root",
+		`    user: "ro\u200bot"`,
+		`c.yaml:12: logins.user: this holds a line end or a character that cannot be seen; type it again on one line`,
+	},
+	{
+		"a space at the end",
+		"    user: root",
+		`    user: "root "`,
+		`c.yaml:12: logins.user: this begins or ends with a space; remove it`,
+	},
+	{
+		"a literal token",
+		"ref+env://BOT",
+		"xoxb-hunter2",
+		`c.yaml:2: slack.bot_token: not a usable reference: it does not begin with ref+, and a secret is never written out (the value is not shown here); write ref+vault://mount/path#/field, ref+file:///absolute/path or ref+env://NAME`,
+	},
+	{
+		"a number for a secret",
+		"ref+env://WEB_ROOT",
+		"12345678",
+		`c.yaml:13: logins.password: this must be a reference to a secret; write ref+vault://mount/path#/field, ref+file:///absolute/path or ref+env://NAME`,
+	},
+	{
+		"an empty secret",
+		"ref+env://WEB_ROOT",
+		`""`,
+		`c.yaml:13: logins.password: not a usable reference: it is empty; write ref+vault://mount/path#/field, ref+file:///absolute/path or ref+env://NAME`,
+	},
+	{
+		"keys for a secret",
+		"ref+env://WEB_ROOT",
+		"{value: hunter2}",
+		`c.yaml:13: logins.password: this must be a reference to a secret; write ref+vault://mount/path#/field, ref+file:///absolute/path or ref+env://NAME`,
+	},
+	{
+		"a list for a secret",
+		"ref+env://WEB_ROOT",
+		"[hunter2]",
+		`c.yaml:13: logins.password: this must be a reference to a secret; write ref+vault://mount/path#/field, ref+file:///absolute/path or ref+env://NAME`,
+	},
+	{
+		"a reference of another kind",
+		"ref+env://WEB_ROOT",
+		"ref+awssecrets://hunter2",
+		`c.yaml:13: logins.password: not a usable reference: its scheme is none of vault, file, env; write ref+vault://mount/path#/field, ref+file:///absolute/path or ref+env://NAME`,
+	},
+	{
+		"a reference without a field",
+		"ref+env://WEB_ROOT",
+		"ref+vault://secret/bm",
+		`c.yaml:13: logins.password: not a usable reference: ref+vault names no field; write #/field at its end`,
+	},
+	{
+		"a reference with credentials in it",
+		"ref+env://WEB_ROOT",
+		"ref+vault://secret/bm?token=hunter2#/x",
+		`c.yaml:13: logins.password: not a usable reference: only ?version=N may stand in the query of ref+vault; server, namespace and login are set once, in the config`,
+	},
+	{
+		"the path of the HTTP API",
+		"ref+env://WEB_ROOT",
+		"ref+vault://secret/data/bm#/x",
+		`c.yaml:13: logins.password: not a usable reference: /data/ is not part of a reference, it is added when reading; write ref+vault://secret/bm#/x`,
+	},
+	{
+		"days are no unit",
+		"bm:\n",
+		`bm:
+  timeout: 1d
+`,
+		`c.yaml:7: bm.timeout: this is not a duration; write a number with s, m or h, such as 30s, 2m or 720h (30 days)`,
+	},
+	{
+		"a duration without a unit",
+		"bm:\n",
+		`bm:
+  timeout: 10
+`,
+		`c.yaml:7: bm.timeout: this is not a duration; write a number with s, m or h, such as 30s, 2m or 720h (30 days)`,
+	},
+	{
+		"a duration of nothing",
+		"bm:\n",
+		`bm:
+  timeout: 0s
+`,
+		`c.yaml:7: bm.timeout: this must be longer than nothing; write a duration such as 30s, 2m or 720h`,
+	},
+	{
+		"a duration below nothing",
+		"bm:\n",
+		`run: {dispatch_within: -1m}
+bm:
+`,
+		`c.yaml:6: run.dispatch_within: this must be longer than nothing; write a duration such as 30s, 2m or 720h`,
+	},
+	{
+		"a level that is none",
+		"slack:\n",
+		`log: {level: verbose}
+slack:
+`,
+		`c.yaml:1: log.level: this must be debug, info, warn or error`,
+	},
+	{
+		"a format that is none",
+		"slack:\n",
+		`log: {format: xml}
+slack:
+`,
+		`c.yaml:1: log.format: this must be json or text`,
+	},
+	{
+		"an anchor",
+		"user: root",
+		"user: &u root",
+		`c.yaml:12: logins.user: anchors (&) and aliases (*) are not taken; write the value out, in quotes if it begins with & or *`,
+	},
+	{
+		"an alias",
+		"    user: root",
+		"    user: *u",
+		`c.yaml:12: logins.user: anchors (&) and aliases (*) are not taken; write the value out, in quotes if it begins with & or *`,
+	},
+	{
+		"an unquoted star",
+		`["ins-*"]`,
+		"[*]",
+		`c.yaml:11: a value is missing here, or begins with * & or % and needs quotes, such as "*"`,
+	},
+	{
+		"a merge key",
+		"    ask: anyone",
+		"    <<: {ask: anyone}",
+		`c.yaml:15: rules.ask: it names nobody; name users or groups, or say anyone
+c.yaml:17: rules item 1: merge keys (<<) are not taken; write the keys out`,
+	},
+	{
+		"a tag",
+		"user: root",
+		"user: !!str root",
+		`c.yaml:12: logins.user: tags (!) are not taken; write the value without one, in quotes if it begins with !`,
+	},
+	{
+		"a directive",
+		"slack:\n",
+		`%YAML 1.2
+---
+slack:
+`,
+		`c.yaml:1: directives (lines that begin with %) are not taken; remove it`,
+	},
+	{
+		"a second document",
+		"rules:\n",
+		`---
+rules:
+`,
+		`c.yaml:15: a second YAML document begins here; a config is one, so join them or remove the line ---`,
+	},
+	{
+		"a quote left open",
+		"user: root",
+		`user: "hunter2`,
+		`c.yaml:12: a quote is opened here and never closed; close it`,
+	},
+	{
+		"a bracket left open",
+		`["ins-*"]`,
+		`["ins-*"`,
+		`c.yaml:12: a comma or a closing bracket is missing; add it here or on the line before`,
+	},
+	{
+		"a brace left open",
+		"{users: [U0BOB, U0CAROL]}",
+		"{users: [U0BOB, U0CAROL]",
+		`c.yaml:18: a bracket is opened here and never closed; close it`,
+	},
+	{
+		"a bracket too many",
+		`["ins-*"]`,
+		`"ins-*"]`,
+		`c.yaml:11: this does not fit the lines around it; look at the indentation, and put a value that holds ": " in quotes`,
+	},
+	{
+		"indentation by tab",
+		"    user: root",
+		"\tuser: root",
+		`c.yaml:12: a tab stands where only spaces may; indent with spaces`,
+	},
+	{
+		"a value with a colon",
+		"user: root",
+		"user: root: hunter2",
+		`c.yaml:12: this does not fit the lines around it; look at the indentation, and put a value that holds ": " in quotes`,
+	},
+	{
+		"a line that is no key",
+		"    user: root",
+		"    hunter2",
+		`c.yaml:12: this line is no "key: value"; add the colon and a space, or look at the indentation`,
+	},
+	{
+		"an unquoted handle",
+		"U0BOB,",
+		"@bob,",
+		"c.yaml:18: a value cannot begin with @ or `; put it in quotes (and where Slack ids are meant, a handle such as @oncall will not do)",
+	},
+	{
+		"a directive in the middle",
+		"rules:\n",
+		`%hunter2
+rules:
+`,
+		`c.yaml:14: a value cannot begin with %; put it in quotes`,
+	},
+	{
+		"an ampersand alone",
+		"user: root",
+		"user: &",
+		`c.yaml:12: this does not fit the lines around it; look at the indentation, and put a value that holds ": " in quotes`,
+	},
+	{
+		"not UTF-8",
+		"user: root",
+		"user: r\xfft",
+		`c.yaml:12: this line is not UTF-8 text or holds a zero byte; save the file as UTF-8`,
+	},
+	{
+		"a zero byte",
+		"user: root",
+		"user: r\x00t",
+		`c.yaml:12: this line is not UTF-8 text or holds a zero byte; save the file as UTF-8`,
+	},
+	{
+		"no slash",
+		"slack:\n",
+		`slack:
+  command: bmcmd
+`,
+		`c.yaml:2: slack.command: this is no slash command; write / and up to 31 small letters, digits, - or _, such as /bmcmd`,
+	},
+	{
+		"not a URL",
+		"slack:\n",
+		`slack:
+  api_url: slack.com
+`,
+		`c.yaml:2: slack.api_url: this is not the URL of a server; write it as https://slack.com/api/`,
+	},
+	{
+		"plain http to another machine",
+		"slack:\n",
+		`slack:
+  api_url: http://slack.com/api/
+`,
+		`c.yaml:2: slack.api_url: plain http would send secrets readable over the network; use https (http is for this machine only)`,
+	},
+	{
+		"a password in a URL",
+		"bm:\n",
+		`bm:
+  endpoint: https://me:hunter2@bm.api.qcloud.com/v2/index.php
+`,
+		`c.yaml:7: bm.endpoint: this URL holds a user or a password; remove it, secrets have their own keys`,
+	},
+	{
+		"a query in a URL",
+		"bm:\n",
+		`bm:
+  endpoint: https://bm.api.qcloud.com/v2/index.php?a=hunter2
+`,
+		`c.yaml:7: bm.endpoint: this URL holds a query or a fragment; leave only scheme, host, port and path`,
+	},
+	{
+		"one token for both",
+		"ref+env://APP",
+		"ref+env://BOT",
+		`c.yaml:3: slack.app_token: this is the same reference as bot_token; they are two tokens, xoxb-… and xapp-…`,
+	},
+	{
+		"a Redis URL",
+		"127.0.0.1:6379",
+		"redis://:hunter2@redis:6379/0",
+		`c.yaml:5: redis.addresses item 1: this must be host:port, not a URL; user name and password have their own keys, username and password`,
+	},
+	{
+		"a Redis address with a password",
+		"127.0.0.1:6379",
+		":hunter2@redis:6379",
+		`c.yaml:5: redis.addresses item 1: this must be host:port, not a URL; user name and password have their own keys, username and password`,
+	},
+	{
+		"a Redis address without a port",
+		"127.0.0.1:6379",
+		"redis",
+		`c.yaml:5: redis.addresses item 1: this must be host:port, such as 127.0.0.1:6379`,
+	},
+	{
+		"a Redis address without a host",
+		"127.0.0.1:6379",
+		":6379",
+		`c.yaml:5: redis.addresses item 1: this must be host:port, such as 127.0.0.1:6379`,
+	},
+	{
+		"no Redis address",
+		`["127.0.0.1:6379"]`,
+		"[]",
+		`c.yaml:5: redis.addresses: the list is empty; write host:port, such as 127.0.0.1:6379`,
+	},
+	{
+		"several addresses of what?",
+		`["127.0.0.1:6379"]`,
+		"[a:1, b:2]",
+		`c.yaml:5: redis.addresses: there are several addresses of one server; set cluster: true for a cluster, or master: for Sentinel`,
+	},
+	{
+		"Sentinel and cluster",
+		"redis:\n",
+		`redis:
+  cluster: true
+  master: main
+`,
+		`c.yaml:6: redis.master: master is for Sentinel and cluster is for a cluster; keep the one that you have`,
+	},
+	{
+		"a cluster has one database",
+		"redis:\n",
+		`redis:
+  cluster: true
+  db: 1
+`,
+		`c.yaml:6: redis.db: a cluster has only db 0; remove this key`,
+	},
+	{
+		"a database below nothing",
+		"redis:\n",
+		`redis:
+  db: -1
+`,
+		`c.yaml:5: redis.db: this must be 0 or more`,
+	},
+	{
+		"a reference needs a vault that is not there",
+		"ref+env://APP",
+		"ref+vault://secret/a#/b",
+		`c.yaml:3: slack.app_token: ref+vault needs a vault; add the section vault, with address and token`,
+	},
+	{
+		"an empty vault section",
+		"slack:\n",
+		`vault: {}
+slack:
+`,
+		`c.yaml:1: vault.address: this is missing; write the vault's URL, such as https://vault.example.com:8200
+c.yaml:1: vault.token: this is missing; write a reference to the vault's own token, such as ref+file:///run/secrets/vault-token`,
+	},
+	{
+		"the vault's token in the vault",
+		"slack:\n",
+		`vault: {address: https://v, token: ref+vault://secret/a#/b}
+slack:
+`,
+		`c.yaml:1: vault.token: the vault's own token cannot be in the vault; use ref+file or ref+env`,
+	},
+	{
+		"everything else about the vault",
+		"slack:\n",
+		`vault: {address: http://v, token: ref+env://V, namespace: a b, ca_file: ca.pem, mounts: [/kv/]}
+slack:
+`,
+		`c.yaml:1: vault.address: plain http would send secrets readable over the network; use https (http is for this machine only)
+c.yaml:1: vault.ca_file: this must be an absolute path, so that it is the same wherever the bot is started
+c.yaml:1: vault.namespace: a namespace has no spaces; write it as in team-a or parent/child
+c.yaml:1: vault.mounts item 1: this is no mount; write it without / at its ends, such as secret or team/kv`,
+	},
+	{
+		"an unknown API",
+		"bm:\n",
+		`bm:
+  api: "3.0"
+`,
+		`c.yaml:7: bm.api: only "2.0" is known; write it in quotes, or remove the key`,
+	},
+	{
+		"words that are none",
+		"bm:\n",
+		`bm:
+  region: "ap beijing"
+  array_key: instances
+  signature: HmacMD5
+`,
+		`c.yaml:7: bm.region: this is no region; write one such as ap-beijing, or remove the key
+c.yaml:8: bm.array_key: this must be instanceId or instanceIds
+c.yaml:9: bm.signature: this must be HmacSHA256 or HmacSHA1`,
+	},
+	{
+		"runs with the key for reads",
+		"{id: ref+env://RUN_ID, secret: ref+env://RUN_SECRET}",
+		"{id: ref+env://READ_ID, secret: ref+env://READ_SECRET}",
+		`c.yaml:8: bm.run_key.id: this is the same reference as in read_key; make a second key that may run scripts, and let the first only read
+c.yaml:8: bm.run_key.secret: this is the same reference as in read_key; make a second key that may run scripts, and let the first only read`,
+	},
+	{
+		"a key's halves are the same",
+		"secret: ref+env://RUN_SECRET",
+		"secret: ref+env://RUN_ID",
+		`c.yaml:8: bm.run_key.secret: this is the same reference as id; they are two values, SecretId and SecretKey`,
+	},
+	{
+		"times that are too long",
+		"bm:\n",
+		`run: {dispatch_within: 2h, lease: 2h}
+bm:
+  timeout: 6m
+  run_timeout: 6m
+`,
+		`c.yaml:6: run.dispatch_within: this is too long; write at most 1h, since an approval is for now and later somebody presses Run
+c.yaml:6: run.lease: this is too long; write at most 1h, since until then nobody looks after a run whose worker died
+c.yaml:8: bm.timeout: this is too long; write at most 5m
+c.yaml:9: bm.run_timeout: this is too long; write at most 5m`,
+	},
+	{
+		"a lease as long as a send",
+		"bm:\n",
+		`run: {lease: 30s}
+bm:
+`,
+		`c.yaml:6: run.lease: this must be at least 10s longer than bm.run_timeout, so that nobody takes a run over that is still being sent`,
+	},
+	{
+		"a broken timeout is not also compared",
+		"bm:\n",
+		`run: {lease: 30s}
+bm:
+  run_timeout: 1d
+`,
+		`c.yaml:8: bm.run_timeout: this is not a duration; write a number with s, m or h, such as 30s, 2m or 720h (30 days)`,
+	},
+	{
+		"history that goes before its request",
+		"slack:\n",
+		`keep: {requests: 24h, events: 12h}
+slack:
+`,
+		`c.yaml:1: keep.requests: this is too short; write at least 48h, so that no open request is lost`,
+	},
+	{
+		"events that go before their request",
+		"slack:\n",
+		`keep: {requests: 96h, events: 48h}
+slack:
+`,
+		`c.yaml:1: keep.events: this must not be shorter than keep.requests; history outlives the request`,
+	},
+	{
+		"a login's fields",
+		`  - name: web-root
+    hosts: ["ins-*"]
+    user: root`,
+		`  - name: web root
+    hosts: [ins-1 ins-2, "a,b", "[", ""]
+    user: the root`,
+		`c.yaml:10: logins.name: this is no name for a login; use up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit
+c.yaml:11: logins.hosts item 1: this is no pattern; use * ? and [a-z], without spaces or commas, one pattern an item
+c.yaml:11: logins.hosts item 2: this is no pattern; use * ? and [a-z], without spaces or commas, one pattern an item
+c.yaml:11: logins.hosts item 3: this is no pattern; use * ? and [a-z], without spaces or commas, one pattern an item
+c.yaml:11: logins.hosts item 4: this is no pattern; use * ? and [a-z], without spaces or commas, one pattern an item
+c.yaml:12: logins.user: this is no user name; write it without spaces, such as root`,
+	},
+	{
+		"a login without hosts",
+		`["ins-*"]`,
+		"[]",
+		`c.yaml:11: logins.hosts: the list is empty, so the login would never be used; write patterns such as ins-*`,
+	},
+	{
+		"a login without anything",
+		"rules:\n",
+		`  - {}
+rules:
+`,
+		`c.yaml:14: logins.name: this is missing; give the login a name; cards show it instead of the password
+c.yaml:14: logins.hosts: this is missing; write the hosts it is for, such as ["ins-*"]
+c.yaml:14: logins.user: this is missing; write the user name on the hosts, such as root
+c.yaml:14: logins.password: this is missing; write a reference to the user's password`,
+	},
+	{
+		"no logins",
+		`logins:
+  - name: web-root
+    hosts: ["ins-*"]
+    user: root
+    password: ref+env://WEB_ROOT`,
+		"logins: []",
+		`c.yaml:9: logins: the list is empty; say how hosts are entered`,
+	},
+	{
+		"two logins of one name",
+		"rules:\n",
+		`  - {name: web-root, hosts: [cpm-1], user: root, password: ref+env://X}
+rules:
+`,
+		`c.yaml:14: logins.name: an earlier login has this name; give it another`,
+	},
+	{
+		"a login after a wider one",
+		"rules:\n",
+		`  - {name: db, hosts: ["ins-db-*", ins-7], user: root, password: ref+env://X}
+rules:
+`,
+		`c.yaml:14: logins.hosts: no host ever gets this login, since earlier logins take all of its hosts; put the narrower login first`,
+	},
+	{
+		"no rules",
+		`rules:
+  - name: restart-web
+    scripts: [cmd-nozcbhuw]
+    ask: anyone
+    approve: {users: [U0BOB, U0CAROL]}`,
+		"rules: []",
+		`c.yaml:14: rules: there are no rules: nobody could run anything`,
+	},
+	{
+		"a rule that says nothing",
+		"    approve: {users: [U0BOB, U0CAROL]}",
+		"    approve: {users: [U0BOB, U0CAROL]}\n  - {}",
+		`c.yaml:19: rules item 2: it has no name
+c.yaml:19: rules.approve: it names nobody; name users or groups
+c.yaml:19: rules.ask: it names nobody; name users or groups, or say anyone`,
+	},
+	{
+		"text for a rule",
+		`  - name: restart-web
+    scripts: [cmd-nozcbhuw]
+    ask: anyone
+    approve: {users: [U0BOB, U0CAROL]}`,
+		"  - hunter2",
+		`c.yaml:15: rules item 1: this must be keys with values; the keys are name, scripts, hosts, channels, requesters, show, ask, approve, quorum, lifetime`,
+	},
+	{
+		"anyone may not approve",
+		"{users: [U0BOB, U0CAROL]}",
+		"anyone",
+		`c.yaml:18: rules.approve: anyone is not allowed; name users or groups`,
+	},
+	{
+		"everyone is no word",
+		"    ask: anyone",
+		"    ask: everyone",
+		`c.yaml:17: rules.ask: this must say who; write the word anyone, or {users: [U…], groups: [S…]}`,
+	},
+	{
+		"nobody approves",
+		"{users: [U0BOB, U0CAROL]}",
+		"{users: []}",
+		`c.yaml:18: rules.approve: it names nobody; name users or groups`,
+	},
+	{
+		"approve is of a wrong type: said once",
+		"{users: [U0BOB, U0CAROL]}",
+		"[U0BOB]",
+		`c.yaml:18: rules.approve: this must say who; write the word anyone, or {users: [U…], groups: [S…]}`,
+	},
+	{
+		"more people than there are, counting each once",
+		"{users: [U0BOB, U0CAROL]}",
+		"{users: [U0BOB, U0BOB]}\n    quorum: 2",
+		`c.yaml:19: rules.quorum: more people than approve names`,
+	},
+	{
+		"a quorum of nobody",
+		"    ask: anyone",
+		"    quorum: 0\n    ask: anyone",
+		`c.yaml:17: rules.quorum: it must be at least 1`,
+	},
+	{
+		"a request that stays open too long",
+		"    ask: anyone",
+		"    lifetime: 25h\n    ask: anyone",
+		`c.yaml:17: rules.lifetime: this is too long; write at most 24h`,
+	},
+	{
+		"two rules of one name",
+		"rules:\n",
+		`rules:
+  - {name: restart-web, scripts: [cmd-1], ask: anyone, approve: {groups: [S0LEADS]}}
+`,
+		`c.yaml:16: rules item 2: an earlier rule has this name`,
+	},
+	{
+		"a name that is none",
+		"name: restart-web",
+		`name: "-"`,
+		`c.yaml:15: rules.name: this is no name for a rule; use up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit`,
+	},
+	{
+		"patterns that are none, each at its line",
+		"    scripts: [cmd-nozcbhuw]",
+		`    scripts:
+      - "cmd-["
+      - a b
+    hosts: [""]`,
+		`c.yaml:17: rules.scripts item 1: this is no pattern; use * ? and [a-z], without spaces or commas, one pattern an item
+c.yaml:18: rules.scripts item 2: this is no pattern; use * ? and [a-z], without spaces or commas, one pattern an item
+c.yaml:19: rules.hosts item 1: this is no pattern; use * ? and [a-z], without spaces or commas, one pattern an item`,
+	},
+	{
+		"an empty criterion would match everything",
+		"    scripts: [cmd-nozcbhuw]",
+		`    scripts: []
+    hosts: []
+    channels: []
+    requesters: {}`,
+		`c.yaml:16: rules.scripts: an empty list would match everything; remove the key if that is meant
+c.yaml:17: rules.hosts: an empty list would match everything; remove the key if that is meant
+c.yaml:18: rules.channels: an empty list would match everything; remove the key if that is meant
+c.yaml:19: rules.requesters: this names nobody, and would match everybody; name users or groups, or remove the key`,
+	},
+	{
+		"handles and names",
+		"{users: [U0BOB, U0CAROL]}",
+		`{users: ["@bob", carol], groups: [oncall]}
+    channels: ["#ops", general]`,
+		`c.yaml:18: rules.approve.users item 1: names and handles are not taken, since they can change hands; write a person's id (U… or W…): in Slack, open the person's profile, then ⋮ and Copy member ID
+c.yaml:18: rules.approve.users item 2: names and handles are not taken, since they can change hands; write a person's id (U… or W…): in Slack, open the person's profile, then ⋮ and Copy member ID
+c.yaml:18: rules.approve.groups item 1: names and handles are not taken, since they can change hands; write a user group's id (S…): Slack's method usergroups.list shows it beside the group's handle
+c.yaml:19: rules.channels item 1: names and handles are not taken, since they can change hands; write a channel's id (C… or G…): in Slack, press the channel's name and look at the end of About
+c.yaml:19: rules.channels item 2: names and handles are not taken, since they can change hands; write a channel's id (C… or G…): in Slack, press the channel's name and look at the end of About`,
+	},
+	{
+		"ids of another kind",
+		"{users: [U0BOB, U0CAROL]}",
+		`{users: [S0LEADS, C0OPS, "123"], groups: [U0BOB, S]}
+    channels: [D0BOB, U0BOB, S0LEADS]`,
+		`c.yaml:18: rules.approve.users item 1: this is a user group's id; a person's id (U… or W…) is meant here, groups belong under groups
+c.yaml:18: rules.approve.users item 2: this is a channel's id; a person's id (U… or W…) is meant here, channels belong under channels
+c.yaml:18: rules.approve.users item 3: this is not a person's id (U… or W…); in Slack, open the person's profile, then ⋮ and Copy member ID
+c.yaml:18: rules.approve.groups item 1: this is a person's id; a user group's id (S…) is meant here, people belong under users
+c.yaml:18: rules.approve.groups item 2: this is not a user group's id (S…); Slack's method usergroups.list shows it beside the group's handle
+c.yaml:19: rules.channels item 1: this is a direct message; a channel's id (C… or G…) is meant here
+c.yaml:19: rules.channels item 2: this is a person's id; a channel's id (C… or G…) is meant here, people belong under users
+c.yaml:19: rules.channels item 3: this is a user group's id; a channel's id (C… or G…) is meant here, groups belong under groups`,
+	},
+	{
+		"a rule after one that takes everything",
+		"rules:\n",
+		`rules:
+  - {name: all, ask: anyone, approve: {groups: [S0LEADS]}}
+`,
+		`c.yaml:16: rules item 2: no request ever meets this rule, since the rule on line 15 takes all that it matches; put the narrower rule first`,
+	},
+	{
+		"a rule after one with a wider pattern",
+		"    scripts: [cmd-nozcbhuw]",
+		`    scripts: ["cmd-*"]
+    ask: anyone
+    approve: {groups: [S0LEADS]}
+  - name: narrow
+    scripts: [cmd-nozcbhuw, "cmd-a?"]
+    requesters: {users: [U0BOB]}`,
+		`c.yaml:19: rules item 2: no request ever meets this rule, since the rule on line 15 takes all that it matches; put the narrower rule first`,
+	},
+	{
+		"a rule after one for more people",
+		"rules:\n",
+		`rules:
+  - {name: first, scripts: ["*"], requesters: {users: [U0BOB], groups: [S0LEADS]}, ask: anyone, approve: {groups: [S0LEADS]}}
+  - {name: second, requesters: {users: [U0BOB]}, ask: anyone, approve: {groups: [S0LEADS]}}
+`,
+		`c.yaml:16: rules item 2: no request ever meets this rule, since the rule on line 15 takes all that it matches; put the narrower rule first`,
+	},
+	{
+		"a rule whose criteria are broken is not compared",
+		"rules:\n",
+		`rules:
+  - {name: first, scripts: cmd-1, ask: anyone, approve: {groups: [S0LEADS]}}
+`,
+		`c.yaml:15: rules.scripts: this must be a list; write it in [ ] or as lines that begin with -`,
+	},
+	{
+		"an escape in double quotes",
+		"user: root",
+		`user: "DOM\Admin"`,
+		`c.yaml:12: a \ has a meaning of its own in double quotes; use single quotes`,
+	},
+	{
+		"a level without a value",
+		"slack:\n",
+		`log: {level: }
+slack:
+`,
+		`c.yaml:1: log.level: this must be debug, info, warn or error`,
+	},
+	{
+		"a criterion without a value",
+		"    scripts: [cmd-nozcbhuw]",
+		"    scripts:\n    requesters:",
+		`c.yaml:16: rules.scripts: this must be a list; write it in [ ] or as lines that begin with -
+c.yaml:17: rules.requesters: this must say who; write the word anyone, or {users: [U…], groups: [S…]}`,
+	},
+}
+
+func TestErrors(t *testing.T) {
+	for _, tc := range wrong {
+		_, err := Parse("c.yaml", []byte(edit(t, tc.old, tc.replacement)))
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if diff := cmp.Diff(strings.Split(tc.want, "\n"), strings.Split(got, "\n")); diff != "" {
+			t.Errorf("%s:\n%s", tc.why, diff)
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package config
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestWarnings(t *testing.T) {
+	for _, tc := range []struct {
+		why, old, replacement string
+		want                  []string
+	}{
+		{
+			"an alias never matches, but other clouds may name their ids otherwise",
+			"[cmd-nozcbhuw]",
+			"[restart]",
+			[]string{"c.yaml:16: rules.scripts item 1: this does not look like a script's id (cmd-…); an alias never matches"},
+		},
+		{
+			"a pattern may match ids",
+			"[cmd-nozcbhuw]",
+			`["*-web"]`,
+			nil,
+		},
+		{
+			"a password in the clear",
+			`["127.0.0.1:6379"]`,
+			`["redis:6379"]` + "\n  password: ref+env://P",
+			[]string{"c.yaml:6: redis.password: the password goes over the network readable; set redis.tls: true if the server can"},
+		},
+		{
+			"a password that stays on the machine",
+			`["127.0.0.1:6379"]`,
+			`["localhost:6379"]` + "\n  password: ref+env://P",
+			nil,
+		},
+		{
+			"a password over TLS",
+			`["127.0.0.1:6379"]`,
+			`["redis:6379"]` + "\n  password: ref+env://P\n  tls: true",
+			nil,
+		},
+		{
+			"the only approver asks",
+			"    ask: anyone\n    approve: {users: [U0BOB, U0CAROL]}",
+			"    ask: {users: [U0ALICE, U0BOB]}\n    approve: {users: [U0BOB, U0BOB]}",
+			[]string{"c.yaml:17: rules.ask.users item 2: what this person asks for can never be approved, since nobody approves their own request; name more people under approve"},
+		},
+		{
+			"a group may hold others",
+			"    ask: anyone\n    approve: {users: [U0BOB, U0CAROL]}",
+			"    ask: {users: [U0BOB]}\n    approve: {users: [U0BOB], groups: [S0LEADS]}",
+			nil,
+		},
+		{
+			"a host that nobody can enter",
+			"    ask: anyone",
+			"    hosts: [ins-1, cpm-1, \"cpm-*\"]\n    ask: anyone",
+			[]string{"c.yaml:17: rules.hosts item 2: no login is for this host, so nothing can run on it; add it to a login's hosts"},
+		},
+	} {
+		if diff := cmp.Diff(tc.want, mustParse(t, edit(t, tc.old, tc.replacement)).Warnings); diff != "" {
+			t.Errorf("%s:\n%s", tc.why, diff)
+		}
+	}
+}
+
+func TestWithin(t *testing.T) {
+	for _, tc := range []struct {
+		why          string
+		narrow, wide []string
+		want         bool
+	}{
+		{"no patterns match everything", []string{"a"}, nil, true},
+		{"everything is not within something", nil, []string{"a*"}, false},
+		{"everything is within a star", nil, []string{"*"}, true},
+		{"the same pattern, whatever it is", []string{"a[bc]?"}, []string{"a[bc]?"}, true},
+		{"an id that a pattern matches", []string{"ab"}, []string{"a?"}, true},
+		{"a longer beginning", []string{"ins-db-*"}, []string{"ins-*"}, true},
+		{"a shorter beginning", []string{"ins-*"}, []string{"ins-db-*"}, false},
+		{"two globs that only overlap", []string{"a?"}, []string{"?b"}, false},
+		{"a star that is meant literally", []string{"ab*"}, []string{`a\*`}, false},
+		{"each by another one", []string{"a1", "b1"}, []string{"a*", "b*"}, true},
+		{"one of two is outside", []string{"a1", "c1"}, []string{"a*", "b*"}, false},
+	} {
+		if got := within(tc.narrow, tc.wide); got != tc.want {
+			t.Errorf("%s: got %v", tc.why, got)
+		}
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, tc := range []struct {
+		why, a, b string
+		want      int
+	}{
+		{"the same", "token", "token", 0},
+		{"nothing", "", "abc", 3},
+		{"a letter left out", "tken", "token", 1},
+		{"a letter too many", "tokeen", "token", 1},
+		{"another letter", "tokem", "token", 1},
+		{"neighbours swapped", "tokne", "token", 1},
+		{"letters of several bytes count once", "tökén", "token", 2},
+	} {
+		if got := distance(tc.a, tc.b); got != tc.want {
+			t.Errorf("%s: distance(%q, %q) = %d, want %d", tc.why, tc.a, tc.b, got, tc.want)
+		}
+	}
+}
