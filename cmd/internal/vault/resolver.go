@@ -21,9 +21,11 @@ type Resolver struct {
 	log     *slog.Logger
 	now     func() time.Time
 
-	cache   cache
-	flights singleflight.Group
-	scrub   scrubber
+	// These are pointers for fmt: a struct that has a *Resolver, printed with
+	// %s, shows what the pointer points at, one level deep, and asks no Format.
+	cache   *cache
+	flights *singleflight.Group
+	scrub   *scrubber
 
 	closing context.Context // ended by Close; every read of the vault ends with it
 	close   context.CancelFunc
@@ -48,7 +50,9 @@ func New(c Config) (*Resolver, error) {
 		timeout: c.Timeout,
 		log:     c.Log,
 		now:     c.Now,
-		cache:   cache{freshFor: c.CacheFor, staleFor: c.ServeStaleFor},
+		cache:   &cache{freshFor: c.CacheFor, staleFor: c.ServeStaleFor},
+		flights: &singleflight.Group{},
+		scrub:   &scrubber{},
 	}
 	if c.Address != "" {
 		var err error
@@ -210,7 +214,8 @@ func (r *Resolver) mountOf(path string) string {
 	return longest
 }
 
-// pick takes one field out of a secret. A number is given as it is written.
+// pick takes one field out of a secret. A number is given as the vault writes
+// it. (Vault itself rounds what it stores beyond 2^53.)
 func pick(data map[string]any, field string) (string, error) {
 	var v any = data
 	for part := range strings.SplitSeq(field, "/") {
