@@ -1,0 +1,63 @@
+package redisstore
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// The figures are without persistence (appendonly no), on loopback.
+func onEachBench(b *testing.B, bench func(b *testing.B, s *Store)) {
+	b.Run("miniredis", func(b *testing.B) { bench(b, startMini(b).store(b)) })
+	b.Run("redis-server", func(b *testing.B) { bench(b, startReal(b).store(b)) })
+}
+
+// Create, one Swap and one Take: three round trips.
+func BenchmarkCreateSwapTake(b *testing.B) {
+	onEachBench(b, func(b *testing.B, s *Store) {
+		b.ReportAllocs()
+		n := 0
+		for b.Loop() {
+			n++
+			k := create(b, s, asked(n), amy, time.Minute)
+			k, err := s.Swap(context.Background(), next(k, amy, 0, nil))
+			if err != nil {
+				b.Fatal(err)
+			}
+			if taken, _, err := s.Take(context.Background(), amy, time.Hour, 1); err != nil || len(taken) != 1 {
+				b.Fatal(len(taken), err)
+			}
+		}
+	})
+}
+
+// One quiet move on a record in hand: one round trip.
+func BenchmarkAdvance(b *testing.B) {
+	onEachBench(b, func(b *testing.B, s *Store) {
+		d := approvals.NewDesk(s, amy, time.Minute)
+		k := pending(b, d, asked(1), facts(1, 1).Rule)
+		b.ReportAllocs()
+		for b.Loop() {
+			var err error
+			if k, err = d.Advance(context.Background(), k, approvals.Shown("C0OPS", "1.2", k.Card.Look, false)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// Load, then a move: what a click costs that has only the id.
+func BenchmarkMove(b *testing.B) {
+	onEachBench(b, func(b *testing.B, s *Store) {
+		d := approvals.NewDesk(s, amy, time.Minute)
+		k := pending(b, d, asked(1), facts(1, 1).Rule)
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := d.Move(context.Background(), k.ID, approvals.Redraw()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
