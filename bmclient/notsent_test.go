@@ -74,7 +74,6 @@ func TestNotSent(t *testing.T) {
 		{"the other side does not speak TLS", "https://" + accept(t, func(c net.Conn) { _, _ = io.WriteString(c, "220 hello\r\n"); readOneByte(c) }), t.Context(), true},
 		{"the handshake breaks", "https://" + accept(t, readOneByte), t.Context(), true},
 		{"one byte was read", "http://" + accept(t, readOneByte), t.Context(), false},
-		{"accepted and closed without reading", "http://" + accept(t, func(net.Conn) {}), t.Context(), false},
 		{"what comes back is not HTTP", "http://" + accept(t, func(c net.Conn) { readOneByte(c); _, _ = io.WriteString(c, "220 hello\r\n") }), t.Context(), false},
 	}
 	for _, tt := range tests {
