@@ -2,7 +2,10 @@ package bmtest
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -122,8 +125,9 @@ func (f Fault) wire(a answer, r request) wire {
 // echo repeats every parameter, raw and URL-encoded.
 func echo(r request) string {
 	var b strings.Builder
-	for k, v := range r.params {
-		fmt.Fprintf(&b, " %s=%s (%s)", k, v, encode(v))
+	for _, k := range slices.Sorted(maps.Keys(r.params)) {
+		v := r.params[k]
+		fmt.Fprintf(&b, " %s=%s (%s)", k, v, url.QueryEscape(v))
 	}
 	return b.String()
 }

@@ -3,7 +3,6 @@ package bmtest
 import (
 	"context"
 	"maps"
-	"net/url"
 	"slices"
 	"time"
 )
@@ -132,5 +131,3 @@ func (s *Server) waitFor(ctx context.Context, done func() bool) error {
 		}
 	}
 }
-
-func encode(v string) string { return url.QueryEscape(v) }

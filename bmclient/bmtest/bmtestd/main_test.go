@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bmcmd/bmcmd/bmclient"
+	"github.com/bmcmd/bmcmd/bmclient/bmtest"
+)
+
+type word string
+
+func (w word) Reveal() string { return string(w) }
+
+const state = `{
+	"scripts": [{"cmd_id": "cmd-1", "alias": "hello", "content": "echo hi"}],
+	"hosts": {"ins-1": {"root": "p"}},
+	"keys": [{"id": "r", "secret": "s", "may": "read"}, {"id": "x", "secret": "s", "token": "t", "may": "run"}],
+	"only_array_key": "instanceIds"
+}`
+
+func writeState(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "state.json")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// serve runs the program and gives its two addresses.
+func serve(t *testing.T) (api, admin string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	r, w := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := run(ctx, []string{"-state", writeState(t, state)}, w)
+		w.CloseWithError(err)
+		ended <- err
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	lines := bufio.NewScanner(r)
+	for _, into := range []*string{&api, &admin} {
+		if !lines.Scan() {
+			t.Fatal(lines.Err())
+		}
+		_, *into, _ = strings.Cut(lines.Text(), " ")
+	}
+	return api, admin
+}
+
+func post(t *testing.T, to, body string, want int) {
+	t.Helper()
+	resp, err := http.Post(to, "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != want {
+		t.Errorf("%s: %s", to, resp.Status)
+	}
+}
+
+func fetch[T any](t *testing.T, from string) (v T) {
+	t.Helper()
+	resp, err := http.Get(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestServes(t *testing.T) {
+	api, admin := serve(t)
+	c, err := bmclient.New(bmclient.Config{
+		Endpoint: api, ArrayKey: "instanceIds", ReadBackoff: time.Millisecond,
+		ReadKey: func(context.Context) (bmclient.Key, error) { return bmclient.Key{ID: "r", Secret: word("s")}, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	post(t, admin+"/fault", `{"action":"GetUserCmd","n":1,"delay_ms":1,"fault":{"code":6000}}`, 200)
+	post(t, admin+"/script", `{"cmd_id":"cmd-1","content":"echo changed"}`, 200)
+	s, err := c.Script(t.Context(), "cmd-1")
+	if err != nil || string(s.Content) != "echo changed" || s.Alias != "hello" {
+		t.Errorf("%q, %q, %v", s.Alias, s.Content, err)
+	}
+	key := bmclient.Key{ID: "x", Secret: word("s"), Token: word("t")}
+	order := bmclient.Run{CmdID: "cmd-1", Hosts: []string{"ins-1"}, User: "root", Password: word("p")}
+	post(t, admin+"/fault", `{"always":true,"fault":{"status":502}}`, 200)
+	if _, err := c.Run(t.Context(), key, order); err == nil {
+		t.Error("the fault did not show")
+	}
+	post(t, admin+"/heal", "", 200)
+	if _, err := c.Run(t.Context(), key, order); err != nil {
+		t.Error(err)
+	}
+	if calls := fetch[[]bmtest.Call](t, admin+"/calls"); len(calls) != 4 || calls[0].Code != 6000 || calls[2].Status != 502 {
+		t.Errorf("%+v", calls)
+	}
+	if runs := fetch[[]bmtest.RanCmd](t, admin+"/runs"); len(runs) != 1 || string(runs[0].Content) != "echo changed" || !runs[0].LoginOK {
+		t.Errorf("%+v", runs)
+	}
+	post(t, admin+"/fault", `{"acton":"x"}`, 400)
+}
+
+func TestRefusesToStart(t *testing.T) {
+	good := writeState(t, state)
+	tests := []struct {
+		why  string
+		args []string
+		says string
+	}{
+		{"no state", nil, "no such file"},
+		{"an unknown field", []string{"-state", writeState(t, `{"sripts":[]}`)}, "sripts"},
+		{"a right that is none", []string{"-state", writeState(t, `{"keys":[{"id":"a","may":"write"}]}`)}, "write"},
+		{"an API for all the world", []string{"-state", good, "-listen", "0.0.0.0:0"}, "not on loopback"},
+		{"an admin address for all the world", []string{"-state", good, "-admin", ":0"}, "not on loopback"},
+		{"an unknown flag", []string{"-x"}, "not defined"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.why, func(t *testing.T) {
+			err := run(t.Context(), tt.args, io.Discard)
+			if err == nil || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("got %v, want %q", err, tt.says)
+			}
+		})
+	}
+}
