@@ -12,6 +12,9 @@ const (
 // what is there now, without the lines that are the same at both ends. Lines
 // longer than a screen are left whole: whoever shows them cuts.
 func lineDiff(was, is string) string {
+	if strings.TrimSuffix(was, "\n") == strings.TrimSuffix(is, "\n") {
+		return "(only the newline at the end differs)"
+	}
 	a, b := strings.SplitAfter(was, "\n"), strings.SplitAfter(is, "\n")
 	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
 		a, b = a[1:], b[1:]
@@ -30,9 +33,6 @@ func lineDiff(was, is string) string {
 	}
 	for _, step := range lcs(a, b) {
 		mark(step.sign, step.line)
-	}
-	if len(out) == 0 {
-		return "(only the newline at the end differs)"
 	}
 	if len(out) > diffLines {
 		out = append(out[:diffLines], "(… more lines differ)")
