@@ -108,19 +108,22 @@ func (m Move) Deadline(r Request) time.Time {
 	return m.until(r)
 }
 
-// Prepare stores who asks, what would be done and the intent to post the card.
+// Prepare stores who asks, what would be done and the intent to post the card,
+// and fixes when the request expires: the card that is posted next says it.
 func Prepare(by Person, p Plan) Move {
-	return Move{Name: "prepare", apply: func(r *Request, _ time.Time) error {
+	return Move{Name: "prepare", apply: func(r *Request, now time.Time) error {
 		if err := r.is(Received); err != nil {
 			return err
 		}
 		r.Requester, r.Plan, r.Digest = by, &p, p.Digest()
+		r.Expires = now.Add(p.Rule.Lifetime)
 		return nil
 	}}
 }
 
-// Open lets people decide. The card is up at channel and ts, drawn with look.
-func Open(channel, ts string, look int64) Move {
+// Open lets people decide. The card is up at channel and ts; what it shows of a
+// prepared request is what it shows of an open one.
+func Open(channel, ts string) Move {
 	return Move{Name: "open", apply: func(r *Request, now time.Time) error {
 		if err := r.is(Received); err != nil {
 			return err
@@ -128,8 +131,8 @@ func Open(channel, ts string, look int64) Move {
 		if r.Plan == nil {
 			return fmt.Errorf("%w: nothing to decide on", ErrNotAllowed)
 		}
-		r.State, r.Opened, r.Expires = Pending, now, now.Add(r.Plan.Rule.Lifetime)
-		r.Card.Channel, r.Card.TS, r.Card.Shown = channel, ts, look
+		r.State, r.Opened = Pending, now
+		r.Card.Channel, r.Card.TS, r.Card.Shown = channel, ts, r.Revision
 		return nil
 	}}
 }

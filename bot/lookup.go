@@ -55,7 +55,7 @@ func (b *Bot) lookUp(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 // opened stores that the card is up. If somebody moved the request meanwhile (the
 // requester cancelled), the card is to show that instead.
 func (b *Bot) opened(ctx context.Context, k approvals.Kept, channel, ts string) (approvals.Kept, error) {
-	next, err := b.advance(ctx, k, approvals.Open(channel, ts, k.Card.Look))
+	next, err := b.advance(ctx, k, approvals.Open(channel, ts))
 	if errors.Is(err, approvals.ErrConflict) && next.Card.TS == "" {
 		return b.advance(ctx, next, approvals.Shown(channel, ts, 0, false))
 	}

@@ -46,7 +46,7 @@ func plan(rule approvals.Rule) approvals.Plan {
 func pending(t testing.TB, d *approvals.Desk, r approvals.Request, rule approvals.Rule) approvals.Kept {
 	t.Helper()
 	k, _, err := d.Receive(context.Background(), r)
-	for _, m := range []approvals.Move{approvals.Prepare(alice, plan(rule)), approvals.Open("C0OPS", "1.2", 2)} {
+	for _, m := range []approvals.Move{approvals.Prepare(alice, plan(rule)), approvals.Open("C0OPS", "1.2")} {
 		if err == nil {
 			k, err = d.Advance(context.Background(), k, m)
 		}

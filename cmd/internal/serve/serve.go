@@ -199,3 +199,6 @@ func (s *Server) key(ctx context.Context, k config.Key) (bmclient.Key, error) {
 	}
 	return key, nil
 }
+
+// Busy is how much is being worked on: events of Slack and requests.
+func (s *Server) Busy() int { return s.slack.Busy() + s.bot.Busy() }
