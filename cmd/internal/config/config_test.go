@@ -302,3 +302,26 @@ func TestEnvironmentChangesNothing(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+func TestLevels(t *testing.T) {
+	for text, want := range map[string]slog.Level{
+		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+	} {
+		if got := mustParse(t, "log: {level: "+text+"}\n"+base).Log.Level; got != want {
+			t.Errorf("%s: got %s", text, got)
+		}
+	}
+}
+
+func TestNothingInIt(t *testing.T) {
+	for _, text := range []string{"", "\n", "# only a comment\n", "---\n"} {
+		_, err := Parse("c.yaml", []byte(text))
+		if err == nil || err.Error() != "c.yaml:1: the file is empty; `bmcmd example` prints one to begin with" {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	_, err := Parse("c.yaml", []byte("hunter2\n"))
+	if err == nil || err.Error() != "c.yaml:1: this must be keys with values; the keys are slack, redis, vault, bm, run, keep, logins, rules, log" {
+		t.Errorf("a word: %v", err)
+	}
+}

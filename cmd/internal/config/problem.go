@@ -84,7 +84,7 @@ func (r *report) warn(path, text string) {
 // their values may be compared.
 func (r *report) sound(paths ...string) bool {
 	for _, path := range paths {
-		if r.faulty[path] {
+		if r.faulty[path] || r.broken[""] {
 			return false
 		}
 		for p := path; p != ""; p = parent(p) {
