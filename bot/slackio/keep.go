@@ -31,6 +31,10 @@ func (r *receiver) keep(ctx context.Context, slot int) error {
 		if errors.Is(err, ErrSetup) {
 			return bare(err)
 		}
+		if errors.Is(err, errCrowded) {
+			r.crowded(ctx, slot)
+			continue
+		}
 		if err != nil {
 			r.log.Warn("a slack connection could not be opened", "slot", slot, "error", err)
 			sleep(ctx, max(later(err), wait.next()))
@@ -58,8 +62,7 @@ func (r *receiver) after(ctx context.Context, slot int, l *link, wait *backoff) 
 	case "link_disabled":
 		return errLinkDisabled
 	case "too_many_websockets":
-		r.log.Warn("slack has too many connections of this app: other processes hold them; going on with fewer", "slot", slot)
-		sleep(ctx, jitter(r.times.crowded))
+		r.crowded(ctx, slot)
 		return nil
 	}
 	r.log.Info("a slack connection ends", "slot", slot, "reason", why)
@@ -69,6 +72,14 @@ func (r *receiver) after(ctx context.Context, slot int, l *link, wait *backoff) 
 	}
 	sleep(ctx, wait.next())
 	return nil
+}
+
+var errCrowded = errors.New("slack has too many connections of this app")
+
+// crowded waits for others to let go of their connections.
+func (r *receiver) crowded(ctx context.Context, slot int) {
+	r.log.Warn("slack has too many connections of this app: other processes hold them; going on with fewer", "slot", slot)
+	sleep(ctx, jitter(r.times.crowded))
 }
 
 // connect opens a connection and waits until Slack has greeted it.
@@ -108,8 +119,11 @@ func (r *receiver) greeted(ctx context.Context, l *link) (*link, error) {
 	case <-l.hello:
 		return l, nil
 	case <-l.ended:
-		if l.why() == "link_disabled" {
+		switch l.why() {
+		case "link_disabled":
 			return nil, errLinkDisabled
+		case "too_many_websockets":
+			return nil, errCrowded
 		}
 		return nil, &failure{method: "socket", why: "ended before its hello: " + l.why()}
 	case <-t.C:

@@ -119,6 +119,12 @@ func New(c Config) (*Slack, error) {
 	if c.BotToken == nil || c.AppToken == nil || c.Log == nil {
 		return nil, errors.New("slack: the bot token, the app token and a log must be set")
 	}
+	if c.BotToken.Reveal() == "" {
+		return nil, setupFault(botToken, "not_authed", "")
+	}
+	if c.AppToken.Reveal() == "" {
+		return nil, setupFault(appToken, "not_authed", "")
+	}
 	if err := c.fill(); err != nil {
 		return nil, err
 	}

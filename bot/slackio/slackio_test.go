@@ -105,16 +105,28 @@ func connectTo(t testing.TB, sim *slacksim.Slack, change ...func(*Config)) *rig 
 	return &rig{sim: sim, s: s, log: log, t: t}
 }
 
-// run receives until the test ends, or stop is called; it returns when all connections stand.
+// start receives until the test ends, or stop is called. A Run that ends by itself is seen in ended.
+func (r *rig) start(h Handler) (stop func() error, ended <-chan struct{}) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	var err error
+	go func() {
+		defer close(done)
+		err = r.s.Run(ctx, h)
+	}()
+	stop = func() error {
+		cancel()
+		<-done
+		return err
+	}
+	r.t.Cleanup(func() { _ = stop() })
+	return stop, done
+}
+
+// run is start, and returns when all connections stand. An error of Run fails the test.
 func (r *rig) run(h Handler) (stop func() error) {
 	r.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- r.s.Run(ctx, h) }()
-	stop = sync.OnceValue(func() error {
-		cancel()
-		return <-ended
-	})
+	stop, _ = r.start(h)
 	r.t.Cleanup(func() {
 		if err := stop(); err != nil {
 			r.t.Errorf("Run ended with %v", err)
