@@ -84,7 +84,7 @@ func (p *painter) block(b block) {
 	switch b.Type {
 	case "header":
 		title := p.text(b.textObj())
-		p.para(title + "\n" + strings.Repeat("─", min(ruleWidth, width(title))))
+		p.para(title + "\n" + strings.Repeat("─", width(title)))
 	case "section":
 		p.section(b)
 	case "context":
@@ -251,7 +251,10 @@ func (p *painter) file(f File) {
 }
 
 func size(n int) string {
-	if n < 1000 {
+	switch {
+	case n == 1:
+		return "1 byte"
+	case n < 1000:
 		return fmt.Sprintf("%d bytes", n)
 	}
 	return fmt.Sprintf("%.1f kB", float64(n)/1000)

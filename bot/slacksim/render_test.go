@@ -109,7 +109,7 @@ func TestTranscriptReadsLikeAConversation(t *testing.T) {
 #general  bmcmd (changed)
     denied by @bob
 #general  ↳ bmcmd
-    [file: out.txt, 1 bytes]
+    [file: out.txt, 1 byte]
 #general  ↳ alice: @bmcmd thanks, @bob & @ops: see example.com
 #general  bmcmd deleted a message
 `

@@ -247,8 +247,9 @@ func TestEventIsRetried(t *testing.T) {
 
 func TestRedeliver(t *testing.T) {
 	w := newWorld(t, slacksim.Config{})
-	a, b := w.dial(t), w.dial(t)
+	a := w.dial(t)
 	a.next()
+	b := w.dial(t) // after a's hello: the younger one
 	b.next()
 	turn := slash(t, w)
 	if err := w.Redeliver(turn.EnvelopeID); err != nil {
@@ -277,8 +278,9 @@ func TestRedeliver(t *testing.T) {
 
 func TestBlackHole(t *testing.T) {
 	w := newWorld(t, slacksim.Config{AckWithin: 20 * time.Millisecond})
-	a, b := w.dial(t), w.dial(t)
+	a := w.dial(t)
 	a.next()
+	b := w.dial(t) // after a's hello: the younger one
 	b.next()
 	w.BlackHole(1)
 	one, two := slash(t, w), slash(t, w)

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -69,11 +71,16 @@ var verbs = map[string]verb{
 	"retry-event": func(_ context.Context, s *slacksim.Slack, a ask) (*slacksim.Turn, error) {
 		return nil, s.RetryEvent(a.Envelope)
 	},
-	"fault": did(func(s *slacksim.Slack, a ask) {
-		a.Fault.Delay, _ = time.ParseDuration(a.Delay)
-		a.Fault.RetryAfter, _ = time.ParseDuration(a.RetryAfter)
+	"fault": func(_ context.Context, s *slacksim.Slack, a ask) (_ *slacksim.Turn, err error) {
+		if a.Fault.Delay, err = time.ParseDuration(cmp.Or(a.Delay, "0s")); err != nil {
+			return nil, err
+		}
+		if a.Fault.RetryAfter, err = time.ParseDuration(cmp.Or(a.RetryAfter, "0s")); err != nil {
+			return nil, err
+		}
 		s.FailNext(a.Method, a.Fault, max(1, a.N))
-	}),
+		return nil, nil
+	},
 	"clear-faults": did(func(s *slacksim.Slack, _ ask) { s.ClearFaults() }),
 	"down":         did(func(s *slacksim.Slack, a ask) { s.Down(a.On) }),
 	"outage":       did(func(s *slacksim.Slack, a ask) { s.Outage(a.On) }),
@@ -130,9 +137,9 @@ func answer(w http.ResponseWriter, status int, v any) {
 // act carries a verb out and answers {"turn": …, "ack": …}; ack is missing if it did not come in time.
 func act(w http.ResponseWriter, r *http.Request, s *slacksim.Slack, do verb) {
 	var a ask
-	err := json.NewDecoder(r.Body).Decode(&a)
 	var t *slacksim.Turn
-	if err == nil || r.ContentLength == 0 {
+	err := json.NewDecoder(r.Body).Decode(&a)
+	if err == nil || errors.Is(err, io.EOF) { // many verbs need no words
 		t, err = do(r.Context(), s, a)
 	}
 	if err != nil {
