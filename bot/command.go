@@ -2,7 +2,9 @@ package bot
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Verb is the first word of a command.
@@ -88,7 +90,10 @@ func parseShow(rest []word) (Command, error) {
 		return Command{}, wrong("show takes one script id. For example: show cmd-nozcbhuw")
 	}
 	id, err := scriptID(rest[0].text)
-	return Command{Verb: VerbShow, Script: id}, err
+	if err != nil {
+		return Command{}, err
+	}
+	return Command{Verb: VerbShow, Script: id}, nil
 }
 
 func parseStatus(rest []word) (Command, error) {
@@ -100,14 +105,17 @@ func parseStatus(rest []word) (Command, error) {
 		id = "r-" + id
 	}
 	if bad := outside(id, isIDRune); bad != 0 {
-		return Command{}, wrong("%q is no request id: it holds %s. Ids look like r-k3m9q2xabc.", id, nameRune(bad))
+		return Command{}, wrong("%q is no request id: it holds %s. Ids look like r-k3m9q2xabc.", cut(id), nameRune(bad))
+	}
+	if len(id) < len("r-x") || len(id) > longestID {
+		return Command{}, wrong("%q is no request id. Ids look like r-k3m9q2xabc.", cut(id))
 	}
 	return Command{Verb: VerbStatus, Request: id}, nil
 }
 
 func parseRun(rest []word, all words) (Command, error) {
 	c := Command{Verb: VerbRun, Parameters: all.parameters}
-	if err := checkParameters(all); err != nil {
+	if err := checkParameters(all.parameters); err != nil {
 		return Command{}, err
 	}
 	rest, reason, err := takeReason(rest)
@@ -140,41 +148,70 @@ func parseRun(rest []word, all words) (Command, error) {
 func takeReason(in []word) (rest []word, reason string, err error) {
 	for i := 0; i < len(in); i++ {
 		w := in[i]
-		flag, value, joined := strings.Cut(w.text, "=")
-		if !strings.HasPrefix(w.text, "-") || w.quoted {
+		if w.quoted || !strings.HasPrefix(w.text, "-") {
 			rest = append(rest, w)
 			continue
 		}
+		flag, value, joined := strings.Cut(w.text, "=")
 		if flag != "--reason" && flag != "-reason" {
-			return nil, "", wrong("I do not know the option %s. What goes to the script stands after --, for example: run cmd-nozcbhuw ins-1 -- %s", flag, w.text)
+			return nil, "", wrong("I do not know the option %s. What goes to the script stands after --, for example: run cmd-nozcbhuw ins-1 -- %s", cut(flag), cut(w.text))
 		}
 		if reason != "" {
 			return nil, "", wrong("There are two reasons. Give one, in quotes: --reason \"disk full\"")
 		}
-		quoted := w.opened
+		given := word{text: value, quoted: w.opened}
 		if !joined {
 			if i++; i == len(in) {
-				return nil, "", wrong("--reason has no text after it. Give it in quotes: --reason \"disk full\"")
+				return nil, "", errNoReason
 			}
-			value, quoted = in[i].text, in[i].quoted
+			given = in[i]
 		}
-		if !quoted && i+1 < len(in) && len(rest) >= 2 {
-			return nil, "", wrong("I cannot tell where the reason ends. Put it in quotes: --reason \"%s …\"", value)
+		if reason, err = oneReason(given, in[i+1:]); err != nil {
+			return nil, "", err
 		}
-		if strings.TrimSpace(value) == "" {
-			return nil, "", wrong("The reason is empty. Give it in quotes: --reason \"disk full\"")
-		}
-		reason = value
 	}
 	return rest, reason, nil
 }
 
+var errNoReason = wrong("--reason has no text after it. Give it in quotes: --reason \"disk full\"")
+
+// oneReason is the text of a reason, if what stands behind it leaves no doubt where
+// it ends.
+func oneReason(w word, behind []word) (string, error) {
+	switch {
+	case !w.quoted && strings.HasPrefix(w.text, "-"):
+		return "", errNoReason
+	case !w.quoted && len(behind) > 0 && !strings.HasPrefix(behind[0].text, "cmd-") && !strings.HasPrefix(behind[0].text, "-"):
+		return "", wrong("I cannot tell where the reason ends. Put it in quotes: --reason \"%s …\"", cut(w.text))
+	case strings.TrimSpace(w.text) == "":
+		return "", wrong("The reason is empty. Give it in quotes: --reason \"disk full\"")
+	case slices.Contains(strings.Fields(w.text), "--"):
+		return "", wrong("The reason holds a -- that stands alone, so I cannot tell where its quote was meant to end. Write the reason without it.")
+	}
+	return w.text, nil
+}
+
+// longestID bounds every kind of id, in bytes.
+const longestID = 64
+
+// cut shortens what is quoted in an answer.
+func cut(s string) string {
+	for i, n := 0, 0; i < len(s); n++ {
+		if n == longestID {
+			return s[:i] + "…"
+		}
+		_, size := utf8.DecodeRuneInString(s[i:])
+		i += size
+	}
+	return s
+}
+
 func scriptID(s string) (string, error) {
 	if bad := outside(s, isIDRune); bad != 0 {
-		return "", wrong("%q is no script id: it holds %s. Script ids look like cmd-nozcbhuw.", s, nameRune(bad))
+		return "", wrong("%q is no script id: it holds %s. Script ids look like cmd-nozcbhuw.", cut(s), nameRune(bad))
 	}
-	if !strings.HasPrefix(s, "cmd-") || len(s) > 64 {
-		return "", wrong("%q is no script id. Script ids look like cmd-nozcbhuw, and stand before the instances.", s)
+	if !strings.HasPrefix(s, "cmd-") || len(s) == len("cmd-") || len(s) > longestID {
+		return "", wrong("%q is no script id. Script ids look like cmd-nozcbhuw, and stand before the instances.", cut(s))
 	}
 	return s, nil
 }
@@ -184,18 +221,11 @@ func hosts(in []word) (once, repeated []string, err error) {
 	seen := map[string]int{}
 	for _, w := range in {
 		if w.quoted {
-			return nil, nil, wrong("%q stands in quotes, so I cannot tell what it is. A reason goes after --reason, parameters after --.", w.text)
+			return nil, nil, wrong("%q stands in quotes, so I cannot tell what it is. A reason goes after --reason, parameters after --.", cut(w.text))
 		}
 		for id := range strings.FieldsFuncSeq(w.text, func(r rune) bool { return r == ',' || r == '，' || r == '、' }) {
-			switch bad := outside(id, isIDRune); {
-			case strings.ContainsAny(id, "*?"):
-				return nil, nil, wrong("%q is a pattern. Name each instance, so that everybody sees where it runs.", id)
-			case bad != 0:
-				return nil, nil, wrong("%q is no instance id: it holds %s. Parameters for the script stand after --.", id, nameRune(bad))
-			case strings.HasPrefix(id, "cmd-"):
-				return nil, nil, wrong("%q is a second script id. One request runs one script: ask for the other in a line of its own.", id)
-			case len(id) > 64:
-				return nil, nil, wrong("%q… is too long for an instance id. Part instances by commas or spaces.", id[:24])
+			if err := checkHost(id); err != nil {
+				return nil, nil, err
 			}
 			if seen[id]++; seen[id] == 1 {
 				once = append(once, id)
@@ -205,6 +235,22 @@ func hosts(in []word) (once, repeated []string, err error) {
 		}
 	}
 	return once, repeated, nil
+}
+
+func checkHost(id string) error {
+	switch bad := outside(id, isIDRune); {
+	case strings.ContainsAny(id, "*?"):
+		return wrong("%q is a pattern. Name each instance, so that everybody sees where it runs.", cut(id))
+	case bad != 0:
+		return wrong("%q is no instance id: it holds %s. Parameters for the script stand after --.", cut(id), nameRune(bad))
+	case strings.HasPrefix(id, "cmd-"):
+		return wrong("%q is a second script id. One request runs one script: ask for the other in a line of its own.", cut(id))
+	case len(id) > longestID:
+		return wrong("%q is too long for an instance id. Part instances by commas or spaces.", cut(id))
+	case strings.ContainsRune("-_.", rune(id[0])):
+		return wrong("%q is no instance id. Parameters for the script stand after --.", id)
+	}
+	return nil
 }
 
 func isIDRune(r rune) bool {
@@ -223,6 +269,9 @@ func outside(s string, allowed func(rune) bool) rune {
 
 // nearest is the verb within two slips of s, or empty.
 func nearest(s string) Verb {
+	if len(s) > longestID {
+		return ""
+	}
 	best, slips := Verb(""), 3
 	for _, v := range verbs {
 		if d := distance(s, string(v)); d < slips {

@@ -13,109 +13,140 @@ type words struct {
 	own           []word
 	hasParameters bool
 	parameters    string // byte for byte
-	offset        int    // of the parameters in the line, in runes
 }
 
 type word struct {
 	text   string
 	quoted bool // stood in quotes as a whole
-	opened bool // a quote opened somewhere in it
+	opened bool // quotes stand in it
 }
 
 // split parts a line at white space, minding quotes, until a -- that stands alone.
 // What comes after that and one white space is the parameters.
 func split(line string) (words, error) {
-	var out words
 	if !utf8.ValidString(line) {
-		return out, wrong("This line is not valid text (UTF-8). Type it again by hand.")
+		return words{}, wrong("This line is not valid text (UTF-8). Type it again by hand.")
 	}
-	var cur strings.Builder
-	var w word
-	inWord, inQuote, start := false, false, 0
-	end := func() {
-		if inWord {
-			w.text = plainDashes(cur.String(), w.quoted)
-			out.own = append(out.own, w)
-		}
-		cur.Reset()
-		w, inWord = word{}, false
-	}
-	for i, r := range line {
-		switch {
-		case i < start: // the rest of a -- already read
-		case isDoubleQuote(r):
-			if !inWord {
-				w.quoted = true
-			}
-			inWord, inQuote, w.opened = true, !inQuote, true
-		case inQuote:
-			cur.WriteRune(r)
-		case isSpace(r):
-			end()
-		case !inWord && isSeparator(line[i:]):
-			out.hasParameters = true
-			rest := line[i+separatorLen(line[i:]):]
-			if r, size := utf8.DecodeRuneInString(rest); size > 0 && isSpace(r) {
-				rest = rest[size:]
-			}
-			out.parameters, out.offset = rest, utf8.RuneCountInString(line[:len(line)-len(rest)])
+	var out words
+	for rest := trimBlank(line); rest != ""; rest = trimBlank(rest) {
+		if n := separator(rest); n > 0 {
+			out.hasParameters, out.parameters = true, rest[n:]
 			return out, nil
-		default:
-			if inWord && w.quoted && !inQuote {
-				w.quoted = false // text glued to a closing quote
-			}
-			inWord = true
-			cur.WriteRune(r)
 		}
+		w, n, err := readWord(rest)
+		if err != nil {
+			return words{}, err
+		}
+		out.own = append(out.own, w)
+		rest = rest[n:]
 	}
-	if inQuote {
-		return out, wrong("A quote is opened and not closed. Close it with another \".")
-	}
-	end()
 	return out, nil
 }
 
-// isSeparator reports whether s begins with a -- or a long dash that stands alone.
-func isSeparator(s string) bool {
-	n := separatorLen(s)
-	if n == 0 {
-		return false
-	}
-	r, size := utf8.DecodeRuneInString(s[n:])
-	return size == 0 || isSpace(r)
+func trimBlank(s string) string {
+	return strings.TrimLeftFunc(s, func(r rune) bool { return unicode.IsSpace(r) || isInvisible(r) })
 }
 
-func separatorLen(s string) int {
+// separator is the length of the -- or long dash that stands alone at the
+// beginning of s, and of one white space behind it; or 0.
+func separator(s string) int {
 	for _, sep := range []string{"--", "—", "–", "―"} {
-		if strings.HasPrefix(s, sep) {
-			return len(sep)
+		if rest, ok := strings.CutPrefix(s, sep); ok {
+			r, size := utf8.DecodeRuneInString(rest)
+			if size == 0 || unicode.IsSpace(r) {
+				return len(sep) + size
+			}
 		}
 	}
 	return 0
 }
 
-// plainDashes gives an option back the two hyphens that a keyboard joined.
-func plainDashes(s string, quoted bool) string {
-	if quoted {
-		return s
-	}
-	for _, dash := range []string{"—", "–", "―"} {
-		if rest, ok := strings.CutPrefix(s, dash); ok {
-			return "--" + rest
+// readWord reads s up to white space. Quotes stand at the beginning or after an
+// equals sign.
+func readWord(s string) (w word, n int, err error) {
+	var text strings.Builder
+	for n < len(s) {
+		r, size := utf8.DecodeRuneInString(s[n:])
+		mayOpen := n == 0 || s[n-1] == '='
+		switch {
+		case unicode.IsSpace(r):
+			w.text = text.String()
+			return w, n, nil
+		case mayOpen && (isDouble(r) || isSingle(r)):
+			inner, ok := quotedText(s[n:])
+			if !ok {
+				return w, 0, wrong("A quote is opened and not closed. Close it with another \", with a space after it.")
+			}
+			text.WriteString(inner.text)
+			w.opened, w.quoted = true, n == 0
+			size = inner.size
+		case isDouble(r):
+			return w, 0, wrong("A quote stands inside a word, so I cannot tell what it opens or closes. Put a space before it, or leave it out.")
+		case isInvisible(r):
+		default:
+			text.WriteString(plainDash(r, text.Len() == 0))
 		}
+		n += size
 	}
-	return strings.Map(func(r rune) rune {
-		if r == '‐' || r == '‑' || r == '−' || r == '–' {
-			return '-' // ids are typed from runbooks that set hyphens nicely
-		}
-		return r
-	}, s)
+	w.text = text.String()
+	return w, n, nil
 }
 
-func isDoubleQuote(r rune) bool { return strings.ContainsRune("\"“”„‟«»＂", r) }
+type quoted struct {
+	text string
+	size int // with both quotes
+}
 
-func isSpace(r rune) bool {
-	return unicode.IsSpace(r) || r == '\u200b' || r == '\ufeff' || r == '\u2060'
+// quotedText reads from an opening quote to the closing one, which is the first of
+// its kind, curly or not, that has white space or the end behind it. So quotes and
+// apostrophes inside are text.
+func quotedText(s string) (q quoted, ok bool) {
+	open, begin := utf8.DecodeRuneInString(s)
+	closes := isDouble
+	if isSingle(open) {
+		closes = isSingle
+	}
+	for i, r := range s[begin:] {
+		end := begin + i + utf8.RuneLen(r)
+		next, size := utf8.DecodeRuneInString(s[end:])
+		if closes(r) && (size == 0 || unicode.IsSpace(next)) {
+			return quoted{s[begin : begin+i], end}, true
+		}
+	}
+	return quoted{}, false
+}
+
+// plainDash gives a word the hyphens that were typed: ids come from runbooks that
+// set them nicely, and keyboards join the two of an option.
+func plainDash(r rune, first bool) string {
+	switch r {
+	case '—', '―':
+		if first {
+			return "--"
+		}
+	case '–':
+		if first {
+			return "--"
+		}
+		return "-"
+	case '‐', '‑', '−':
+		return "-"
+	}
+	return string(r)
+}
+
+func isDouble(r rune) bool { return strings.ContainsRune("\"“”„‟«»＂", r) }
+
+func isSingle(r rune) bool { return strings.ContainsRune("'‘’‚‛", r) }
+
+// isInvisible is for characters that are dropped from the command's own words:
+// nobody sees them, and none of them changes the order of what is seen.
+func isInvisible(r rune) bool {
+	switch r {
+	case '\u200b', '\u200c', '\u200d', '\u200e', '\u200f', '\u2060', '\ufeff', '\u00ad':
+		return true
+	}
+	return false
 }
 
 // plainFor is what a nicely set character most likely was when typed, for those
@@ -130,31 +161,41 @@ var plainFor = map[rune]string{
 
 // checkParameters refuses characters in parameters that nobody typed: the shell on
 // the host would take them literally.
-func checkParameters(w words) error {
-	at := w.offset
-	for _, r := range w.parameters {
+func checkParameters(parameters string) error {
+	at := 0
+	for _, r := range parameters {
 		at++
-		_, smart := plainFor[r]
 		switch {
-		case smart, unicode.Is(unicode.Zs, r) && r != ' ':
-			return wrong("The parameters hold %s at character %d of the line, which Slack or a keyboard made. If you meant the plain one, paste this after --: %s", nameRune(r), at, plain(w.parameters))
-		case r != '\n' && r != '\t' && unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), r == utf8.RuneError:
-			return wrong("The parameters hold %s at character %d of the line, which cannot be seen. Type them again by hand.", nameRune(r), at)
+		case isSmart(r):
+			return wrong("The parameters hold %s at character %d after the --, which Slack or a keyboard made. If you meant the plain one, paste this after --: %s", nameRune(r), at, plain(parameters))
+		case isUnseen(r):
+			return wrong("The parameters hold %s at character %d after the --, which cannot be seen. Type them again by hand.", nameRune(r), at)
 		}
 	}
 	return nil
 }
 
+// isSmart is for characters that have a plain version.
+func isSmart(r rune) bool {
+	_, known := plainFor[r]
+	return known || unicode.Is(unicode.Zs, r) && r != ' '
+}
+
+// isUnseen is for those that have none and do not show.
+func isUnseen(r rune) bool {
+	return r != '\n' && r != '\t' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) || r == utf8.RuneError
+}
+
 func plain(s string) string {
 	var b strings.Builder
 	for _, r := range s {
-		p, smart := plainFor[r]
+		p, known := plainFor[r]
 		switch {
-		case smart:
+		case known:
 			b.WriteString(p)
-		case unicode.Is(unicode.Zs, r):
+		case isSmart(r):
 			b.WriteByte(' ')
-		default:
+		case !isUnseen(r):
 			b.WriteRune(r)
 		}
 	}
@@ -166,6 +207,7 @@ var runeNames = map[rune]string{
 	'“': "a curly quote", '”': "a curly quote", '„': "a low quote", '‘': "a curly apostrophe", '’': "a curly apostrophe",
 	'—': "a long dash", '–': "a long dash", '…': "an ellipsis", '\u00a0': "a non-breaking space",
 	'\u200b': "a zero-width space", '\ufeff': "a byte-order mark", '<': "a <", '>': "a >", '|': "a |", '`': "a backtick",
+	'*': "a *", '?': "a ?", ',': "a comma",
 	'"': "a quote", '\'': "an apostrophe", '/': "a /", ':': "a :", ';': "a ;", '$': "a $", '=': "a =", '@': "an @",
 }
 
@@ -191,10 +233,12 @@ var secretLooks = []struct {
 	{"a Tencent Cloud key id", regexp.MustCompile(`\bAKID[0-9A-Za-z]{20,}`)},
 	{"an AWS key id", regexp.MustCompile(`\bA(KIA|SIA)[0-9A-Z]{12,}`)},
 	{"a GitHub token", regexp.MustCompile(`\b(gh[pousr]_|github_pat_)[0-9A-Za-z_]{20,}`)},
-	{"a vault token", regexp.MustCompile(`\b(hv[sbr]|[sbr])\.[0-9A-Za-z_-]{20,}`)},
+	{"a vault token", regexp.MustCompile(`\bhv[sbr]\.[0-9A-Za-z_-]{20,}|\bs\.[0-9A-Za-z]{24}\b`)},
 	{"a signed token (JWT)", regexp.MustCompile(`\beyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]{8,}\.`)},
 	{"a private key", regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY`)},
-	{"a password", regexp.MustCompile(`(?i)(pass(word|wd|phrase)?|secret|token|api[_-]?key)\s*[=:]\s*[^\s$]\S{3,}`)},
+	{"a password", regexp.MustCompile(`(?i)(\bpass|passw(or)?d|passphrase|secret|token|api[_-]?key)\s*[=:]\s*[^\s$]\S{3,}`)},
+	{"a password", regexp.MustCompile(`(?i)--?passw(or)?d\s+[^\s$-]\S{3,}`)},
+	{"a bearer token", regexp.MustCompile(`(?i)\bbearer\s+[0-9a-z._~+/-]{16,}`)},
 	{"a password in an address", regexp.MustCompile(`://[^/\s:@]+:[^/\s@$]+@`)},
 }
 

@@ -1,0 +1,287 @@
+package bot
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParse(t *testing.T) {
+	run := func(hosts string, change ...func(*Command)) Command {
+		c := Command{Verb: VerbRun, Script: "cmd-nozcbhuw", Hosts: strings.Fields(hosts)}
+		for _, f := range change {
+			f(&c)
+		}
+		return c
+	}
+	reason := func(s string) func(*Command) { return func(c *Command) { c.Reason = s } }
+	params := func(s string) func(*Command) { return func(c *Command) { c.Parameters = s } }
+	twice := func(s ...string) func(*Command) { return func(c *Command) { c.Repeated = s } }
+	help := Command{Verb: VerbHelp}
+
+	for _, tt := range []struct {
+		why, line string
+		want      Command
+	}{
+		{"nothing typed is a question", "", help},
+		{"blanks are nothing", " \u00a0\t\u200b", help},
+		{"help", "help", help},
+		{"help about something is help", "help run", help},
+		{"a keyboard begins sentences with a capital", "Show cmd-nozcbhuw", Command{Verb: VerbShow, Script: "cmd-nozcbhuw"}},
+		{"one slip gets the nearest verb", "rnu cmd-x ins-1", Command{Verb: VerbHelp, Unknown: "rnu", Nearest: VerbRun}},
+		{"the word is given back as typed", "Statsu", Command{Verb: VerbHelp, Unknown: "Statsu", Nearest: VerbStatus}},
+		{"too far from everything", "reboot", Command{Verb: VerbHelp, Unknown: "reboot"}},
+		{"list", "list", Command{Verb: VerbList}},
+		{"status with its whole id", "status r-k3m9q2xabc", Command{Verb: VerbStatus, Request: "r-k3m9q2xabc"}},
+		{"status without the r-, in capitals", "status K3M9Q2XABC", Command{Verb: VerbStatus, Request: "r-k3m9q2xabc"}},
+
+		{"bare run must do", "run cmd-nozcbhuw ins-1", run("ins-1")},
+		{"commas", "run cmd-nozcbhuw ins-1,ins-2", run("ins-1 ins-2")},
+		{"spaces", "run cmd-nozcbhuw ins-1 ins-2", run("ins-1 ins-2")},
+		{"both", "run cmd-nozcbhuw ins-1, ins-2 ,ins-3", run("ins-1 ins-2 ins-3")},
+		{"commas for nothing", "run cmd-nozcbhuw ,ins-1,,ins-2,", run("ins-1 ins-2")},
+		{"commas of a Chinese keyboard", "run cmd-nozcbhuw ins-1，ins-2、ins-3", run("ins-1 ins-2 ins-3")},
+		{"the API's own example has ids without a prefix", "run cmd-nozcbhuw sdfrfss", run("sdfrfss")},
+		{"order is kept, duplicates are dropped and said once", "run cmd-nozcbhuw ins-2 ins-1 ins-2 ins-2", run("ins-2 ins-1", twice("ins-2"))},
+		{"non-breaking and wide spaces", "run\u00a0cmd-nozcbhuw\u3000ins-1\u202fins-2", run("ins-1 ins-2")},
+		{"a zero-width space cannot be seen, so it parts nothing", "run cmd-noz\u200bcbhuw ins-\ufeff1", run("ins-1")},
+		{"non-breaking hyphens of a nicely set runbook", "run cmd‑nozcbhuw ins‐1,ins–2", run("ins-1 ins-2")},
+
+		{"a reason in quotes", `run cmd-nozcbhuw ins-1 --reason "disk full"`, run("ins-1", reason("disk full"))},
+		{"a reason before the instances", `run cmd-nozcbhuw --reason "disk full" ins-1`, run("ins-1", reason("disk full"))},
+		{"a reason first of all", `run --reason disk cmd-nozcbhuw ins-1`, run("ins-1", reason("disk"))},
+		{"one word needs no quotes at the end", `run cmd-nozcbhuw ins-1 --reason INC-42`, run("ins-1", reason("INC-42"))},
+		{"with an equals sign", `run cmd-nozcbhuw ins-1 --reason="disk full"`, run("ins-1", reason("disk full"))},
+		{"curly quotes", `run cmd-nozcbhuw ins-1 --reason “disk full”`, run("ins-1", reason("disk full"))},
+		{"only one of them became curly", `run cmd-nozcbhuw ins-1 --reason "disk full”`, run("ins-1", reason("disk full"))},
+		{"a shell's habit", `run cmd-nozcbhuw ins-1 --reason 'disk full'`, run("ins-1", reason("disk full"))},
+		{"an apostrophe is a letter", `run cmd-nozcbhuw ins-1 --reason 'it doesn't start'`, run("ins-1", reason("it doesn't start"))},
+		{"quotes inside quotes stay", `run cmd-nozcbhuw ins-1 --reason "db said “no”"`, run("ins-1", reason("db said “no”"))},
+		{"the long dash of an option", `run cmd-nozcbhuw ins-1 —reason "disk full"`, run("ins-1", reason("disk full"))},
+		{"one hyphen", `run cmd-nozcbhuw ins-1 -reason "disk full"`, run("ins-1", reason("disk full"))},
+		{"a reason is people's text and kept as it is", `run cmd-nozcbhuw ins-1 --reason="disk – full — again"`, run("ins-1", reason("disk – full — again"))},
+
+		{"parameters", "run cmd-nozcbhuw ins-1 -- -f /var/log", run("ins-1", params("-f /var/log"))},
+		{"after the long dash that Slack makes of --", "run cmd-nozcbhuw ins-1 — -f", run("ins-1", params("-f"))},
+		{"after the shorter dash", "run cmd-nozcbhuw ins-1 – -f", run("ins-1", params("-f"))},
+		{"-- and nothing", "run cmd-nozcbhuw ins-1 --", run("ins-1")},
+		{"-- and one space", "run cmd-nozcbhuw ins-1 -- ", run("ins-1")},
+		{"one space belongs to --, all others are kept", "run cmd-nozcbhuw ins-1 --  a  b  ", run("ins-1", params(" a  b  "))},
+		{"only the first -- is ours", "run cmd-nozcbhuw ins-1 -- a -- b --", run("ins-1", params("a -- b --"))},
+		{"quotes in parameters are the script's", `run cmd-nozcbhuw ins-1 -- "a b" 'c`, run("ins-1", params(`"a b" 'c`))},
+		{"a newline is kept", "run cmd-nozcbhuw ins-1 -- a\nb\n", run("ins-1", params("a\nb\n"))},
+		{"a newline may stand after --", "run cmd-nozcbhuw ins-1 --\na", run("ins-1", params("a"))},
+		{"other scripts than Latin are fine", "run cmd-nozcbhuw ins-1 -- 重启 é", run("ins-1", params("重启 é"))},
+		{"reason and parameters", `run cmd-nozcbhuw ins-1 --reason "a – b" -- --fast`, run("ins-1", reason("a – b"), params("--fast"))},
+		{"a variable is no secret", "run cmd-nozcbhuw ins-1 -- --token=$TOKEN", run("ins-1", params("--token=$TOKEN"))},
+		{"pass at the end of a word is no password", "run cmd-nozcbhuw ins-1 -- bypass=true compass=north", run("ins-1", params("bypass=true compass=north"))},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			got, err := Parse(tt.line)
+			if err != nil {
+				t.Fatalf("Parse(%q): %v", tt.line, err)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("Parse(%q) (-want +got):\n%s", tt.line, diff)
+			}
+		})
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	const unquoted = `I cannot tell where the reason ends. Put it in quotes: --reason "disk …"`
+	curly := func(what, at, paste string) string {
+		return fmt.Sprintf("The parameters hold %s at character %s after the --, which Slack or a keyboard made. If you meant the plain one, paste this after --: %s", what, at, paste)
+	}
+	unseen := func(what, at string) string {
+		return fmt.Sprintf("The parameters hold %s at character %s after the --, which cannot be seen. Type them again by hand.", what, at)
+	}
+	secret := func(where, what, do string) string {
+		return fmt.Sprintf("The %s what looks like %s, and what is typed into Slack is public and kept. Change that credential now if it is real, and %s", where, what, do)
+	}
+	inParams := func(what string) string {
+		return secret("parameters hold", what, "let the script read it on the host.")
+	}
+
+	for _, tt := range []struct{ why, line, want string }{
+		{"nothing to run", "run", "run takes a script id and the instances to run it on. For example: run cmd-nozcbhuw ins-1,ins-2"},
+		{"no instances", "run cmd-nozcbhuw", "On which instances? For example: run cmd-nozcbhuw ins-1,ins-2"},
+		{"commas are no instances", "run cmd-nozcbhuw ,,", "On which instances? For example: run cmd-nozcbhuw ins-1,ins-2"},
+		{"swapped", "run ins-1 cmd-nozcbhuw", `"ins-1" is no script id. Script ids look like cmd-nozcbhuw, and stand before the instances.`},
+		{"a prefix is no id", "run cmd- ins-1", `"cmd-" is no script id. Script ids look like cmd-nozcbhuw, and stand before the instances.`},
+		{"an alias can change hands", "run restart-nginx ins-1", `"restart-nginx" is no script id. Script ids look like cmd-nozcbhuw, and stand before the instances.`},
+		{"two scripts", "run cmd-nozcbhuw cmd-other ins-1", `"cmd-other" is a second script id. One request runs one script: ask for the other in a line of its own.`},
+		{"a pattern", "run cmd-nozcbhuw ins-*", `"ins-*" is a pattern. Name each instance, so that everybody sees where it runs.`},
+		{"a pattern among others", "run cmd-nozcbhuw ins-1,ins-?", `"ins-?" is a pattern. Name each instance, so that everybody sees where it runs.`},
+		{"semicolons part nothing", "run cmd-nozcbhuw ins-1;ins-2", `"ins-1;ins-2" is no instance id: it holds a ;. Parameters for the script stand after --.`},
+		{"an id begins with a letter or digit", "run cmd-nozcbhuw ins-1,-f", `"-f" is no instance id. Parameters for the script stand after --.`},
+		{"a long dash inside an id may stand for anything", "run cmd—nozcbhuw ins-1", `"cmd—nozcbhuw" is no script id: it holds a long dash (U+2014). Script ids look like cmd-nozcbhuw.`},
+		{"what turns text around is not dropped", "run cmd-nozcbhuw ins-\u202e1", "\"ins-\\u202e1\" is no instance id: it holds the character U+202E. Parameters for the script stand after --."},
+		{"a Cyrillic letter that looks like ours", "run cmd-nоzcbhuw ins-1", `"cmd-nоzcbhuw" is no script id: it holds the character 'о' (U+043E). Script ids look like cmd-nozcbhuw.`},
+		{"instances in quotes", `run cmd-nozcbhuw "ins-1 ins-2"`, `"ins-1 ins-2" stands in quotes, so I cannot tell what it is. A reason goes after --reason, parameters after --.`},
+		{"an endless id", "run cmd-nozcbhuw " + strings.Repeat("a", 65), `"` + strings.Repeat("a", 64) + `…" is too long for an instance id. Part instances by commas or spaces.`},
+
+		{"an option that is none of ours", "run cmd-nozcbhuw ins-1 --force", "I do not know the option --force. What goes to the script stands after --, for example: run cmd-nozcbhuw ins-1 -- --force"},
+		{"the same, of a keyboard that joined its hyphens", "run cmd-nozcbhuw ins-1 —force", "I do not know the option --force. What goes to the script stands after --, for example: run cmd-nozcbhuw ins-1 -- --force"},
+		{"an unquoted reason at the end", "run cmd-nozcbhuw ins-1 --reason disk full", unquoted},
+		{"an unquoted reason whose second word could be an instance", "run cmd-nozcbhuw --reason disk full ins-1", unquoted},
+		{"an unquoted reason before a -- is just as unclear", "run cmd-nozcbhuw ins-1 --reason disk full -- -x", unquoted},
+		{"no reason after --reason", "run cmd-nozcbhuw ins-1 --reason", `--reason has no text after it. Give it in quotes: --reason "disk full"`},
+		{"-- is no reason", "run cmd-nozcbhuw ins-1 --reason -- x", `--reason has no text after it. Give it in quotes: --reason "disk full"`},
+		{"an option is no reason", "run cmd-nozcbhuw ins-1 --reason --force", `--reason has no text after it. Give it in quotes: --reason "disk full"`},
+		{"an empty reason", `run cmd-nozcbhuw ins-1 --reason ""`, `The reason is empty. Give it in quotes: --reason "disk full"`},
+		{"a blank reason", `run cmd-nozcbhuw ins-1 --reason=" "`, `The reason is empty. Give it in quotes: --reason "disk full"`},
+		{"two reasons", `run cmd-nozcbhuw ins-1 --reason a --reason b`, `There are two reasons. Give one, in quotes: --reason "disk full"`},
+		{"a quote that stays open", `run cmd-nozcbhuw ins-1 --reason "disk full`, `A quote is opened and not closed. Close it with another ", with a space after it.`},
+		{"a quote that swallows the --", `run cmd-nozcbhuw ins-1 --reason "disk -- -x "y" z`, `The reason holds a -- that stands alone, so I cannot tell where its quote was meant to end. Write the reason without it.`},
+		{"text behind a closing quote", `run cmd-nozcbhuw ins-1 --reason "disk"full`, `A quote is opened and not closed. Close it with another ", with a space after it.`},
+		{"a quote inside a word", `run cmd-nozcbhuw ins"1"`, `A quote stands inside a word, so I cannot tell what it opens or closes. Put a space before it, or leave it out.`},
+
+		{"a curly quote in parameters", "run cmd-nozcbhuw ins-1 -- grep “x y”", curly("a curly quote (U+201C)", "6", `grep "x y"`)},
+		{"a curly apostrophe", "run cmd-nozcbhuw ins-1 -- it’s", curly("a curly apostrophe (U+2019)", "3", `it's`)},
+		{"a long dash where -- was typed", "run cmd-nozcbhuw ins-1 -- —fast", curly("a long dash (U+2014)", "1", `--fast`)},
+		{"a non-breaking space", "run cmd-nozcbhuw ins-1 -- a\u00a0b", curly("a non-breaking space (U+00A0)", "2", `a b`)},
+		{"an ellipsis", "run cmd-nozcbhuw ins-1 -- a…", curly("an ellipsis (U+2026)", "2", `a...`)},
+		{"a zero-width space", "run cmd-nozcbhuw ins-1 -- a\u200bb", curly("a zero-width space (U+200B)", "2", `ab`)},
+		{"places are counted in characters, not bytes", "run cmd-nozcbhuw ins-1 -- 重启 ”", curly("a curly quote (U+201D)", "4", `重启 "`)},
+		{"the plain version has nothing else that is refused", "run cmd-nozcbhuw ins-1 -- “\u202e\u200ea\u0007”", curly("a curly quote (U+201C)", "1", `"a"`)},
+		{"what turns text around", "run cmd-nozcbhuw ins-1 -- a\u202eb", unseen("the character U+202E", "2")},
+		{"a control character", "run cmd-nozcbhuw ins-1 -- a\u0007b", unseen("the character U+0007", "2")},
+		{"a tag character, which nothing shows", "run cmd-nozcbhuw ins-1 -- a\U000e0041", unseen("the character U+E0041", "2")},
+		{"a line separator is no newline", "run cmd-nozcbhuw ins-1 -- a\u2028b", unseen("the character U+2028", "2")},
+
+		{"a Slack token", "run cmd-nozcbhuw ins-1 -- xoxb-1234567890-abc", inParams("a Slack token")},
+		{"a cloud key id", "run cmd-nozcbhuw ins-1 -- AKIDz8krbsJ5yKBZQpn74WFkmLPx3gnPhESA", inParams("a Tencent Cloud key id")},
+		{"a GitHub token", "run cmd-nozcbhuw ins-1 -- ghp_abcdefghijklmnopqrstuvwxyz0123456789", inParams("a GitHub token")},
+		{"a vault token", "run cmd-nozcbhuw ins-1 -- hvs.CAESIJabcdefghijklmnop", inParams("a vault token")},
+		{"a signed token", "run cmd-nozcbhuw ins-1 -- eyJhbGciOiJI.eyJzdWIiOiIx.x", inParams("a signed token (JWT)")},
+		{"a private key", "run cmd-nozcbhuw ins-1 -- -----BEGIN RSA PRIVATE KEY-----", inParams("a private key")},
+		{"a password by name", "run cmd-nozcbhuw ins-1 -- MYSQL_PASSWORD=hunter2", inParams("a password")},
+		{"a password as an option of its own", "run cmd-nozcbhuw ins-1 -- --password hunter2", inParams("a password")},
+		{"a short name", "run cmd-nozcbhuw ins-1 -- pass=hunter2", inParams("a password")},
+		{"a bearer token", "run cmd-nozcbhuw ins-1 -- -H 'Authorization: Bearer abcdef0123456789abcdef'", inParams("a bearer token")},
+		{"a password in an address", "run cmd-nozcbhuw ins-1 -- redis://u:hunter2@db", inParams("a password in an address")},
+		{"a token in the reason", `run cmd-nozcbhuw ins-1 --reason "use xoxb-1234567890-abc"`, secret("reason holds", "a Slack token", "ask again without it.")},
+
+		{"show needs an id", "show", "show takes one script id. For example: show cmd-nozcbhuw"},
+		{"show takes one", "show cmd-nozcbhuw cmd-other", "show takes one script id. For example: show cmd-nozcbhuw"},
+		{"show takes no pattern", "show cmd-*", `"cmd-*" is no script id: it holds a *. Script ids look like cmd-nozcbhuw.`},
+		{"only run takes parameters", "show cmd-nozcbhuw -- x", "Only run takes parameters after --. Leave them out, or type: help"},
+		{"a -- first", "-- x", "Nothing stands before the --. A run looks like: run cmd-nozcbhuw ins-1,ins-2 -- --fast"},
+		{"list takes nothing", "list mine", "list takes nothing after it. It shows the open requests here, yours, and those waiting for you."},
+		{"status needs an id", "status", "status takes one request id. For example: status r-k3m9q2xabc; list shows the open ones."},
+		{"an id of something else", "status https://x", `"r-https://x" is no request id: it holds a :. Ids look like r-k3m9q2xabc.`},
+		{"no id at all", "status r-", `"r-" is no request id. Ids look like r-k3m9q2xabc.`},
+		{"a line beyond all measure", "run " + strings.Repeat("x", longestLine), "This line has 16388 bytes, more than I read (16384). Put long input into the script itself."},
+		{"bytes that are no text", "run cmd-nozcbhuw ins-1 -- \xff", "This line is not valid text (UTF-8). Type it again by hand."},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			got, err := Parse(tt.line)
+			if err == nil {
+				t.Fatalf("Parse(%q) = %+v, want an error", tt.line, got)
+			}
+			if diff := cmp.Diff(tt.want, err.Error()); diff != "" {
+				t.Errorf("Parse(%q) (-want +got):\n%s", tt.line, diff)
+			}
+			if diff := cmp.Diff(Command{}, got); diff != "" {
+				t.Errorf("Parse(%q) answered half a command:\n%s", tt.line, diff)
+			}
+		})
+	}
+}
+
+// print writes a command as a careful person would type it.
+func print(c Command) string {
+	switch c.Verb {
+	case VerbShow:
+		return "show " + c.Script
+	case VerbStatus:
+		return "status " + c.Request
+	case VerbRun:
+		line := "run " + c.Script + " " + strings.Join(append(c.Hosts, c.Repeated...), ",")
+		if c.Reason != "" {
+			line += " --reason " + quote(c.Reason)
+		}
+		return line + " -- " + c.Parameters
+	case VerbHelp:
+		return c.Unknown
+	case VerbList:
+	}
+	return string(c.Verb)
+}
+
+// quote finds quotes that the text does not close itself.
+func quote(s string) string {
+	for _, q := range [][2]string{{`"`, `"`}, {"'", "'"}} {
+		if w, n, err := readWord(q[0] + s + q[1]); err == nil && n == len(q[0]+s+q[1]) && w.text == s {
+			return q[0] + s + q[1]
+		}
+	}
+	return s // was typed without
+}
+
+func FuzzParse(f *testing.F) {
+	for _, line := range []string{
+		"", "help", "show cmd-nozcbhuw", "run cmd-nozcbhuw ins-1,ins-2 ins-2",
+		`run cmd-x a --reason "disk full" -- --fast  -- `, "run cmd-x a — “x”", "run cmd-x a —reason “it’s — full”",
+		"status K3M9", "list", "rnu", "run cmd-x a -- a\nb\u200bc", `run --reason='a"b' cmd-x a`, "\xff", "run cmd-x a --reason=\"a\u00a0",
+	} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		printParsePrint(t, line)
+		printParsePrint(t, "run cmd-x a "+line)
+	})
+}
+
+func printParsePrint(t *testing.T, line string) {
+	c, err := Parse(line)
+	if err != nil {
+		var p *ParseError
+		if !errors.As(err, &p) || p.Text == "" || !utf8.ValidString(p.Text) {
+			t.Fatalf("Parse(%q): %#v is no error for people", line, err)
+		}
+		return
+	}
+	if !strings.HasSuffix(line, c.Parameters) {
+		t.Fatalf("Parse(%q): parameters %q are not the line's end", line, c.Parameters)
+	}
+	if c.Verb == VerbHelp && c.Unknown != "" {
+		return // any word at all
+	}
+	again, err := Parse(print(c))
+	if err != nil {
+		t.Fatalf("Parse(%q) printed as %q: %v", line, print(c), err)
+	}
+	if diff := cmp.Diff(c, again); diff != "" {
+		t.Fatalf("Parse(%q) printed as %q (-first +again):\n%s", line, print(c), diff)
+	}
+}
+
+// What is offered for pasting must do: nobody is sent round in circles at night.
+func FuzzPlainVersionIsAccepted(f *testing.F) {
+	for _, s := range []string{"“x”", "a\u00a0—fast", "\u202e“", "…\u200b\x07", "’"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, parameters string) {
+		_, err := Parse("run cmd-x ins-1 -- " + parameters)
+		if err == nil {
+			return
+		}
+		_, paste, offered := strings.Cut(err.Error(), "paste this after --: ")
+		if !offered {
+			return
+		}
+		c, err := Parse("run cmd-x ins-1 -- " + paste)
+		if err != nil && !strings.Contains(err.Error(), "what looks like") && !strings.Contains(err.Error(), "more than I read") {
+			t.Fatalf("%q was offered for %q, and refused: %v", paste, parameters, err)
+		}
+		if err == nil && c.Parameters != paste {
+			t.Fatalf("%q became %q", paste, c.Parameters)
+		}
+	})
+}
