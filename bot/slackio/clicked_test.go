@@ -1,0 +1,230 @@
+package slackio
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/slack-go/slack"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bot"
+	"github.com/bmcmd/bmcmd/bot/slacksim"
+	"github.com/bmcmd/bmcmd/bot/view"
+)
+
+var digest = approvals.Digest(strings.Repeat("d", 64))
+
+// buttonMessage is a message with one button, "Press".
+func buttonMessage(action, value string) view.Message {
+	text := slack.NewTextBlockObject(slack.PlainTextType, "Press", false, false)
+	return view.Message{Text: "A card", Blocks: []slack.Block{
+		slack.NewActionBlock("", slack.NewButtonBlockElement(action, value, text)),
+	}}
+}
+
+// put posts a message with one button, in a thread if one is given.
+func (r *rig) put(action, thread string) (ts string) {
+	r.t.Helper()
+	_, ts, err := r.s.post(soon(r.t), channel, buttonMessage(action, view.ButtonValue("r-abc", digest)), thread)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return ts
+}
+
+func (r *rig) press(ts string) slacksim.Ack {
+	r.t.Helper()
+	turn, err := r.sim.Click(soon(r.t), bob, channel, ts, "Press")
+	return wait(r.t, turn, err)
+}
+
+func TestAClickIsHandedOn(t *testing.T) {
+	for _, button := range []bot.Button{bot.Approve, bot.Cancel, bot.Run, bot.Again} {
+		r := connectTo(t, simulate(t, slacksim.Config{}))
+		got := make(chan bot.Click, 1)
+		r.run(hand{clicked: func(_ context.Context, c bot.Click) bot.Answer {
+			got <- c
+			return bot.Words{Text: "Not you."}
+		}})
+		ts := r.put("bmcmd:"+string(button), "")
+		turn, err := r.sim.Click(soon(t), bob, channel, ts, "Press")
+		if a := wait(t, turn, err); a.Failed != "" || a.Payload != nil {
+			t.Errorf("%s: ack %+v", button, a)
+		}
+		want := bot.Click{
+			Event: turn.EnvelopeID, By: bot.UserRef{Team: "T0SIM", User: bob}, Origin: approvals.Origin{Team: "T0SIM", Channel: channel},
+			Message: ts, Button: button, Request: "r-abc", Digest: digest,
+		}
+		if diff := cmp.Diff(want, <-got); diff != "" {
+			t.Errorf("%s: %s", button, diff)
+		}
+		if e := r.whispered(bob, "Not you."); e.Message.Edited {
+			t.Error("the answer replaces something")
+		}
+		if m, _ := r.sim.Message(channel, ts); m.Edited {
+			t.Error("the card was replaced by an answer")
+		}
+	}
+}
+
+func TestAClickWithoutAnAnswerSaysNothing(t *testing.T) {
+	r := connectTo(t, simulate(t, slacksim.Config{}))
+	done := make(chan struct{})
+	r.run(hand{clicked: func(context.Context, bot.Click) bot.Answer { close(done); return nil }})
+	r.press(r.put("bmcmd:approve", ""))
+	<-done
+	if a := r.ask("help"); a.Failed != "" || len(r.sim.Ephemerals(bob)) != 0 {
+		t.Errorf("bob sees %v", r.sim.Ephemerals(bob))
+	}
+}
+
+// A card in a thread, and one that has a thread under it.
+func TestWhereAClickedCardStands(t *testing.T) {
+	r := connectTo(t, simulate(t, slacksim.Config{}))
+	got := make(chan bot.Click, 1)
+	r.run(hand{clicked: func(_ context.Context, c bot.Click) bot.Answer { got <- c; return nil }})
+	parent := r.put("bmcmd:approve", "")
+	reply := r.put("bmcmd:approve", parent)
+	r.press(reply)
+	if c := <-got; c.Origin.Thread != parent || c.Message != reply {
+		t.Errorf("a reply: %+v", c)
+	}
+	r.press(parent)
+	if c := <-got; c.Origin.Thread != "" || c.Message != parent {
+		t.Errorf("a parent: %+v", c)
+	}
+}
+
+func TestAnUnknownButtonIsAnswered(t *testing.T) {
+	r := connectTo(t, simulate(t, slacksim.Config{}))
+	r.run(hand{clicked: func(context.Context, bot.Click) bot.Answer {
+		t.Error("it reached the handler")
+		return nil
+	}})
+	if a := r.press(r.put("old:approve", "")); a.Failed != "" {
+		t.Errorf("ack: %s", a.Failed)
+	}
+	r.whispered(bob, "I do not know this button")
+}
+
+// openForm presses Deny and returns the form.
+func (r *rig) openForm() slacksim.View {
+	r.t.Helper()
+	if a := r.press(r.put("bmcmd:deny", "")); a.Failed != "" {
+		r.t.Fatal(a.Failed)
+	}
+	e, err := r.sim.WaitFor(soon(r.t), func(e slacksim.Entry) bool { return e.Kind == slacksim.KindModal })
+	if err != nil {
+		r.t.Fatalf("no form: %v\n%s", err, r.log)
+	}
+	return e.View
+}
+
+// Deny opens its form before anything else is asked of anybody; what comes of it is said in the form.
+func TestADenialAsksForItsReason(t *testing.T) {
+	r := connectTo(t, simulate(t, slacksim.Config{}))
+	got := make(chan bot.Click, 1)
+	r.run(hand{clicked: func(_ context.Context, c bot.Click) bot.Answer {
+		got <- c
+		return bot.Words{Text: "You may not deny this."}
+	}})
+	form := r.openForm()
+	if n := len(got); n != 0 {
+		t.Error("the press alone denied something")
+	}
+	card := last(r.sim.Messages(channel)).TS
+	turn, err := r.sim.Submit(soon(t), bob, form.ID, map[string]string{view.DenyBlock: "the disk is another one"})
+	if a := wait(t, turn, err); a.Failed != "" || !strings.Contains(string(a.Payload), `"update"`) {
+		t.Errorf("ack %s %s", a.Failed, a.Payload)
+	}
+	want := bot.Click{
+		Event: turn.EnvelopeID, By: bot.UserRef{Team: "T0SIM", User: bob}, Origin: approvals.Origin{Team: "T0SIM", Channel: channel},
+		Message: card, Button: bot.Deny, Request: "r-abc", Digest: digest, Reason: "the disk is another one",
+	}
+	if diff := cmp.Diff(want, <-got); diff != "" {
+		t.Error(diff)
+	}
+	if views := r.sim.OpenViews(bob); len(views) != 1 || !strings.Contains(slacksim.RenderView(views[0]), "You may not deny this.") {
+		t.Errorf("bob sees %v", views)
+	}
+}
+
+func TestADenialThatWentWellClosesTheForm(t *testing.T) {
+	r := connectTo(t, simulate(t, slacksim.Config{}))
+	r.run(hand{})
+	form := r.openForm()
+	turn, err := r.sim.Submit(soon(t), bob, form.ID, map[string]string{view.DenyBlock: "no disk is full"})
+	if a := wait(t, turn, err); a.Failed != "" || len(r.sim.OpenViews(bob)) != 0 {
+		t.Errorf("ack %+v, open %v", a, r.sim.OpenViews(bob))
+	}
+}
+
+func TestASlowDenialIsAnsweredLater(t *testing.T) {
+	r := connectTo(t, simulate(t, slacksim.Config{}))
+	r.s.times.submit = 20 * time.Millisecond
+	hold := make(chan struct{})
+	r.run(hand{clicked: func(context.Context, bot.Click) bot.Answer {
+		<-hold
+		return bot.Words{Text: "The store does not answer."}
+	}})
+	form := r.openForm()
+	turn, err := r.sim.Submit(soon(t), bob, form.ID, map[string]string{view.DenyBlock: "no disk is full"})
+	if a := wait(t, turn, err); a.Failed != "" || len(r.sim.OpenViews(bob)) != 0 {
+		t.Errorf("ack %+v, open %v", a, r.sim.OpenViews(bob))
+	}
+	close(hold)
+	r.whispered(bob, "The store does not answer.")
+}
+
+func TestATriggerThatIsTooOldIsSaid(t *testing.T) {
+	for _, code := range []string{"expired_trigger_id", "trigger_expired", "exchanged_trigger_id", "internal_error"} {
+		r := connectTo(t, simulate(t, slacksim.Config{}))
+		r.run(hand{})
+		r.sim.FailNext("views.open", slacksim.Fault{Error: code}, 1)
+		r.press(r.put("bmcmd:deny", ""))
+		r.whispered(bob, "Press Deny again")
+	}
+}
+
+// What slacksim's form would not let through, and forms that are not ours.
+func TestFormsThatAreNotRight(t *testing.T) {
+	submission := func(callback, metadata, reason string) string {
+		return `{"type":"interactive","envelope_id":"E","accepts_response_payload":true,"payload":{"type":"view_submission","api_app_id":"A1","team":{"id":"T1"},"user":{"id":"U1","team_id":"T1"},` +
+			`"view":{"callback_id":"` + callback + `","private_metadata":` + metadata + `,"state":{"values":{"reason":{"reason":{"type":"plain_text_input","value":"` + reason + `"}}}}}}}`
+	}
+	ours := `"{\"request\":\"r-abc\",\"digest\":\"` + string(digest) + `\",\"channel\":\"C1\",\"message_ts\":\"1.1\"}"`
+	for _, c := range []struct{ why, frame, want string }{
+		{"no reason", submission(view.DenyCallback, ours, "   "), `"errors":{"reason":"Say why`},
+		{"another form", submission("old:deny", ours, "because of it"), "I do not know this form"},
+		{"what it carries is broken", submission(view.DenyCallback, `"{"`, "because of it"), "I do not know this form"},
+		{"another workspace", strings.Replace(submission(view.DenyCallback, ours, "because of it"), `"team":{"id":"T1"}`, `"team":{"id":"T2"}`, 1), "not set up for your workspace"},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			w := newRaw(t)
+			r := w.connect()
+			r.start(hand{clicked: func(context.Context, bot.Click) bot.Answer {
+				t.Error("it reached the handler")
+				return nil
+			}})
+			conn := w.next()
+			w.greet(conn)
+			w.send(conn, c.frame)
+			if _, payload := w.ack(conn); !strings.Contains(payload, c.want) {
+				t.Errorf("the ack says %s", payload)
+			}
+		})
+	}
+}
+
+func TestAPanicInAFormIsAnsweredInIt(t *testing.T) {
+	r := connectTo(t, simulate(t, slacksim.Config{}))
+	r.run(hand{clicked: func(context.Context, bot.Click) bot.Answer { panic("no") }})
+	form := r.openForm()
+	turn, err := r.sim.Submit(soon(t), bob, form.ID, map[string]string{view.DenyBlock: "no disk is full"})
+	if a := wait(t, turn, err); !strings.Contains(string(a.Payload), "Something broke") {
+		t.Errorf("ack %s %s", a.Failed, a.Payload)
+	}
+}
