@@ -65,6 +65,7 @@ type needle struct {
 	want  string
 	in    alphabet
 	alone bool // only as a word of its own
+	holds raws // the escape characters in want
 	// A value inside longer base64 shares its first and last character with
 	// its neighbours; want holds those between, and these say to take the
 	// others, too.
@@ -84,7 +85,7 @@ func (ix *index) add(value string) {
 		ix.put(&needle{want: value, alone: true})
 		return
 	}
-	ix.put(&needle{want: value})
+	ix.put(&needle{want: value, holds: rawsIn(value)})
 	ix.put(&needle{want: hex.EncodeToString([]byte(value)), in: hexish})
 	for offset := range 3 {
 		ix.put(inBase64(value, offset))

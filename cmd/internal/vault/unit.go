@@ -11,7 +11,7 @@ import (
 // A text is matched unit by unit: a unit is a byte as it is, or an escape that
 // stands for one character. So one walk finds a value raw, in a URL's path or
 // query, in JSON, quoted by Go or a shell, escaped for Slack or HTML, in
-// either case of hex digits, and in any mixture of these.
+// either case of hex digits, and in mixtures of these.
 
 // spellings lists the bytes that may stand for c as they are: those for which
 // same holds.
@@ -27,95 +27,89 @@ func (in alphabet) spellings(c byte) []byte {
 
 func isEscape(c byte) bool { return c == '%' || c == '\\' || c == '&' }
 
-// match says whether text[i:] begins with n, and where that ends. A byte that
-// begins an escape can be meant as itself, too, so it goes through all places
-// that are reachable at once; there is more than one only after such a byte.
+// match says whether text[i:] begins with n, and where that ends.
+//
+// Where a value holds a byte that begins escapes, and the text has it, too, it
+// can be that byte or an escape of it. Whoever wrote the text did one of the
+// two throughout, so there are two walks for each such byte, at most eight,
+// and never a choice along the way: no text makes this slow.
 func (n *needle) match(text string, i int) (end int, ok bool) {
 	if n.alone { // raw only
 		return i + len(n.want), strings.HasPrefix(text[i:], n.want)
 	}
-	at := n.plain(text, i)
-	if at.need == len(n.want) {
-		return at.text, true
-	}
-	var room [8]state
-	now := append(room[:0], at)
-	for len(now) > 0 {
-		// Take the place that is furthest behind, so that two ways to the same
-		// place meet.
-		k := 0
-		for j := range now {
-			if now[j].text < now[k].text {
-				k = j
-			}
+	for raw := range raws(1 << len(escapes)) {
+		if raw&^n.holds != 0 {
+			continue // says something about a byte that n does not have
 		}
-		s := now[k]
-		now = append(now[:k], now[k+1:]...)
-		if s.need == len(n.want) {
-			return s.text, true
-		}
-		for _, next := range n.step(text, s) {
-			if next.text > 0 && !has(now, next) {
-				now = append(now, next)
-			}
+		if end, ok = n.walk(text, i, raw); ok {
+			return end, true
 		}
 	}
 	return 0, false
 }
 
-// plain goes as far as there is only one way to read the text.
-func (n *needle) plain(text string, i int) state {
-	s := state{text: i}
-	for s.text < len(text) && s.need < len(n.want) {
-		c := text[s.text]
-		if isEscape(c) || !n.in.same(c, n.want[s.need]) {
-			break
-		}
-		s.text++
-		s.need++
-	}
-	return s
-}
+const escapes = `%\&`
 
-// A state is how far we are in the text and in the needle.
-type state struct{ text, need int }
+// raws is a set of the escape characters: bit i is escapes[i].
+type raws uint8
 
-func has(states []state, s state) bool {
-	for _, t := range states {
-		if t == s {
-			return true
+func (r raws) has(c byte) bool { return r&(1<<strings.IndexByte(escapes, c)) != 0 }
+
+// rawsIn says which of them are in s.
+func rawsIn(s string) (r raws) {
+	for i := range len(escapes) {
+		if strings.IndexByte(s, escapes[i]) >= 0 {
+			r |= 1 << i
 		}
 	}
-	return false
+	return r
 }
 
-// step reads one unit both ways: as a byte and as an escape.
-func (n *needle) step(text string, s state) (next [2]state) {
-	if s.text >= len(text) {
-		return next
+// walk matches n with the escape characters in raw standing for themselves
+// where n has them.
+func (n *needle) walk(text string, i int, raw raws) (end int, ok bool) {
+	need, begin := 0, i
+	for need < len(n.want) {
+		if i >= len(text) {
+			return 0, false
+		}
+		c, want := text[i], n.want[need]
+		switch {
+		case !isEscape(c) && n.in.same(c, want), c == want && raw.has(c):
+			i++
+			need++
+		case n.in != exact && (c == '\n' || c == '\r') && i > begin:
+			i++
+		case isEscape(c):
+			size, got := n.unit(text[i:], need)
+			if size == 0 {
+				return 0, false
+			}
+			i += size
+			need += got
+		default:
+			return 0, false
+		}
 	}
-	c := text[s.text]
-	if n.in != exact && (c == '\n' || c == '\r') && s.need > 0 {
-		next[0] = state{s.text + 1, s.need}
-		return next
-	}
-	if n.in.same(c, n.want[s.need]) {
-		next[0] = state{s.text + 1, s.need + 1}
-	}
-	if !isEscape(c) {
-		return next
-	}
+	return i, true
+}
+
+// unit reads the escape that text begins with: its size there, and how much of
+// the needle from need on it stands for. A size of 0 means that it does not
+// fit.
+func (n *needle) unit(text string, need int) (size, got int) {
 	var buf [utf8.UTFMax]byte
-	got, size := escape(text[s.text:], &buf)
+	means, size := escape(text, &buf)
 	switch {
 	case size == 0:
-	case n.in != exact && len(got) == 1 && (got[0] == '\n' || got[0] == '\r') && s.need > 0:
-		next[1] = state{s.text + size, s.need}
-	case len(got) == 1 && n.in.same(got[0], n.want[s.need]),
-		len(got) > 1 && strings.HasPrefix(n.want[s.need:], string(got)):
-		next[1] = state{s.text + size, s.need + len(got)}
+		return 0, 0
+	case len(means) == 1 && n.in.same(means[0], n.want[need]),
+		len(means) > 1 && strings.HasPrefix(n.want[need:], string(means)):
+		return size, len(means)
+	case n.in != exact && need > 0 && (means[0] == '\n' || means[0] == '\r'):
+		return size, 0
 	}
-	return next
+	return 0, 0
 }
 
 // same says whether c in a text may stand for want.
