@@ -14,23 +14,23 @@ func Help(command, unknown, nearest string) Message {
 	p := &page{}
 	switch {
 	case unknown != "" && nearest != "":
-		p.line(say("There is no “"), said(cut(inline(unknown), 60)), say("”. Did you mean “"), said(cut(inline(nearest), 60)), say("”?"))
+		p.line(say("There is no “"), said(unknown, 60), say("”. Did you mean “"), said(nearest, 60), say("”?"))
 	case unknown != "":
-		p.line(say("There is no “"), said(cut(inline(unknown), 60)), say("”."))
+		p.line(say("There is no “"), said(unknown, 60), say("”."))
 	}
-	c := cut(inline(command), 60)
+	c := cutLine(command, 60)
 	for _, h := range []struct {
 		example string
 		means   safe
 	}{
 		{"show cmd-nozcbhuw", "a script, for your eyes only"},
 		{"run cmd-nozcbhuw ins-1,ins-2", "ask for approval to run it on these hosts"},
-		{`run cmd-nozcbhuw ins-1 --reason "disk full" -- --force /var`, "all after the lone -- goes to the script as it stands"},
+		{`run cmd-nozcbhuw ins-1 --reason "disk full" -- --force /var`, "parameters: all that follows the lone -- goes to the script as it stands"},
 		{"status r-abcdefghjk", "how a request stands"},
 		{"list", "what is open here, what you asked for, what waits for you"},
 		{"help", "this"},
 	} {
-		p.line(code(c+" "+h.example), say(" : "+h.means))
+		p.line(code(c+" "+h.example, maxName), say(" – "+h.means))
 	}
 	p.line(say("Nothing runs before somebody else has approved it. Inside a thread, mention the bot with the same words."))
 	p.quiet(public)
@@ -45,32 +45,36 @@ var token = regexp.MustCompile("<@[UW][A-Z0-9]{1,31}>|<!subteam\\^S[A-Z0-9]{1,31
 // shown as such; all else is plain. Nobody is called: only one person sees it.
 func Words(text, request, address string) Message {
 	p := &page{}
-	p.line(spoken(cut(text, maxRich))...)
+	p.line(spoken(text)...)
 	switch {
 	case address != "":
-		p.line(link(address, "Open the card"), say(" of "), code(request))
+		p.line(link(address, "Open the card"), say(" of "), code(request, maxID))
 	case request != "":
-		p.line(say("Request "), code(request))
+		p.line(say("Request "), code(request, maxID))
 	}
 	return p.message("words")
 }
 
+// mostTokens is how many mentions and pieces of code one answer shows as such.
+const mostTokens = 30
+
 // spoken takes the bot's own sentences apart.
 func spoken(text string) []span {
+	text = cut(text, maxRich)
 	var out []span
-	for text != "" {
+	for len(out) < 2*mostTokens {
 		at := token.FindStringIndex(text)
 		if at == nil {
 			break
 		}
 		if at[0] > 0 {
-			out = append(out, saidLines(text[:at[0]]))
+			out = append(out, saidLines(text[:at[0]], maxRich))
 		}
 		out = append(out, tokenSpan(text[at[0]:at[1]]))
 		text = text[at[1]:]
 	}
 	if text != "" || len(out) == 0 {
-		out = append(out, saidLines(text))
+		out = append(out, saidLines(text, maxRich))
 	}
 	return out
 }
@@ -82,7 +86,7 @@ func tokenSpan(t string) span {
 	if id, ok := strings.CutPrefix(t, "<!subteam^"); ok {
 		return group(strings.TrimSuffix(id, ">"))
 	}
-	return code(strings.Trim(t, "`"))
+	return code(strings.Trim(t, "`"), maxRich)
 }
 
 // Listed is one open request.
@@ -114,13 +118,14 @@ func (p *page) listed(title safe, all []Listed) {
 		return
 	}
 	p.line(label(title), say(safe(" ("+number(len(all))+")")))
+	start := p.cost
 	for i, l := range all {
-		if i == mostListed {
+		if i == mostListed || p.cost-start > maxCost/3-900 {
 			p.line(say(safe("and " + number(len(all)-i) + " more")))
 			break
 		}
 		r := l.Request
-		row := []span{say("• "), said(what(r)), say(", asked by "), user(r.Requester.User), say(": " + state(r))}
+		row := []span{say("• "), said(what(r), maxName), say(", asked by "), user(r.Requester.User), say(": " + state(r))}
 		if !r.Expires.IsZero() && !r.State.Ended() {
 			row = append(row, say(", open until "), at(r.Expires))
 		}
@@ -132,10 +137,10 @@ func (p *page) listed(title safe, all []Listed) {
 // requestLink is the request's id, as a link where there is one.
 func requestLink(id, address string) span {
 	if !isRequest(id) {
-		return code(id)
+		return code(id, maxID)
 	}
 	if s := link(address, safe(id)); s.text != safe(id) {
 		return s
 	}
-	return code(id)
+	return code(id, maxID)
 }

@@ -84,7 +84,7 @@ func (p *page) buttons(r approvals.Request) {
 
 // runWords is what the button says that has an approved request sent.
 func runWords(r approvals.Request) string {
-	if a := lastAnswer(r); a != nil && a.Outcome == approvals.OutcomeRefused {
+	if a := answer(r); a != nil && a.Outcome == approvals.OutcomeRefused {
 		return "Retry"
 	}
 	return "Run now"
@@ -96,14 +96,14 @@ func approveConfirm(r approvals.Request) *slack.ConfirmationBlockObject {
 	if r.Plan.Rule.Quorum > 1 {
 		when = "runs as soon as enough people have approved"
 	}
-	text := fmt.Sprintf("%s (%s) %s as %s on %s: %s", name(r), cut(inline(r.Plan.Script.CmdID), 40), when,
-		cut(inline(r.Plan.Login.User), 40), hosts, cut(hostList(r.Plan.Hosts), 60))
+	text := fmt.Sprintf("%s (%s) %s as %s on %s: %s", name(r), cutLine(r.Plan.Script.CmdID, maxID), when,
+		cutLine(r.Plan.Login.User, maxID), hosts, cut(hostList(r.Plan.Hosts), 60))
 	return confirm("Run this on "+hosts+"?", text, "Approve")
 }
 
 // confirm asks once more. text may hold people's text.
 func confirm(title, text, yes string) *slack.ConfirmationBlockObject {
-	return slack.NewConfirmationBlockObject(plain(title), plain(cut(text, 300)), plain(yes), plain("Back"))
+	return slack.NewConfirmationBlockObject(plain(title), plain(cut(text, maxConfirm)), plain(yes), plain("Back"))
 }
 
 func buttonSize(b *slack.ButtonBlockElement) int {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/bmcmd/bmcmd/approvals"
@@ -11,13 +12,14 @@ import (
 
 // reserve is the room on a card for what changes: headline, status, decisions,
 // answers, buttons. A card that leaves it free at first fits in every later state.
-const reserve = 3000
+const reserve = 3400
 
 // How much of each changing text a card takes.
 const (
 	newsWhy       = 500
 	newsMessage   = 300
 	newsMeaning   = 200
+	newsChange    = 120
 	newsDecisions = 5
 )
 
@@ -31,7 +33,7 @@ func Card(r approvals.Request) (Message, error) {
 		return Message{}, err
 	}
 	p := &page{}
-	p.headline(string(state(r)) + ": " + what(r))
+	p.headline(headline(r))
 	if s := status(r); s != "" {
 		p.section(s)
 	}
@@ -50,7 +52,10 @@ func Card(r approvals.Request) (Message, error) {
 // whether it fits is decided once.
 func steady(r approvals.Request) (*page, error) {
 	body := &page{}
-	total := scriptSize(r) + size(r.Asked.Parameters) + size(r.Asked.Reason)
+	if err := names(r); err != nil {
+		return nil, err
+	}
+	total := scriptSize(r) + size(parameters(r)) + size(r.Asked.Reason)
 	if r.Plan != nil && !utf8.Valid(r.Plan.Script.Content) {
 		return nil, fmt.Errorf("%w: it has %s", ErrUnreadable, count(len(r.Plan.Script.Content), "byte"))
 	}
@@ -70,6 +75,21 @@ func steady(r approvals.Request) (*page, error) {
 	return body, nil
 }
 
+// names refuses names that facts would cut.
+func names(r approvals.Request) error {
+	if r.Plan == nil {
+		return nil
+	}
+	for _, s := range []struct{ what, is string }{
+		{"script's id", r.Plan.Script.CmdID}, {"login's name", r.Plan.Login.Name}, {"user on the hosts", r.Plan.Login.User},
+	} {
+		if n := size(inline(s.is)); n > maxName {
+			return fmt.Errorf("%w: the %s has %s, %s too many", ErrTooLong, s.what, count(n, "character"), number(n-maxName))
+		}
+	}
+	return nil
+}
+
 // join adds the blocks and the Text of q.
 func (p *page) join(q *page) {
 	p.flush()
@@ -82,17 +102,17 @@ func (p *page) join(q *page) {
 // news is what has happened so far.
 func (p *page) news(r approvals.Request) {
 	if r.Waiting != "" {
-		p.line(label("Why it waits: "), said(cut(inline(r.Waiting), newsWhy)))
+		p.line(label("Why it waits: "), said(r.Waiting, newsWhy))
 	}
 	if r.Why != "" {
-		p.line(label("Why: "), saidLines(cut(Visible(r.Why), newsWhy)))
+		p.line(label("Why: "), saidLines(r.Why, newsWhy))
 	}
-	if a := lastAnswer(r); a != nil {
+	if a := answer(r); a != nil {
 		p.answer(*a)
 	}
 	p.decisions(r.Decisions)
 	if !r.EndedAt.IsZero() {
-		p.line(say("Ended "), at(r.EndedAt))
+		p.line(say(since(r.State)), at(r.EndedAt))
 	}
 }
 
@@ -102,11 +122,9 @@ func (p *page) decisions(all []approvals.Decision) {
 		all = all[over:]
 	}
 	for _, d := range all {
-		verdict := safe("Approved by ")
-		if d.Verdict == approvals.Deny {
-			verdict = "Denied by "
+		if d.Verdict == approvals.Approve { // a denial ends the request, and that is said above
+			p.line(say("Approved by "), user(d.Person.User), say(", "), at(d.At))
 		}
-		p.line(say(verdict), user(d.Person.User), say(", "), at(d.At))
 	}
 }
 
@@ -115,21 +133,21 @@ func (p *page) decisions(all []approvals.Decision) {
 func (p *page) answer(a approvals.Answer) {
 	switch {
 	case a.Outcome == approvals.OutcomeNotSent:
-		p.line(label("Not sent: "), said(cut(inline(a.Message), newsMessage)))
+		p.line(label("Not sent: "), said(a.Message, newsMessage))
 		return
 	case a.Outcome == approvals.OutcomeAccepted || a.Code != 0:
-		p.line(label("The API answered "), code("code "+strconv.Itoa(a.Code)), say(" "), said(cut(inline(a.Name), 80)))
+		p.line(label("The API answered "), code(strings.TrimSpace("code "+strconv.Itoa(a.Code)+" "+a.Name), newsMeaning))
 	default:
 		p.line(label("The API gave no answer that can be used"))
 	}
 	if a.Message != "" {
-		p.line(say("“"), said(cut(inline(a.Message), newsMessage)), say("”"))
+		p.line(say("“"), said(a.Message, newsMessage), say("”"))
 	}
 	if a.Meaning != "" {
-		p.line(label("It means: "), said(cut(inline(a.Meaning), newsMeaning)))
+		p.line(label("It means: "), said(a.Meaning, newsMeaning))
 	}
 	if a.Hint != "" {
-		p.line(label("What to do: "), said(cut(inline(a.Hint), newsMeaning)))
+		p.line(label("What to do: "), said(a.Hint, newsMeaning))
 	}
 }
 
@@ -156,9 +174,9 @@ func (p *page) changes(all []approvals.Change, room int) {
 			p.line(say(safe(count(len(all)-i, "more difference") + ", not shown here")))
 			return
 		}
-		p.line(label("Changed: "), said(cut(c.What, 60)))
+		p.line(label("Changed: "), said(c.What, 60))
 		if c.Was != "" || c.Is != "" {
-			p.line(say("was "), code(cut(orNone(c.Was), 120)), say(", is now "), code(cut(orNone(c.Is), 120)))
+			p.line(say("was "), quoted(c.Was), say(", is now "), quoted(c.Is))
 		}
 		if c.Diff != "" {
 			p.diff(c.Diff, min(maxRich, left-500))
@@ -177,11 +195,12 @@ func (p *page) diff(diff string, most int) {
 	p.pre("Lines that differ", kept, spans(noted(notes))...)
 }
 
-func orNone(s string) string {
+// quoted shows where a value begins and ends.
+func quoted(s string) span {
 	if s == "" {
-		return "none"
+		return say("nothing")
 	}
-	return s
+	return said("“"+s+"”", newsChange)
 }
 
 // people are the ids of those, without repeats.

@@ -19,17 +19,17 @@ const (
 // facts are what was asked for and what would be done. Long ones are cut to most
 // characters each; 0: shown whole.
 func (p *page) facts(r approvals.Request, most int) {
-	asked := []span{label("Request "), code(r.ID), say(", asked by "), user(r.Requester.User)}
+	asked := []span{label("Request: "), code(r.ID, maxID), say(", asked by "), user(r.Requester.User)}
 	if !r.Received.IsZero() {
 		asked = append(asked, say(" "), at(r.Received))
 	}
 	p.line(asked...)
 	if r.Asked.Again != "" {
-		p.line(say("Asked once more, after "), code(r.Asked.Again))
+		p.line(say("Asked once more, after "), code(r.Asked.Again, maxID))
 	}
 	p.reason(r.Asked.Reason, most)
 	if r.Plan == nil {
-		p.line(label("Script "), code(r.Asked.Script))
+		p.line(label("Script: "), code(r.Asked.Script, maxName))
 	} else {
 		p.scriptFacts(r.Plan.Script)
 	}
@@ -42,49 +42,62 @@ func (p *page) facts(r approvals.Request, most int) {
 
 func (p *page) reason(s string, most int) {
 	if s == "" {
-		p.line(label("Reason "), say("none given"))
+		p.line(label("Reason: "), say("none given"))
 		return
 	}
-	p.write("Reason " + escape(cut(Visible(s), textReason)))
-	p.fill([]span{label("Reason "), saidLines(short(s, most))})
+	shown := short(Visible(s), most)
+	p.write("Reason: " + escape(cut(shown, textReason)))
+	if size(shown) > textReason {
+		p.pre("Reason", shown)
+		return
+	}
+	p.fill([]span{label("Reason: "), saidLines(shown, maxRich)})
 }
 
 // scriptFacts is what a script is, without its text.
 func (p *page) scriptFacts(s approvals.Script) {
-	p.line(label("Script "), said(s.Alias), say(", "), code(s.CmdID), say(", "), said(s.OSType),
+	alias := say("without an alias")
+	if s.Alias != "" {
+		alias = said(s.Alias, maxName)
+	}
+	p.line(label("Script: "), alias, say(", "), code(s.CmdID, maxName), say(", "), said(s.OSType, 60),
 		say(", modified "+stamp(s.Modified)))
-	p.line(say("sha256 "), code(s.SHA256()))
+	p.line(label("sha256: "), code(s.SHA256(), maxName))
 }
 
 func (p *page) hosts(r approvals.Request, most int) {
 	all := hosts(r)
 	title := safe("Hosts (" + strconv.Itoa(len(all)) + ")")
-	p.write(title + " " + escape(cut(hostList(all), textHosts)))
+	p.write(title + ": " + escape(cut(hostList(all), textHosts)))
 	p.pre(title, short(hostLines(all), most))
 	if len(r.Asked.Repeated) > 0 {
-		p.line(say("Typed more than once, counted once: "), said(cut(hostList(r.Asked.Repeated), textHosts)))
+		p.line(say("Typed more than once, counted once: "), said(hostList(r.Asked.Repeated), 300))
 	}
 }
 
 func (p *page) parameters(r approvals.Request, most int) {
-	s := r.Asked.Parameters
-	if r.Plan != nil {
-		s = r.Plan.Parameters
-	}
+	s := parameters(r)
 	if s == "" {
-		p.line(label("Parameters "), say("none"))
+		p.line(label("Parameters: "), say("none"))
 		return
 	}
 	shown := shownParameters(s)
 	notes := edges(s)
-	p.write("Parameters " + escape(cut(shown, textParameters)) + notes)
-	p.pre("Parameters", short(shown, most), say(notes))
+	p.write("Parameters: " + escape(cut(shown, textParameters)) + notes)
+	p.pre("Parameters", short(shown, most), spans(notes)...)
+}
+
+func parameters(r approvals.Request) string {
+	if r.Plan != nil {
+		return r.Plan.Parameters
+	}
+	return r.Asked.Parameters
 }
 
 // plan is as whom, by which rule, for how long.
 func (p *page) plan(plan approvals.Plan) {
-	p.line(label("Login "), said(plan.Login.Name), say(", user "), code(plan.Login.User), say(" on the hosts"))
-	p.line(label("Rule "), said(plan.Rule.Name), say(": "+safe(count(plan.Rule.Quorum, "approval"))+" needed"))
+	p.line(label("Login: "), said(plan.Login.Name, maxName), say(", user "), code(plan.Login.User, maxName), say(" on the hosts"))
+	p.line(label("Rule: "), said(plan.Rule.Name, maxName), say(", "+safe(count(plan.Rule.Quorum, "approval"))+" needed"))
 }
 
 // target is which cloud is called.

@@ -10,16 +10,19 @@ import (
 // What Slack takes. Characters are counted as Slack seems to: UTF-16 units, with
 // & < > as long as their entities.
 const (
-	maxText   = 4000
-	maxHeader = 150
-	maxLabel  = 75
-	maxButton = 2000 // a button's value
-	maxPlain  = 3000 // a text object
+	maxText    = 4000
+	maxHeader  = 150
+	maxContext = 1500 // a text in small type
+	maxConfirm = 300  // the text of a confirm dialog
+	maxURL     = 3000
 
 	maxCost     = 12000 // of a whole message, see the package comment
 	blockCost   = 100   // of each block beside its text
 	elementCost = 25    // of each element of rich text beside its text
 	maxRich     = 2800  // text of one rich_text block, as we fill them
+
+	maxID   = 40  // a request's id, as shown
+	maxName = 200 // a name, as shown
 )
 
 var (
@@ -69,14 +72,41 @@ func head(s string, most int) string {
 	return s
 }
 
-// cut shortens s to a size of at most most and says how much is missing.
-func cut(s string, most int) string {
-	kept := head(s, most)
-	if len(kept) == len(s) {
-		return s
+// cut is Visible(s), shortened to a size of at most most. It says how many
+// characters of s are missing.
+func cut(s string, most int) string { return shorten(s, most, "\n\t") }
+
+// cutLine is cut for a place inside a line.
+func cutLine(s string, most int) string { return shorten(s, most, "") }
+
+// shorten looks no further than it has to: s may be very long.
+func shorten(s string, most int, keep string) string {
+	noted := most - len(missing(len(s)))
+	kept, n := 0, 0
+	for i := 0; i < len(s); {
+		r, w := utf8.DecodeRuneInString(s[i:])
+		n += shownSize(r, w, keep)
+		if n > most {
+			return visible(s[:kept], keep) + missing(utf8.RuneCountInString(s[kept:]))
+		}
+		i += w
+		if n <= noted {
+			kept = i
+		}
 	}
-	kept = head(s, max(0, most-len(missing(utf8.RuneCountInString(s)))))
-	return kept + missing(utf8.RuneCountInString(s[len(kept):]))
+	return visible(s, keep)
+}
+
+// shownSize is the size of what visible makes of a rune of w bytes.
+func shownSize(r rune, w int, keep string) int {
+	switch {
+	case r == utf8.RuneError && w == 1:
+		return len(`\x{ff}`)
+	case seen(r) || strings.ContainsRune(keep, r):
+		return runeSize(r)
+	}
+	var b [16]byte
+	return len(spell(b[:0], r))
 }
 
 func missing(characters int) string {

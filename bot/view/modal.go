@@ -49,7 +49,7 @@ func DenyModal(request string, digest approvals.Digest, channel, messageTS strin
 		Close:           plain("Back"),
 		PrivateMetadata: string(carried),
 		Blocks: slack.Blocks{BlockSet: []slack.Block{
-			slack.NewInputBlock(DenyBlock, plain("Reason"), plain("One denial ends the request. The reason stands on the card for all to read."), input),
+			slack.NewInputBlock(DenyBlock, plain("Reason"), plain("One denial ends request "+cutLine(request, 40)+". The reason stands on the card for all to read."), input),
 		}},
 	}
 }
@@ -82,7 +82,7 @@ func ParseDeny(v slack.View) (Deny, error) {
 // Said is the answer shown in place of the deny modal. text is read as in [Words].
 func Said(text string) slack.ModalViewRequest {
 	p := &page{}
-	p.line(spoken(cut(text, maxRich))...)
+	p.line(spoken(text)...)
 	return slack.ModalViewRequest{
 		Type:   slack.VTModal,
 		Title:  plain("bmcmd"),

@@ -34,11 +34,11 @@ func call(r approvals.Request, withApprovers bool) safe {
 
 // subject says which request it is about.
 func (p *page) subject(r approvals.Request) {
-	p.line(said(what(r)), say(", request "), code(r.ID))
+	p.line(said(what(r), maxName), say(", request "), code(r.ID, maxID))
 }
 
 func (p *page) noticeAnswer(r approvals.Request) {
-	a := lastAnswer(r)
+	a := lastWord(r)
 	switch {
 	case a == nil:
 		p.section(call(r, true) + "The API’s answer is not known.")
@@ -61,7 +61,7 @@ func (p *page) noticeAnswer(r approvals.Request) {
 func (p *page) noticeUnknown(r approvals.Request) {
 	p.section(call(r, true) + "*Nobody can know whether this ran.* " + unknownAdvice)
 	p.subject(r)
-	if a := lastAnswer(r); a != nil {
+	if a := answer(r); a != nil {
 		p.answer(*a)
 	} else {
 		p.line(say("The worker that sent it was lost before the API’s answer was stored."))
@@ -76,7 +76,7 @@ func (p *page) noticeWaiting(r approvals.Request) {
 		p.section(call(r, false) + "It was approved and had to wait; it goes on now.")
 	default:
 		p.section(call(r, false) + "Approved, but not sent yet. " + statusApproved(r))
-		p.line(label("Why it waits: "), said(cut(inline(r.Waiting), newsWhy)))
+		p.line(label("Why it waits: "), said(r.Waiting, newsWhy))
 	}
 	p.subject(r)
 }
@@ -85,7 +85,7 @@ func (p *page) noticeEnded(r approvals.Request) {
 	text := call(r, false) + state(r) + ". "
 	p.section(text + status(r))
 	if r.Why != "" {
-		p.line(label("Why: "), saidLines(cut(Visible(r.Why), newsWhy)))
+		p.line(label("Why: "), saidLines(r.Why, newsWhy))
 	}
 	p.changes(r.Changes, maxCost/2)
 	p.subject(r)

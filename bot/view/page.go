@@ -51,7 +51,7 @@ func (p *page) write(text safe) {
 
 // headline is the first line. It may hold people's text.
 func (p *page) headline(s string) {
-	s = cut(s, maxHeader)
+	s = cutLine(s, maxHeader)
 	p.write(escape(s))
 	p.add(slack.NewHeaderBlock(plain(s)), size(s))
 }
@@ -64,7 +64,7 @@ func (p *page) section(s safe) {
 
 // quiet is a line in small type. It may hold people's text.
 func (p *page) quiet(s string) {
-	s = cut(inline(s), maxPlain/2)
+	s = cutLine(s, maxContext)
 	p.write(escape(s))
 	p.add(slack.NewContextBlock("", plain(s)), size(s))
 }
@@ -189,8 +189,8 @@ func (p *page) spoken() string {
 		return strings.TrimSuffix(text, "\n")
 	}
 	script := escape(cut(p.script, room))
-	if over := units(string(script)) - room; over > 0 {
-		script = escape(cut(p.script, room-over))
+	if over := units(string(script)) - room; over > 0 { // escape breaks up some words
+		script = escape(cut(p.script, max(maxHeader/2, min(room, size(p.script))-over)))
 	}
 	return text + scriptHead + string(script)
 }

@@ -68,12 +68,12 @@ func unreadable(s approvals.Script) safe {
 // how much that is stands above it.
 func Script(s approvals.Script) Message {
 	p := &page{}
-	p.headline(cut("Script "+inline(s.CmdID), maxHeader))
-	p.line(label("Alias "), said(cut(s.Alias, 300)))
-	p.line(label("System "), said(cut(s.OSType, 100)))
-	p.line(label("Created "), say(stamp(s.Created)), say(", "), label("modified "), say(stamp(s.Modified)))
-	p.line(label("Size "), say(safe(count(len(s.Content), "byte")+", "+count(lines(s.Content), "line"))))
-	p.line(label("sha256 "), code(s.SHA256()))
+	p.headline("Script " + s.CmdID)
+	p.line(label("Alias: "), said(s.Alias, maxName))
+	p.line(label("System: "), said(s.OSType, maxName))
+	p.line(label("Created: "), say(stamp(s.Created)), say(", "), label("modified: "), say(stamp(s.Modified)))
+	p.line(label("Size: "), say(safe(count(len(s.Content), "byte")+", "+count(lines(s.Content), "line"))))
+	p.line(label("sha256: "), code(s.SHA256(), maxName))
 	if !utf8.Valid(s.Content) {
 		p.line(say(unreadable(s)))
 		return p.message("script")
@@ -117,7 +117,7 @@ func longest(r approvals.Request) string {
 		size int
 	}{
 		{"the script has ", scriptSize(r)},
-		{"the parameters have ", size(r.Asked.Parameters)},
+		{"the parameters have ", size(parameters(r))},
 		{"the list of " + strconv.Itoa(len(hosts(r))) + " hosts has ", size(hostLines(hosts(r)))},
 		{"the reason has ", size(r.Asked.Reason)},
 	}

@@ -36,27 +36,27 @@ func say(s safe) span { return styled(s, string(s), nil) }
 // label is our own words in bold.
 func label(s safe) span { return styled(s, string(s), bold) }
 
-// said is people's text, inside a line.
-func said(s string) span {
-	s = inline(s)
+// said is people's text, inside a line, cut to most characters.
+func said(s string, most int) span {
+	s = cutLine(s, most)
 	if s == "" {
 		return say("(empty)")
 	}
 	return styled(escape(s), s, nil)
 }
 
-// saidLines is people's text that may have lines.
-func saidLines(s string) span {
-	s = Visible(s)
+// saidLines is said, and the text may have lines.
+func saidLines(s string, most int) span {
+	s = cut(s, most)
 	if s == "" {
 		return say("(empty)")
 	}
 	return styled(escape(s), s, nil)
 }
 
-// code is people's text or an id, in the type of code.
-func code(s string) span {
-	s = inline(s)
+// code is said in the type of code.
+func code(s string, most int) span {
+	s = cutLine(s, most)
 	if s == "" {
 		return say("(empty)")
 	}
@@ -75,7 +75,7 @@ func someone(id string) span {
 	if id == "" {
 		return say("somebody")
 	}
-	return code(id)
+	return code(id, maxID)
 }
 
 // mention mentions a person in mrkdwn.
@@ -133,7 +133,7 @@ func moment(t time.Time, format, layout string) span {
 func link(address string, words safe) span {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" ||
-		len(address) > maxPlain || strings.ContainsAny(address, "<>|\"` ") || firstHidden(address, "") >= 0 {
+		len(address) > maxURL || strings.ContainsAny(address, "<>|\"` ") || firstHidden(address, "") >= 0 {
 		return say(words)
 	}
 	return span{

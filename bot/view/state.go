@@ -1,7 +1,6 @@
 package view
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/bmcmd/bmcmd/approvals"
@@ -14,7 +13,7 @@ func name(r approvals.Request) string {
 	if r.Plan != nil && r.Plan.Script.Alias != "" {
 		alias = r.Plan.Script.Alias
 	}
-	alias = cut(inline(alias), 60)
+	alias = cutLine(alias, 60)
 	for _, c := range alias {
 		if !strings.ContainsRune("-_.", c) && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
 			return "“" + alias + "”"
@@ -53,7 +52,7 @@ func state(r approvals.Request) safe {
 		}
 		return "Approved, sending…"
 	case approvals.Executing:
-		return "Sent, waiting for the API’s answer"
+		return "Being sent, waiting for the API’s answer"
 	case approvals.Accepted:
 		return "Accepted by the API; what happened on the hosts is not known yet"
 	case approvals.Failed:
@@ -116,14 +115,44 @@ func several(all []safe, last safe) safe {
 	return out
 }
 
-// lastAnswer is the newest answer to a send, or nil.
-func lastAnswer(r approvals.Request) *approvals.Answer {
+// answer is what came of the newest send, or nil. An older one says nothing of how
+// things stand.
+func answer(r approvals.Request) *approvals.Answer {
+	if s := r.LastSend(); s != nil {
+		return s.Answer
+	}
+	return nil
+}
+
+// lastWord is the newest answer that the API gave, or nil. A notice of an answer
+// may be drawn when the next send is already under way.
+func lastWord(r approvals.Request) *approvals.Answer {
 	for i := len(r.Sends) - 1; i >= 0; i-- {
-		if a := r.Sends[i].Answer; a != nil {
+		if a := r.Sends[i].Answer; a != nil && a.Outcome != approvals.OutcomeNotSent {
 			return a
 		}
 	}
 	return nil
+}
+
+// since says when it came to stand as it does. An accepted run has not ended.
+func since(s approvals.State) safe {
+	switch s {
+	case approvals.Accepted:
+		return "Accepted "
+	case approvals.Unknown:
+		return "Unknown since "
+	}
+	return "Ended "
+}
+
+// headline is state and run in one line. It holds people's text.
+func headline(r approvals.Request) string {
+	s := string(state(r))
+	if strings.HasSuffix(s, "…") {
+		return s + " " + what(r)
+	}
+	return s + ": " + what(r)
 }
 
 // status is what the state means and what to do, for those who decide.
@@ -136,7 +165,7 @@ func status(r approvals.Request) safe {
 	case approvals.Executing:
 		return "The run is on its way to the API and cannot be stopped any more. The answer comes into this thread."
 	case approvals.Accepted:
-		return "The API has taken the run and said nothing more. Look at the hosts, or at the task list in the Bare Metal console."
+		return "The API has taken the run and says nothing of the hosts. The task list in the Bare Metal console shows what happened on them."
 	case approvals.Failed:
 		return "Nothing more comes of this request. Ask again once the cause is gone."
 	case approvals.Unknown:
@@ -152,7 +181,7 @@ func status(r approvals.Request) safe {
 		}
 	case approvals.Denied:
 		if r.EndedBy != nil {
-			return "One denial is enough. Denied by " + mention(r.EndedBy.User) + "."
+			return "Denied by " + mention(r.EndedBy.User) + "; one denial is enough."
 		}
 	case approvals.Refused:
 		if len(r.Changes) > 0 {
@@ -169,12 +198,16 @@ func statusOpen(r approvals.Request) safe {
 	if r.Plan == nil {
 		return "The script and the rules are being looked up."
 	}
-	n := need(r)
-	who := safe(strconv.Itoa(n)) + " of "
+	noun := "approval"
 	if len(r.Approvers()) > 0 {
-		who = safe(strconv.Itoa(n)) + " more of "
+		noun = "more approval"
 	}
-	return "Approval needed by " + who + approvers(r) + ". " + mention(r.Requester.User) + " asked and cannot approve."
+	n := max(1, need(r)) // a stricter rule of today may ask for more than the card knows
+	text := "Needs " + safe(count(n, noun)) + " from " + approvers(r) + "."
+	if r.Plan.Rule.Quorum > 1 {
+		text += " Each must come from somebody else."
+	}
+	return text + " Whoever asked cannot approve."
 }
 
 func statusApproved(r approvals.Request) safe {

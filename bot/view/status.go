@@ -1,14 +1,17 @@
 package view
 
 import (
+	"strings"
+	"unicode/utf8"
+
 	"github.com/bmcmd/bmcmd/approvals"
 )
 
 // How much a status takes of long texts and of many events.
 const (
-	statusFact   = 1000
-	statusNote   = 150
-	statusEvents = 20
+	statusFact   = 800
+	statusNote   = 120
+	statusEvents = 15
 )
 
 // Status tells one person how a request stands, and all that happened to it. It does
@@ -16,18 +19,32 @@ const (
 func Status(k approvals.Kept, events []approvals.Event, address string) Message {
 	r := k.Request
 	p := &page{}
-	p.headline(string(state(r)) + ": " + what(r))
+	p.headline(headline(r))
 	if address != "" {
 		p.line(link(address, "Open the card"))
 	}
 	p.news(r)
+	if len(r.Changes) > 0 {
+		p.line(label("Changed since it was approved: "), said(changed(r.Changes), statusNote))
+	}
 	p.until(r)
 	p.facts(r, statusFact)
 	if r.Plan != nil {
-		p.line(label("Digest "), code(string(r.Digest)))
+		if !utf8.Valid(r.Plan.Script.Content) {
+			p.line(say(unreadable(r.Plan.Script)))
+		}
+		p.line(label("Digest: "), code(string(r.Digest), maxName))
 	}
 	p.timeline(events)
 	return p.message("status")
+}
+
+func changed(all []approvals.Change) string {
+	var names []string
+	for _, c := range all {
+		names = append(names, c.What)
+	}
+	return strings.Join(names, ", ")
 }
 
 func (p *page) timeline(events []approvals.Event) {
@@ -41,15 +58,19 @@ func (p *page) timeline(events []approvals.Event) {
 		events = events[over:]
 	}
 	for _, e := range events {
-		row := []span{atSecond(e.At), say(" " + happened(e))}
-		if e.By.User != "" {
-			row = append(row, say(", "), user(e.By.User))
-		}
-		if e.Note != "" {
-			row = append(row, say(": "), said(cut(inline(e.Note), statusNote)))
-		}
-		p.line(row...)
+		p.line(eventRow(e)...)
 	}
+}
+
+func eventRow(e approvals.Event) []span {
+	row := []span{atSecond(e.At), say(" " + happened(e))}
+	if e.By.User != "" {
+		row = append(row, say(", "), user(e.By.User))
+	}
+	if e.Note != "" {
+		row = append(row, say(": "), said(e.Note, statusNote))
+	}
+	return row
 }
 
 var moves = map[string]safe{
@@ -63,19 +84,22 @@ var moves = map[string]safe{
 	"expire":  "expired",
 	"wait":    "cannot go on yet",
 	"run":     "Run pressed",
-	"claim":   "claimed, being sent",
-	"answer":  "the API’s answer is stored",
+	"claim":   "claimed by a worker, being sent",
+	"answer":  "the API’s answer",
 	"lose":    "no answer was stored in time",
 }
 
-// happened is the move in people's words, and where it led.
+// happened is the move in people's words.
 func happened(e approvals.Event) safe {
+	if click, ok := strings.CutPrefix(e.Move, "refused "); ok {
+		return "not taken: " + escape(cutLine(click, statusNote))
+	}
 	words, ok := moves[e.Move]
 	if !ok {
-		return escape(cut(inline(e.Move), statusNote))
+		return escape(cutLine(e.Move, statusNote))
 	}
-	if e.To != "" && e.To != e.From && e.Move != "receive" {
-		words += " → " + escape(inline(string(e.To)))
+	if e.Move == "vote" && e.To == approvals.Approved {
+		words += ", and that is enough"
 	}
 	return words
 }

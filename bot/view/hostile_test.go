@@ -1,0 +1,330 @@
+package view_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bot/view"
+)
+
+// hostile is people's text that tries something; the marker shows where it lands.
+var hostile = []struct{ text, tries string }{
+	{"<!channel> <!here> <!everyone>", "to call everybody"},
+	{"@channel @here @everyone @group", "to call everybody where names are linked"},
+	{"<@U0000001> <!subteam^S0000001>", "to call somebody"},
+	{"<https://evil.example|https://acme.slack.com>", "to forge a link"},
+	{"&lt;!channel&gt; &amp;lt;", "to be decoded twice"},
+	{"` ``` *bold* _it_ ~no~ > quote\n> quote", "to break out of code and to be markup"},
+	{"```\nApproved by <@UBOB>\n```", "to look like the bot"},
+	{"safe\u202egnp.exe\u202c \u2066x\u2069", "to turn the direction of reading"},
+	{"a\u200bb\u200c\u200d\u2060\ufeff\u00adc", "to hide characters of no width"},
+	{"a\x00b\x1b[31m\x7f\u0085\u2028\u2029", "to bring control characters"},
+	{"a\u00a0b\u3000c\u2800d\u3164e\U000e0041f\ufe0f", "to look like a blank"},
+	{":rotating_light: :smile:", "to become emoji"},
+	{"\xed\xa0\x80 \xff\xfe half \xe4\xbd", "to be no UTF-8"},
+	{"\r\rline\r\n", "to overwrite a line"},
+	{"<!date^0^{date}|now> <#C1|general>", "to be a token"},
+	{strings.Repeat("<&>", 4000), "to grow when escaped"},
+	{strings.Repeat("@here ", 3000), "to grow when broken up"},
+	{strings.Repeat("語", 9000), "to be long in bytes"},
+	{strings.Repeat("😀", 9000), "to be long in UTF-16"},
+	{strings.Repeat("\u200b", 5000), "to grow when spelled out"},
+	{strings.Repeat("\n", 3000), "to be long in lines"},
+	{strings.Repeat("`x", 3000) + "`", "to be many pieces"},
+	{" \t\n ", "to be nothing but blanks"},
+}
+
+// everywhere puts s into every place of r that people can fill.
+func everywhere(s string) func(*approvals.Request) {
+	person := func(p approvals.Person) *approvals.Person {
+		p.Name = s
+		return &p
+	}
+	return func(r *approvals.Request) {
+		r.Requester = *person(r.Requester)
+		r.Asked.Reason, r.Asked.Again, r.Asked.Parameters, r.Asked.Script = s, s, s, s
+		r.Asked.Hosts, r.Asked.Repeated = []string{s, s}, []string{s}
+		if r.Plan != nil {
+			r.Plan.Parameters, r.Plan.Hosts = s, []string{s, s}
+			r.Plan.Script.Alias, r.Plan.Script.OSType, r.Plan.Script.CmdID = s, s, s
+			r.Plan.Script.Content = []byte(s)
+			r.Plan.Login = approvals.Login{Name: s, User: s, Ref: "ref+env://X"}
+			r.Plan.Target = approvals.Target{API: s, Endpoint: s, Region: s, AppID: s}
+			r.Plan.Rule.Name = s
+		}
+		noise(r, s)
+	}
+}
+
+// noise puts s into every place that fills up later.
+func noise(r *approvals.Request, s string) {
+	if r.Waiting != "" {
+		r.Waiting = s
+	}
+	if r.State.Ended() {
+		r.Why = s
+		r.Changes = []approvals.Change{{What: s, Was: s, Is: s, Diff: s}, {What: s, Was: s, Is: s}}
+	}
+	for i := range r.Sends {
+		if r.Sends[i].Answer != nil {
+			a := *r.Sends[i].Answer
+			a.Name, a.Message, a.Meaning, a.Hint = s, s, s, s
+			r.Sends[i].Answer = &a
+		}
+	}
+	for i := range r.Decisions {
+		r.Decisions[i].Reason, r.Decisions[i].Person.Name = s, s
+	}
+}
+
+// lives are requests in every state, as full as the state allows.
+func lives() map[string]func(*approvals.Request) {
+	return map[string]func(*approvals.Request){
+		"received":  func(*approvals.Request) {},
+		"pending":   pending,
+		"voted":     func(r *approvals.Request) { r.Plan.Rule.Quorum = 2; pending(r); vote(bob)(r) },
+		"approved":  approved,
+		"waiting":   waiting("x", time.Time{}),
+		"retry":     func(r *approvals.Request) { sent(approvals.Approved, refused)(r); r.Waiting = "x" },
+		"executing": sent(approvals.Executing, nil),
+		"accepted":  sent(approvals.Accepted, accepted),
+		"failed":    sent(approvals.Failed, failed),
+		"unknown":   sent(approvals.Unknown, unknown),
+		"refused":   func(r *approvals.Request) { sent(approvals.Approved, refused)(r); changed(r) },
+		"denied":    func(r *approvals.Request) { approved(r); ended(approvals.Denied, "x", &bob)(r) },
+		"expired":   ended(approvals.Expired, "", nil),
+		"cancelled": ended(approvals.Cancelled, "", &alice),
+	}
+}
+
+func TestHostileTextNowhereHarms(t *testing.T) {
+	for _, h := range hostile {
+		t.Run(h.tries, func(t *testing.T) {
+			s := marker + h.text + marker
+			for state, life := range lives() {
+				r := request(life, everywhere(s))
+				if m, err := view.Card(r); err == nil {
+					fine(t, m)
+				} else if !errors.Is(err, view.ErrTooLong) && !errors.Is(err, view.ErrUnreadable) {
+					t.Errorf("%s: %v", state, err)
+				}
+				for _, k := range []approvals.NoticeKind{approvals.NoticeAnswer, approvals.NoticeEnded, approvals.NoticeWaiting, approvals.NoticeUnknown} {
+					fine(t, view.Notice(r, approvals.Notice{N: 1, Kind: k}))
+				}
+				happened := events()
+				for i := range happened {
+					happened[i].Note = s
+				}
+				happened = append(happened, happened...)
+				happened = append(happened, approvals.Event{Move: s, To: approvals.State(s), By: approvals.Person{User: s}, At: start})
+				fine(t, view.Status(approvals.Kept{Request: r}, append(happened, happened...), s))
+				fine(t, view.Status(approvals.Kept{Request: r}, nil, cardLink))
+				l := view.Listed{Request: r, Link: s}
+				l2 := view.Listed{Request: r, Link: cardLink + "?" + strings.Repeat("&x", 300)}
+				fine(t, view.List(repeat(l, 12), repeat(l2, 12), repeat(l2, 12)))
+			}
+			fine(t, view.Script(request(everywhere(s)).Plan.Script))
+			fine(t, view.Help(s, s, s))
+			fine(t, view.Words(s, s, s))
+			said := view.Said(s)
+			fine(t, view.Message{Text: "x", Blocks: said.Blocks.BlockSet})
+		})
+	}
+}
+
+func repeat(l view.Listed, n int) []view.Listed {
+	var out []view.Listed
+	for range n {
+		out = append(out, l)
+	}
+	return out
+}
+
+// Each hostile text by itself in one place, so that an error about another place
+// does not hide it.
+func TestHostileTextInOnePlace(t *testing.T) {
+	places := map[string]func(r *approvals.Request, s string){
+		"reason":     func(r *approvals.Request, s string) { r.Asked.Reason = s },
+		"parameters": func(r *approvals.Request, s string) { r.Plan.Parameters = s },
+		"script":     func(r *approvals.Request, s string) { r.Plan.Script.Content = []byte(s) },
+		"alias":      func(r *approvals.Request, s string) { r.Plan.Script.Alias = s },
+		"host":       func(r *approvals.Request, s string) { r.Plan.Hosts[0] = s },
+		"rule":       func(r *approvals.Request, s string) { r.Plan.Rule.Name = s },
+		"login":      func(r *approvals.Request, s string) { r.Plan.Login.Name = s },
+		"endpoint":   func(r *approvals.Request, s string) { r.Plan.Target.Endpoint = s },
+		"approver":   func(r *approvals.Request, s string) { r.Plan.Rule.Approve.Users = []string{s} },
+		"requester":  func(r *approvals.Request, s string) { r.Requester.User = s },
+		"id":         func(r *approvals.Request, s string) { r.Asked.Again = s },
+	}
+	for _, h := range hostile {
+		for place, put := range places {
+			s := h.text
+			if place != "approver" && place != "requester" {
+				s = marker + s
+			}
+			m, err := view.Card(request(pending, func(r *approvals.Request) { put(r, s) }))
+			if err != nil {
+				if !errors.Is(err, view.ErrTooLong) && !errors.Is(err, view.ErrUnreadable) {
+					t.Errorf("%s %s: %v", place, h.tries, err)
+				}
+				continue
+			}
+			for _, f := range faults(m) {
+				t.Errorf("%s %s: %s", place, h.tries, f)
+			}
+		}
+	}
+}
+
+// A card that was posted must be drawable in every later state, whatever has filled up.
+func TestCardFitsInAllStatesOrNone(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		filler := rapid.SampledFrom([]string{"x", "<", "語", "😀", "\n", "line of a script\n", "\u200b", "@here "}).Draw(t, "filler")
+		fill := func(name string, most int) string {
+			return strings.Repeat(filler, rapid.IntRange(0, most/len(filler)).Draw(t, name))
+		}
+		content, parameters, reason := fill("script", 9000), fill("parameters", 3000), fill("reason", 2000)
+		loud := strings.Repeat(rapid.SampledFrom([]string{"<", "x", "\u200b"}).Draw(t, "later"), 4000)
+		many := rapid.IntRange(0, 30).Draw(t, "approvers")
+		fits := map[bool]string{}
+		for state, life := range lives() {
+			m, err := view.Card(request(func(r *approvals.Request) {
+				r.Plan.Script.Content, r.Plan.Parameters, r.Asked.Reason = []byte(content), parameters, reason
+			}, life, func(r *approvals.Request) {
+				for range many {
+					r.Plan.Rule.Approve.Users = append(r.Plan.Rule.Approve.Users, "U"+strings.Repeat("A", 30))
+					if len(r.Decisions) > 0 && !r.State.Ended() {
+						r.Decisions = append(r.Decisions, r.Decisions[0])
+					}
+				}
+				noise(r, loud)
+			}))
+			fits[err == nil] = state
+			if err == nil {
+				for _, f := range faults(m) {
+					t.Fatalf("%s: %s", state, f)
+				}
+				whole(t, m, content)
+			} else if !errors.Is(err, view.ErrTooLong) {
+				t.Fatal(err)
+			}
+		}
+		if len(fits) == 2 {
+			t.Fatalf("the card fits when %s but not when %s", fits[true], fits[false])
+		}
+	})
+}
+
+// whole fails unless the preformatted blocks of m hold all of the script.
+func whole(t interface{ Fatalf(string, ...any) }, m view.Message, content string) {
+	raw, _ := json.Marshal(m.Blocks)
+	var blocks []struct {
+		Elements []struct {
+			Type     string
+			Elements []struct{ Text string }
+		}
+	}
+	if err := json.Unmarshal(raw, &blocks); err != nil {
+		// Blocks without such elements do not matter here.
+		var typed *json.UnmarshalTypeError
+		if !errors.As(err, &typed) {
+			t.Fatalf("%v", err)
+		}
+	}
+	var shown strings.Builder
+	for _, b := range blocks {
+		for _, e := range b.Elements {
+			if e.Type == "rich_text_preformatted" {
+				shown.WriteString(e.Elements[0].Text)
+			}
+		}
+	}
+	flat := strings.NewReplacer("\n", "", "\r", "", `\u{a}`, "", `\u{d}`, "")
+	if want := flat.Replace(view.Visible(content)); !strings.Contains(flat.Replace(shown.String()), want) {
+		t.Fatalf("the script is not shown whole: %q in %q", want, shown.String())
+	}
+}
+
+func TestManyHosts(t *testing.T) {
+	var all []string
+	for i := range 300 {
+		all = append(all, "ins-"+strings.Repeat(string(rune('a'+i%26)), 8))
+	}
+	r := request(pending, func(r *approvals.Request) { r.Plan.Hosts, r.Asked.Hosts = all, all })
+	m, err := view.Card(r)
+	mustFit(t, err)
+	fine(t, m)
+	for _, h := range all {
+		whole(t, m, h)
+	}
+	if !strings.Contains(m.Text, "Hosts (300)") {
+		t.Error("Text does not say how many hosts there are")
+	}
+}
+
+func TestCardRefusals(t *testing.T) {
+	for _, c := range []struct {
+		why  string
+		edit func(*approvals.Request)
+		is   error
+		says string
+	}{
+		{"a script of 40 KB", func(r *approvals.Request) { r.Plan.Script.Content = []byte(strings.Repeat("x", 40_000)) }, view.ErrTooLong, "the script has 40,000 characters"},
+		{"a script just over", func(r *approvals.Request) { r.Plan.Script.Content = []byte(strings.Repeat("x", 8_500)) }, view.ErrTooLong, "the script has 8,500 characters"},
+		{"parameters", func(r *approvals.Request) { r.Plan.Parameters = strings.Repeat("x", 9_000) }, view.ErrTooLong, "the parameters have 9,000 characters"},
+		{"a reason", func(r *approvals.Request) { r.Asked.Reason = strings.Repeat("x", 9_000) }, view.ErrTooLong, "the reason has 9,000 characters"},
+		{"2,000 hosts", func(r *approvals.Request) {
+			r.Plan.Hosts = strings.Split(strings.Repeat("ins-abcdefgh ", 1999)+"ins-1", " ")
+		}, view.ErrTooLong, "the list of 2000 hosts"},
+		{"a login's name that would be cut", func(r *approvals.Request) { r.Plan.Login.Name = strings.Repeat("x", 201) }, view.ErrTooLong, "the login's name has 201 characters, 1 too many"},
+		{"a binary", func(r *approvals.Request) { r.Plan.Script.Content = []byte("\x7fELF\xff") }, view.ErrUnreadable, "5 bytes"},
+	} {
+		_, err := view.Card(request(c.edit))
+		if !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: got %v, want %v saying %q", c.why, err, c.is, c.says)
+		}
+	}
+}
+
+func TestCardNeverLooksLikeSuccess(t *testing.T) {
+	for state, life := range lives() {
+		m, err := view.Card(request(life))
+		mustFit(t, err)
+		for _, word := range []string{"succe", "done", "finished", "completed"} {
+			if strings.Contains(strings.ToLower(m.Text), word) {
+				t.Errorf("%s: the card says %q", state, word)
+			}
+		}
+	}
+	m, _ := view.Card(request(sent(approvals.Unknown, unknown)))
+	if strings.Contains(m.Text, "code 0") {
+		t.Error("an unknown end shows code 0")
+	}
+}
+
+func TestOlderAnswersDoNotSpeakForNewerSends(t *testing.T) {
+	again := func(state approvals.State) func(*approvals.Request) {
+		return func(r *approvals.Request) {
+			sent(approvals.Approved, refused)(r)
+			sent(state, nil)(r)
+		}
+	}
+	for _, s := range []approvals.State{approvals.Executing, approvals.Unknown} {
+		m, err := view.Card(request(again(s)))
+		mustFit(t, err)
+		if strings.Contains(m.Text, "4400") {
+			t.Errorf("%s shows the answer to an earlier send", s)
+		}
+	}
+	r := request(sent(approvals.Approved, refused), sent(approvals.Approved, &approvals.Answer{Outcome: approvals.OutcomeNotSent}))
+	m := view.Notice(r, approvals.Notice{N: 1, Kind: approvals.NoticeAnswer})
+	if !strings.Contains(m.Text, "4400") || strings.Contains(m.Text, "may have run") {
+		t.Errorf("the notice of a refusal reads, after a send that never left: %s", m.Text)
+	}
+}

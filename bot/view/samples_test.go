@@ -1,0 +1,151 @@
+package view_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+var (
+	start = time.Date(2026, 11, 5, 3, 4, 5, 0, time.UTC)
+	alice = approvals.Person{Org: "T1", ID: "UALICE", User: "UALICE", Name: "Alice"}
+	bob   = approvals.Person{Org: "T1", ID: "UBOB", User: "UBOB", Name: "Bob"}
+	carol = approvals.Person{Org: "T1", ID: "UCAROL", User: "UCAROL", Name: "Carol"}
+)
+
+const (
+	shellScript = "#!/bin/sh\nset -eu\nsystemctl restart nginx\nsystemctl status nginx\n"
+	cardLink    = "https://acme.slack.com/archives/C1/p1762312345000100"
+)
+
+func script() approvals.Script {
+	zone := time.FixedZone("", 8*60*60)
+	return approvals.Script{
+		CmdID: "cmd-nozcbhuw", Alias: "restart-web", OSType: "linux", Content: []byte(shellScript),
+		Created:  time.Date(2017, 10, 20, 0, 26, 55, 0, zone),
+		Modified: time.Date(2017, 10, 21, 9, 0, 0, 0, zone),
+	}
+}
+
+func plan() approvals.Plan {
+	return approvals.Plan{
+		Script: script(), Hosts: []string{"ins-1", "ins-2"},
+		Login:  approvals.Login{Name: "web-root", User: "root", Ref: "ref+vault://kv/web#password"},
+		Target: approvals.Target{API: "2.0", Endpoint: "https://bm.api.qcloud.com/v2/index.php", Region: "ap-beijing", AppID: "1250000000"},
+		Rule: approvals.Rule{
+			Name: "web servers", Ask: approvals.Who{Anyone: true},
+			Approve: approvals.Who{Users: []string{"UALICE", "UBOB"}, Groups: []string{"SONCALL"}},
+			Quorum:  1, Lifetime: 30 * time.Minute,
+		},
+	}
+}
+
+// request is one as it is when its card is first drawn, after the changes of edit.
+func request(edit ...func(*approvals.Request)) approvals.Request {
+	p := plan()
+	r := approvals.Request{
+		ID: "r-abcdefghjk", Event: "Ev1", Revision: 2, State: approvals.Received,
+		Origin: approvals.Origin{Team: "T1", Channel: "C1"}, Requester: alice,
+		Asked: approvals.Asked{Script: "cmd-nozcbhuw", Hosts: []string{"ins-1", "ins-2"}, Reason: "web is down, see INC-77"},
+		Plan:  &p, Received: start, Card: approvals.Card{Look: 2},
+	}
+	for _, f := range edit {
+		f(&r)
+	}
+	if r.Plan != nil {
+		r.Digest = r.Plan.Digest()
+	}
+	for i := range r.Decisions {
+		r.Decisions[i].Digest = r.Digest
+	}
+	return r
+}
+
+func pending(r *approvals.Request) {
+	r.State, r.Opened, r.Expires = approvals.Pending, start, start.Add(30*time.Minute)
+	r.Card = approvals.Card{Channel: "C1", TS: "1762312345.000100", Look: 3, Shown: 2}
+}
+
+func vote(p approvals.Person) func(*approvals.Request) {
+	return func(r *approvals.Request) {
+		r.Decisions = append(r.Decisions, approvals.Decision{Person: p, Verdict: approvals.Approve, At: start.Add(time.Minute)})
+	}
+}
+
+func approved(r *approvals.Request) {
+	pending(r)
+	vote(bob)(r)
+	r.State, r.ApprovedAt, r.DispatchBy = approvals.Approved, start.Add(time.Minute), start.Add(3*time.Minute)
+}
+
+func waiting(why string, retry time.Time) func(*approvals.Request) {
+	return func(r *approvals.Request) { approved(r); r.Waiting, r.RetryAt = why, retry }
+}
+
+func sent(state approvals.State, a *approvals.Answer) func(*approvals.Request) {
+	return func(r *approvals.Request) {
+		approved(r)
+		r.State = state
+		r.Sends = append(r.Sends, approvals.Send{Worker: "w1", ClaimedAt: start.Add(2 * time.Minute), Answer: a})
+		if state.Ended() {
+			r.EndedAt = start.Add(3 * time.Minute)
+		}
+	}
+}
+
+func ended(state approvals.State, why string, by *approvals.Person) func(*approvals.Request) {
+	return func(r *approvals.Request) {
+		pending(r)
+		r.State, r.Why, r.EndedBy, r.EndedAt = state, why, by, start.Add(5*time.Minute)
+	}
+}
+
+func changed(r *approvals.Request) {
+	approved(r)
+	ended(approvals.Refused, "the script was changed after it was approved", nil)(r)
+	now := plan()
+	now.Script.Content = []byte(strings.Replace(shellScript, "restart", "stop", 1))
+	now.Parameters = "--now"
+	r.Changes = r.Plan.Changes(now)
+}
+
+var (
+	accepted = &approvals.Answer{Outcome: approvals.OutcomeAccepted, Hint: "look at the task list"}
+	refused  = &approvals.Answer{
+		Outcome: approvals.OutcomeRefused, Code: 4400, Name: "QuotaExceeded", Message: "too many requests",
+		Meaning: "too many calls in this minute", Hint: "wait a minute, then press Retry",
+	}
+	failed = &approvals.Answer{
+		Outcome: approvals.OutcomeFailed, Code: 18018, Name: "ServerNotExist", Message: "服务器不存在",
+		Meaning: "a host does not exist", Hint: "check the instance ids",
+	}
+	unknown = &approvals.Answer{Outcome: approvals.OutcomeUnknown, Message: "the connection broke", Meaning: "no whole answer came"}
+)
+
+func events() []approvals.Event {
+	step := func(i int, move string, from, to approvals.State, by approvals.Person, note string) approvals.Event {
+		return approvals.Event{
+			Request: "r-abcdefghjk", Revision: int64(i), Move: move, From: from, To: to, By: by, Note: note,
+			At: start.Add(time.Duration(i) * time.Second),
+		}
+	}
+	return []approvals.Event{
+		step(1, "receive", "", approvals.Received, alice, ""),
+		step(2, "prepare", approvals.Received, approvals.Received, approvals.Person{}, ""),
+		step(3, "open", approvals.Received, approvals.Pending, approvals.Person{}, ""),
+		step(4, "refused approve", approvals.Pending, approvals.Pending, carol, "not among those who may approve"),
+		step(5, "vote", approvals.Pending, approvals.Approved, bob, ""),
+		step(6, "claim", approvals.Approved, approvals.Executing, approvals.Person{}, "w1"),
+		step(7, "answer", approvals.Executing, approvals.Accepted, approvals.Person{}, "accepted: code 0"),
+	}
+}
+
+// card is what Card makes of a request that must fit.
+func mustFit(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("the card was refused: %v", err)
+	}
+}
