@@ -125,9 +125,10 @@ func Answered(worker string, a Answer) Move {
 		if send.Worker != worker || send.Answer != nil {
 			return ErrNotHeld
 		}
-		a.At = now
-		send.Answer = &a
-		r.take(a, late, now)
+		answer := a // the move may be used again
+		answer.At = now
+		send.Answer = &answer
+		r.take(answer, late, now)
 		return nil
 	}}
 }
@@ -138,7 +139,7 @@ func (r *Request) take(a Answer, late bool, now time.Time) {
 	case a.Outcome == OutcomeAccepted:
 		r.State = Accepted
 		r.notify(NoticeAnswer)
-	case a.Outcome == OutcomeFailed, late && a.Outcome != OutcomeUnknown:
+	case a.Outcome == OutcomeFailed, late && (a.Outcome == OutcomeRefused || a.Outcome == OutcomeNotSent):
 		r.State = Failed
 		r.notify(NoticeAnswer)
 	case a.Outcome == OutcomeRefused:

@@ -291,8 +291,12 @@ func (r Request) mayDecide(p Person, digest Digest, today Facts, now time.Time) 
 	return r.mayApprove(p, today)
 }
 
-// mayApprove holds p against the rule as it was shown and as it is today.
+// mayApprove holds p against the rule as it was shown and as it is today. Who was
+// not looked up may be anybody, the requester too.
 func (r Request) mayApprove(p Person, today Facts) error {
+	if p.Org == "" || p.ID == "" {
+		return ErrNotApprover
+	}
 	if r.Requester.Same(p) {
 		return ErrOwnRequest
 	}
