@@ -1,0 +1,436 @@
+package approvals
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The whole matrix of states and moves: the state that a move leads to, or why it
+// is refused. All ended states are one column.
+func TestEveryMoveFromEveryState(t *testing.T) {
+	fresh := in(t, Approved)
+	late := func(r Request) time.Time { return r.Expires }
+	answer := func(o Outcome) func(Request) Move {
+		return func(Request) Move { return Answered("w1", Answer{Outcome: o}) }
+	}
+	tests := []struct {
+		name                                 string
+		move                                 func(Request) Move
+		at                                   func(Request) time.Time // nil: ten seconds after t0
+		received, pending, approved, running any
+	}{
+		{"prepare", func(Request) Move { return Prepare(alice, somePlan(1)) }, nil, Received, ErrNotAllowed, ErrNotAllowed, ErrRunning},
+		{"open", func(Request) Move { return Open("C0OPS", "9.9") }, nil, Pending, ErrNotAllowed, ErrNotAllowed, ErrRunning},
+		{"refuse", func(Request) Move { return Refuse("no") }, nil, Refused, ErrNotAllowed, Refused, ErrRunning},
+		{"vote, enough", func(r Request) Move { return Vote(carol, r.Digest, someFacts(1), within) }, nil, ErrNotReady, Approved, ErrDecided, ErrRunning},
+		{"vote, not enough", func(r Request) Move { return Vote(carol, r.Digest, someFacts(2), within) }, nil, ErrNotReady, Pending, ErrDecided, ErrRunning},
+		{"deny", func(r Request) Move { return Veto(carol, r.Digest, "no", someFacts(1)) }, nil, ErrNotReady, Denied, Denied, ErrRunning},
+		{"deny after own approval", func(r Request) Move { return Veto(bob, r.Digest, "no", someFacts(1)) }, nil, ErrNotReady, Denied, Denied, ErrRunning},
+		{"cancel", func(Request) Move { return Cancel(alice) }, nil, Cancelled, Cancelled, Cancelled, ErrRunning},
+		{"expire", func(Request) Move { return Expire() }, late, ErrNotReady, Expired, Expired, ErrRunning},
+		{"expire, too early", func(Request) Move { return Expire() }, nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrRunning},
+		{"wait", func(Request) Move { return Wait("the vault is away", t0.Add(time.Minute)) }, nil, ErrNotReady, ErrNotAllowed, Approved, ErrRunning},
+		{"run", func(r Request) Move { return RunNow(carol, r.Digest, someFacts(1), within) }, nil, ErrNotReady, ErrNotAllowed, Approved, ErrRunning},
+		{"claim", func(Request) Move { return Claim(grant(t, fresh), "w2", lease) }, nil, ErrNotReady, ErrNotAllowed, Executing, ErrRunning},
+		{"answer: accepted", answer(OutcomeAccepted), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Accepted},
+		{"answer: failed", answer(OutcomeFailed), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Failed},
+		{"answer: refused", answer(OutcomeRefused), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Approved},
+		{"answer: not sent", answer(OutcomeNotSent), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Approved},
+		{"answer: unknown", answer(OutcomeUnknown), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Unknown},
+		{"answer: a word we do not know", answer("splendid"), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Unknown},
+		{"lose", func(Request) Move { return Lose() }, late, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Unknown},
+		{"lose, too early", func(Request) Move { return Lose() }, nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrNotAllowed},
+	}
+	for _, tt := range tests {
+		for _, from := range allStates {
+			r := in(t, from)
+			var want any = ErrEnded
+			switch from {
+			case Received:
+				want = tt.received
+			case Pending:
+				want = tt.pending
+			case Approved:
+				want = tt.approved
+			case Executing:
+				want = tt.running
+			case Unknown:
+				if strings.HasPrefix(tt.name, "answer") {
+					want = ErrNotHeld // it has its answer; see TestLateAnswers for one that has none
+				}
+			}
+			now := t0.Add(10 * time.Second)
+			if tt.at != nil {
+				if now = tt.at(r); now.IsZero() {
+					now = t0.Add(lifetime)
+				}
+			}
+			was := cmp.Diff(Request{}, r)
+			next, event, err := r.Apply(tt.move(r), now)
+			if wantErr, refused := want.(error); refused {
+				if !errors.Is(err, wantErr) {
+					t.Errorf("%s from %s: to %q, error %v; want %v", tt.name, from, next.State, err, wantErr)
+				}
+			} else {
+				checkMoved(t, fmt.Sprintf("%s from %s", tt.name, from), r, next, event, err, want.(State), now)
+			}
+			if now := cmp.Diff(Request{}, r); now != was {
+				t.Errorf("%s from %s: the old version was changed", tt.name, from)
+			}
+		}
+	}
+}
+
+// checkMoved holds what is true of every move that is no mark.
+func checkMoved(t *testing.T, what string, r, next Request, event Event, err error, want State, now time.Time) {
+	t.Helper()
+	if err != nil || next.State != want {
+		t.Errorf("%s: to %q, error %v; want %q", what, next.State, err, want)
+		return
+	}
+	if next.Revision != r.Revision+1 || next.Card.Look != next.Revision {
+		t.Errorf("%s: revision %d, look %d, was %d", what, next.Revision, next.Card.Look, r.Revision)
+	}
+	if event.Move == "" || event.Request != r.ID || event.From != r.State || event.To != want ||
+		event.Revision != next.Revision || event.Digest != next.Digest || !event.At.Equal(now) {
+		t.Errorf("%s: event %+v", what, event)
+	}
+	if want.Ended() != next.EndedAt.Equal(now) {
+		t.Errorf("%s: ended at %v", what, next.EndedAt)
+	}
+	if want.Ended() && len(next.Notices) != len(r.Notices)+1 {
+		t.Errorf("%s: nobody is told of the end", what)
+	}
+	if !want.Ended() && next.Due().IsZero() {
+		t.Errorf("%s: nobody will look at it again", what)
+	}
+}
+
+func TestMovesArePure(t *testing.T) {
+	r := in(t, Executing)
+	m := Answered("w1", Answer{Outcome: OutcomeAccepted})
+	first := apply(t, r, t0.Add(10*time.Second), m)
+	second := apply(t, r, t0.Add(20*time.Second), m)
+	if a, b := first.LastSend().Answer.At, second.LastSend().Answer.At; a.Equal(b) {
+		t.Errorf("the second use of a move wrote into what the first had made: %v and %v", a, b)
+	}
+}
+
+func TestOwnApprovalNeverCounts(t *testing.T) {
+	r := in(t, Pending)
+	tests := []struct {
+		p   Person
+		why string
+	}{
+		{alice, "the requester, although in the group of approvers"},
+		{Person{Org: "E1", ID: "W-ALICE", User: "U-ALICE-2"}, "with a second user id"},
+		{Person{Org: "E1", User: "U-ALICE"}, "not looked up"},
+		{Person{ID: "W-ALICE", User: "U-ALICE"}, "without an organisation"},
+	}
+	facts := someFacts(1)
+	facts.Members["S-OPS"] = append(facts.Members["S-OPS"], "U-ALICE", "U-ALICE-2")
+	for _, tt := range tests {
+		if next, _, err := r.Apply(Vote(tt.p, r.Digest, facts, within), t0.Add(10*time.Second)); err == nil {
+			t.Errorf("%s: vote took it to %s", tt.why, next.State)
+		}
+		if _, _, err := r.Apply(Veto(tt.p, r.Digest, "", facts), t0.Add(10*time.Second)); err == nil {
+			t.Errorf("%s: could deny", tt.why)
+		}
+		// Somebody who can write to the record puts it there.
+		forged := in(t, Approved)
+		forged.Decisions[0].Person = tt.p
+		facts.Standing[tt.p.Key()] = nil
+		if _, err := forged.Grant(*forged.Plan, facts, forged.ApprovedAt); !errors.Is(err, ErrNotGranted) {
+			t.Errorf("%s: granted: %v", tt.why, err)
+		}
+	}
+}
+
+func TestOneHumanDecidesOnce(t *testing.T) {
+	r := apply(t, newRequest(), t0, Prepare(alice, somePlan(2)), Open("C0OPS", "1.2"))
+	now := t0.Add(10 * time.Second)
+	facts := someFacts(2)
+	facts.Members["S-OPS"] = append(facts.Members["S-OPS"], "U-BOB-2")
+	r = apply(t, r, now, Vote(bob, r.Digest, facts, within))
+	again := Person{Org: "E1", ID: "W-BOB", User: "U-BOB-2", Name: "Robert"}
+	if next, _, err := r.Apply(Vote(again, r.Digest, facts, within), now); !errors.Is(err, ErrDecided) {
+		t.Errorf("with a second user id: to %s, error %v", next.State, err)
+	}
+	nobody := Person{Org: "E1", User: "U-BOB-2"}
+	if next, _, err := r.Apply(Vote(nobody, r.Digest, facts, within), now); err == nil {
+		t.Errorf("not looked up: to %s", next.State)
+	}
+	if r = apply(t, r, now, Vote(carol, r.Digest, facts, within)); r.State != Approved || len(r.Approvers()) != 2 {
+		t.Errorf("after another: %s, %d approvers", r.State, len(r.Approvers()))
+	}
+}
+
+func TestWhoMayDecide(t *testing.T) {
+	now := t0.Add(10 * time.Second)
+	tests := []struct {
+		p      Person
+		change func(*Request, *Facts)
+		want   error
+		why    string
+	}{
+		{bob, func(*Request, *Facts) {}, nil, "in the group"},
+		{dave, func(*Request, *Facts) {}, ErrNotApprover, "not in the group"},
+		{bob, func(_ *Request, f *Facts) { f.Rule.Approve = Who{Users: []string{"U-CAROL"}} }, ErrNotApprover, "not by today's rule"},
+		{dave, func(_ *Request, f *Facts) { f.Rule.Approve = Who{Users: []string{"U-DAVE"}} }, ErrNotApprover, "only by today's rule, not as shown"},
+		{bob, func(_ *Request, f *Facts) { delete(f.Members, "S-OPS") }, ErrMembersUnknown, "nobody told who is in the group"},
+		{bob, func(r *Request, _ *Facts) { r.Digest = "other" }, ErrStale, "the card showed another plan"},
+		{bob, func(r *Request, _ *Facts) { r.Expires = now }, ErrExpired, "in the very moment"},
+		{bob, func(r *Request, _ *Facts) { r.Expires = now.Add(1) }, nil, "the last nanosecond"},
+	}
+	for _, tt := range tests {
+		r, facts := in(t, Pending), someFacts(1)
+		digest := r.Digest
+		plan := *r.Plan
+		r.Plan = &plan
+		tt.change(&r, &facts)
+		for _, m := range []Move{Vote(tt.p, digest, facts, within), Veto(tt.p, digest, "", facts)} {
+			if _, _, err := r.Apply(m, now); !errors.Is(err, tt.want) {
+				t.Errorf("%s: %s: %v, want %v", tt.why, m.Name, err, tt.want)
+			}
+		}
+	}
+	r := in(t, Pending)
+	r.Digest = ""
+	if _, _, err := r.Apply(Vote(bob, "", someFacts(1), within), now); !errors.Is(err, ErrStale) {
+		t.Errorf("no digest at all: %v", err)
+	}
+}
+
+func TestQuorum(t *testing.T) {
+	now := t0.Add(10 * time.Second)
+	tests := []struct {
+		shown, today int
+		want         State
+		why          string
+	}{
+		{1, 1, Approved, "one is enough"},
+		{2, 1, Pending, "the card said two"},
+		{1, 2, Pending, "today it takes two"},
+	}
+	for _, tt := range tests {
+		r := apply(t, newRequest(), t0, Prepare(alice, somePlan(tt.shown)), Open("C0OPS", "1.2"))
+		r = apply(t, r, now, Vote(bob, r.Digest, someFacts(tt.today), within))
+		if r.State != tt.want {
+			t.Errorf("%s: %s", tt.why, r.State)
+		}
+		if r.State == Approved && (!r.ApprovedAt.Equal(now) || !r.DispatchBy.Equal(now.Add(within))) {
+			t.Errorf("%s: approved at %v, dispatch by %v", tt.why, r.ApprovedAt, r.DispatchBy)
+		}
+	}
+}
+
+func TestVetoAfterApproval(t *testing.T) {
+	r := in(t, Approved)
+	r = apply(t, r, t0.Add(5*time.Second), Veto(bob, r.Digest, "wrong host", someFacts(1)))
+	if r.State != Denied || r.Why != "wrong host" || r.EndedBy == nil || !r.EndedBy.Same(bob) {
+		t.Errorf("%s, why %q, by %v", r.State, r.Why, r.EndedBy)
+	}
+	if len(r.Decisions) != 1 || r.Decisions[0].Verdict != Deny || len(r.Approvers()) != 0 {
+		t.Errorf("decisions %+v", r.Decisions)
+	}
+}
+
+func TestWhoMayCancel(t *testing.T) {
+	early := newRequest()
+	tests := []struct {
+		r    Request
+		p    Person
+		want error
+		why  string
+	}{
+		{early, alice, nil, "before the look-up the user id must do"},
+		{early, bob, ErrNotYours, "somebody else, before the look-up"},
+		{in(t, Pending), alice, nil, "the requester"},
+		{in(t, Pending), Person{Org: "E1", ID: "W-ALICE", User: "U-2"}, nil, "with another user id"},
+		{in(t, Pending), Person{Org: "E1", User: "U-ALICE"}, ErrNotYours, "after the look-up a user id says nothing"},
+		{in(t, Approved), bob, ErrNotYours, "an approver"},
+	}
+	for _, tt := range tests {
+		if _, _, err := tt.r.Apply(Cancel(tt.p), t0.Add(10*time.Second)); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v", tt.why, err)
+		}
+	}
+}
+
+func TestOpenNeedsAPlan(t *testing.T) {
+	if _, _, err := newRequest().Apply(Open("C0OPS", "1.2"), t0); !errors.Is(err, ErrNotAllowed) {
+		t.Errorf("opened without a plan: %v", err)
+	}
+}
+
+func TestWaitAndRun(t *testing.T) {
+	r := in(t, Approved)
+	now := t0.Add(10 * time.Second)
+	r = apply(t, r, now, Wait("the vault is away", now.Add(time.Minute)))
+	r = apply(t, r, now, Wait("still away", r.Expires.Add(time.Hour)))
+	if r.Waiting != "still away" || r.Tries != 2 || !r.RetryAt.Equal(r.Expires) {
+		t.Errorf("waiting %q, %d tries, again at %v; want not past %v", r.Waiting, r.Tries, r.RetryAt, r.Expires)
+	}
+	if n := strings.Count(fmt.Sprint(r.Notices), string(NoticeWaiting)); n != 1 {
+		t.Errorf("told %d times that it waits", n)
+	}
+	tests := []struct {
+		p      Person
+		digest Digest
+		at     time.Time
+		want   error
+		why    string
+	}{
+		{alice, r.Digest, now, nil, "the requester"},
+		{carol, r.Digest, now, nil, "who may approve"},
+		{dave, r.Digest, now, ErrNotApprover, "who may not"},
+		{alice, "other", now, ErrStale, "an old card"},
+		{alice, r.Digest, r.Expires, ErrExpired, "too late"},
+	}
+	for _, tt := range tests {
+		next, _, err := r.Apply(RunNow(tt.p, tt.digest, someFacts(1), within), tt.at)
+		if !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v", tt.why, err)
+		}
+		if err == nil && (next.Waiting != "" || next.Tries != 0 || !next.RetryAt.IsZero() || !next.DispatchBy.Equal(now.Add(within))) {
+			t.Errorf("%s: it still waits: %+v", tt.why, next)
+		}
+	}
+}
+
+func TestDeadlines(t *testing.T) {
+	r := in(t, Approved)
+	tests := []struct {
+		m    Move
+		want time.Time
+		why  string
+	}{
+		{Vote(bob, r.Digest, someFacts(1), within), r.Expires, "no vote after the end"},
+		{Veto(bob, r.Digest, "", someFacts(1)), r.Expires, "no denial after it"},
+		{RunNow(bob, r.Digest, someFacts(1), within), r.Expires, "no press of Run after it"},
+		{Claim(grant(t, r), "w1", lease), r.DispatchBy, "no claim by itself after its time"},
+		{Cancel(alice), time.Time{}, "cancelling is always safe"},
+		{Expire(), time.Time{}, "it is made late"},
+		{Answered("w1", Answer{}), time.Time{}, "an answer is always good to have"},
+	}
+	for _, tt := range tests {
+		if got := tt.m.Deadline(r); !got.Equal(tt.want) {
+			t.Errorf("%s: %v, want %v", tt.why, got, tt.want)
+		}
+	}
+	r.DispatchBy = r.Expires.Add(time.Minute)
+	if got := Claim(Grant{}, "w1", lease).Deadline(r); !got.Equal(r.Expires) {
+		t.Errorf("a claim after the request's end: %v", got)
+	}
+}
+
+func TestQuietMoves(t *testing.T) {
+	now := t0.Add(time.Minute)
+	marks := []Move{
+		Shown("C0OPS", "1.3", 3, true), Vanished(), Redraw(), Told(1), Delay(now), Postpone(now),
+	}
+	for _, from := range allStates {
+		r := in(t, from)
+		for _, m := range marks {
+			next, event, err := r.Apply(m, now)
+			if err != nil || next.State != from || next.Revision != r.Revision+1 || next.Card.Look != r.Card.Look || event != (Event{}) {
+				t.Errorf("%s from %s: to %s, event %+v, error %v", m.Name, from, next.State, event, err)
+			}
+		}
+	}
+	cheat := mark("cheat", func(r *Request) { r.State = Approved })
+	if _, _, err := in(t, Pending).Apply(cheat, now); !errors.Is(err, ErrNotAllowed) {
+		t.Errorf("a mark changed the state: %v", err)
+	}
+	leap := Move{Name: "vote", apply: func(r *Request, _ time.Time) error { r.State = Executing; return nil }}
+	if _, _, err := in(t, Pending).Apply(leap, now); !errors.Is(err, ErrNotAllowed) {
+		t.Errorf("a move that the table does not have: %v", err)
+	}
+}
+
+func TestMarks(t *testing.T) {
+	now := t0.Add(time.Minute)
+	r := in(t, Denied)
+	r = apply(t, r, now, Postpone(now), Shown("C0OPS", "1.2", r.Card.Look, false))
+	if r.Behind() || !r.PostAt.IsZero() || r.PostTries != 0 {
+		t.Errorf("after the newest look was drawn: behind %v, again at %v, %d tries", r.Behind(), r.PostAt, r.PostTries)
+	}
+	r = apply(t, r, now, Shown("C0OPS", "1.2", r.Card.Look-1, false))
+	if !r.Behind() {
+		t.Error("an older look was drawn over a newer one, and nobody will mend it")
+	}
+	if r = apply(t, r, now, Vanished()); r.Behind() {
+		t.Error("a card that is gone is still to be drawn")
+	}
+	if r = apply(t, r, now, Told(99)); len(r.Notices) != 1 {
+		t.Error("an unknown notice took another with it")
+	}
+	if r = apply(t, r, now, Told(r.Notices[0].N)); r.Owes() {
+		t.Errorf("all was posted, but it owes %v", r.Notices)
+	}
+}
+
+func TestDue(t *testing.T) {
+	shown := func(r Request) Request { r.Card.Shown, r.Notices = r.Card.Look, nil; return r }
+	at := t0.Add(20 * time.Minute)
+	approved := shown(in(t, Approved))
+	tests := []struct {
+		r    Request
+		want time.Time
+		why  string
+	}{
+		{newRequest(), t0, "new: at once"},
+		{apply(t, newRequest(), t0, Delay(at)), at, "its look-up is to be tried again"},
+		{in(t, Approved), t0, "the card is behind: at once"},
+		{apply(t, in(t, Denied), t0, Postpone(at)), at, "the card could not be drawn"},
+		{in(t, Pending), in(t, Pending).Expires, "people are to decide"},
+		{apply(t, in(t, Pending), t0, Redraw(), Postpone(t0.Add(2*lifetime))), in(t, Pending).Expires, "the end comes before the next try to draw"},
+		{approved, t0, "to be dispatched: at once"},
+		{shown(apply(t, approved, t0, Wait("the vault is away", at))), at, "to be dispatched later"},
+		{shown(apply(t, approved, t0, Wait("too old", time.Time{}))), approved.Expires, "only a press of Run goes on"},
+		{shown(apply(t, approved, t0, Wait("away", at), RunNow(alice, approved.Digest, someFacts(1), within))), t0, "somebody pressed Run"},
+		{shown(in(t, Executing)), t0.Add(4*time.Second + lease), "when the worker is taken for lost"},
+		{shown(apply(t, in(t, Executing), t0, Answered("w1", Answer{Outcome: OutcomeNotSent}))), t0, "no byte left: again at once"},
+		{shown(apply(t, in(t, Executing), t0, Answered("w1", Answer{Outcome: OutcomeRefused}))), approved.Expires, "the API refused: a person decides"},
+		{in(t, Denied), t0, "the end is to be told"},
+		{shown(in(t, Accepted)), time.Time{}, "nothing is left to do"},
+		{shown(in(t, Unknown)), time.Time{}, "nothing that a machine can do"},
+	}
+	for _, tt := range tests {
+		if got := tt.r.Due(); !got.Equal(tt.want) {
+			t.Errorf("%s: %v, want %v", tt.why, got, tt.want)
+		}
+	}
+}
+
+func TestTwin(t *testing.T) {
+	r := newRequest()
+	tests := []struct {
+		change func(*Request)
+		same   bool
+		why    string
+	}{
+		{func(r *Request) { r.ID, r.Event, r.Asked.Reason, r.Origin.Channel = "r-2", "Ev2", "again", "C1" }, true, "typed once more"},
+		{func(r *Request) { r.Requester.User = "U-BOB" }, false, "another person"},
+		{func(r *Request) { r.Requester.Org = "E2" }, false, "of another organisation"},
+		{func(r *Request) { r.Asked.Script = "cmd-x" }, false, "another script"},
+		{func(r *Request) { r.Asked.Hosts = []string{"ins-1"} }, false, "other hosts"},
+		{func(r *Request) { r.Asked.Hosts = []string{"ins-2", "ins-1"} }, false, "in another order"},
+		{func(r *Request) { r.Asked.Parameters = "" }, false, "other parameters"},
+	}
+	for _, tt := range tests {
+		q := newRequest()
+		tt.change(&q)
+		if (r.Twin() == q.Twin()) != tt.same {
+			t.Errorf("%s: same %v", tt.why, !tt.same)
+		}
+	}
+	if NewID("T1", "Ev1") != NewID("T1", "Ev1") || NewID("T1", "Ev1") == NewID("T1E", "v1") {
+		t.Error("the id does not stand for team and event")
+	}
+}
