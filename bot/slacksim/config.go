@@ -10,6 +10,8 @@ import (
 )
 
 var (
+	// ErrClosed ends every wait when the simulator is closed.
+	ErrClosed = errors.New("the simulator was closed")
 	// ErrNotLoopback refuses to listen anywhere but on loopback.
 	ErrNotLoopback = errors.New("not a loopback address; the simulator listens on 127.0.0.1 or [::1] only")
 	// ErrRealToken refuses a token that could open a real workspace.

@@ -83,9 +83,10 @@ func (j *journal[T]) unfollow(f *feed[T]) {
 }
 
 // waitFor returns the first item, old or new, that pred accepts.
-func (j *journal[T]) waitFor(ctx context.Context, pred func(T) bool) (T, error) {
+func (j *journal[T]) waitFor(ctx context.Context, done <-chan struct{}, pred func(T) bool) (T, error) {
 	items, f := j.follow()
 	defer j.unfollow(f)
+	var zero T
 	for {
 		for _, v := range items {
 			if pred(v) {
@@ -94,8 +95,9 @@ func (j *journal[T]) waitFor(ctx context.Context, pred func(T) bool) (T, error) 
 		}
 		select {
 		case <-ctx.Done():
-			var zero T
 			return zero, context.Cause(ctx)
+		case <-done:
+			return zero, ErrClosed
 		case <-f.wake:
 			items = f.take()
 		}

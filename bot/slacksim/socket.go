@@ -1,9 +1,7 @@
 package slacksim
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -15,13 +13,6 @@ import (
 
 // maxConnections is how many sockets an app may have.
 const maxConnections = 10
-
-// Reasons for [Slack.Disconnect].
-const (
-	ReasonWarning      = "warning"           // the socket ends after Config.Grace
-	ReasonRefresh      = "refresh_requested" // the same, and nothing is sent on it any more
-	ReasonLinkDisabled = "link_disabled"     // Socket Mode was switched off: it ends at once
-)
 
 // socket is one open connection of the bot.
 type socket struct {
@@ -75,17 +66,6 @@ func (s *Slack) connectionsOpen(*call) (any, *refusal) {
 	s.sockets.tickets[ticket] = true
 	address := "ws" + strings.TrimPrefix(s.origin, "http") + "/link?ticket=" + ticket + "&app_id=" + s.cfg.AppID
 	return fields{"ok": true, "url": address}, nil
-}
-
-// SwitchSocketMode switches Socket Mode off, so that apps.connections.open is refused and all
-// sockets end with link_disabled, or on again.
-func (s *Slack) SwitchSocketMode(on bool) {
-	s.sockets.mu.Lock()
-	s.sockets.disabled = !on
-	s.sockets.mu.Unlock()
-	if !on {
-		s.Disconnect(ReasonLinkDisabled)
-	}
 }
 
 var upgrader = websocket.Upgrader{
@@ -241,73 +221,5 @@ func (k *sockets) list() []*socket {
 func (k *sockets) closeAll() {
 	for _, c := range k.list() {
 		c.close()
-	}
-}
-
-// Connections is the number of open sockets.
-func (s *Slack) Connections() int { return len(s.sockets.list()) }
-
-// WaitConnected returns as soon as n or more sockets are open, or ctx's error.
-func (s *Slack) WaitConnected(ctx context.Context, n int) error {
-	for {
-		s.sockets.mu.Lock()
-		have, changed := len(s.sockets.open), s.sockets.changed
-		s.sockets.mu.Unlock()
-		if have >= n {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-s.done:
-			return errors.New("the simulator was closed")
-		case <-changed:
-		}
-	}
-}
-
-// Disconnect tells every open socket that it ends, and why.
-func (s *Slack) Disconnect(reason string) {
-	notice, _ := json.Marshal(disconnectNotice(reason))
-	for _, c := range s.sockets.list() {
-		s.sockets.mu.Lock()
-		c.retired = reason != ReasonWarning
-		s.sockets.mu.Unlock()
-		c.out.put(notice)
-		if reason == ReasonLinkDisabled {
-			c.out.put(nil)
-			continue
-		}
-		s.after(s.cfg.Grace, c.done, c.close)
-	}
-}
-
-// after runs f when d has passed, unless cancel is closed or the simulator ends first.
-func (s *Slack) after(d time.Duration, cancel <-chan struct{}, f func()) {
-	s.spawn(func() {
-		t := time.NewTimer(d)
-		defer t.Stop()
-		select {
-		case <-t.C:
-			f()
-		case <-cancel:
-		case <-s.done:
-		}
-	})
-}
-
-// DropConnections cuts every socket without a word.
-func (s *Slack) DropConnections() { s.sockets.closeAll() }
-
-// BlackHole makes n of the open sockets, the oldest first, go silent while they stay open: what is
-// sent on them is lost, what comes from them is ignored, and no pings go out.
-func (s *Slack) BlackHole(n int) {
-	s.sockets.mu.Lock()
-	defer s.sockets.mu.Unlock()
-	for _, c := range s.sockets.open {
-		if n > 0 && !c.black {
-			c.black = true
-			n--
-		}
 	}
 }

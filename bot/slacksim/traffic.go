@@ -71,13 +71,14 @@ func (s *Slack) CallCount(method string) int {
 	return s.counts.by[method]
 }
 
-// WaitCalls returns the first n calls of the method as soon as there are so many, or ctx's error.
+// WaitCalls returns the first n calls of the method as soon as there are so many; else
+// ctx's error or [ErrClosed].
 func (s *Slack) WaitCalls(ctx context.Context, method string, n int) ([]APICall, error) {
 	var got []APICall
 	if n <= 0 {
 		return nil, nil
 	}
-	_, err := s.calls.waitFor(ctx, func(c APICall) bool {
+	_, err := s.calls.waitFor(ctx, s.done, func(c APICall) bool {
 		if c.Method == method {
 			got = append(got, c)
 		}

@@ -81,9 +81,9 @@ func (s *Slack) Subscribe() (<-chan Entry, func()) {
 	return s.entries.subscribe(s.spawn, stop, s.done), func() { once.Do(func() { close(stop) }) }
 }
 
-// WaitFor returns the first entry, already there or still to come, that pred accepts, or ctx's
-// error. A lean Slack knows only those still to come. One [Slack.Subscribe] is cheaper than many
+// WaitFor returns the first entry, already there or still to come, that pred accepts; else ctx's
+// error or [ErrClosed]. A lean Slack knows only those still to come. One [Slack.Subscribe] is cheaper than many
 // waiters: every waiter is woken by every entry.
 func (s *Slack) WaitFor(ctx context.Context, pred func(Entry) bool) (Entry, error) {
-	return s.entries.waitFor(ctx, pred)
+	return s.entries.waitFor(ctx, s.done, pred)
 }
