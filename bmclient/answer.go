@@ -143,21 +143,12 @@ func moduleNumber(message string) (int, bool) {
 
 // isEmpty says that data is absent, null, {}, [] or "": how a PHP back-end may say that there is nothing.
 func isEmpty(data json.RawMessage) bool {
-	var v any
-	if len(data) == 0 || json.Unmarshal(data, &v) != nil {
-		return len(data) == 0
-	}
-	switch v := v.(type) {
-	case nil:
+	s := bytes.TrimSpace(data)
+	switch string(s) {
+	case "", "null", `""`:
 		return true
-	case []any:
-		return len(v) == 0
-	case map[string]any:
-		return len(v) == 0
-	case string:
-		return v == ""
 	}
-	return false
+	return len(s) >= 2 && (s[0] == '{' || s[0] == '[') && len(bytes.TrimSpace(s[1:len(s)-1])) == 0
 }
 
 // decodeScript reads the data of GetUserCmd. A script without a content would be shown and approved as an empty one, so that is

@@ -219,7 +219,7 @@ func TestRunIsSentOnceWhateverHappens(t *testing.T) {
 func TestRunTimeout(t *testing.T) {
 	api := startAPI(t)
 	api.FailAlways("RunUserCmd", bmtest.Fault{Hang: true})
-	c := newClient(t, api.URL(), func(c *bmclient.Config) { c.RunTimeout = 300 * time.Millisecond })
+	c := newClient(t, api.URL(), func(c *bmclient.Config) { c.RunTimeout = time.Second })
 	_, err := c.Run(t.Context(), runKey, order())
 	var e *bmclient.Error
 	if !errors.As(err, &e) || e.Class != bmclient.ClassUnknown || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, bmclient.ErrNotSent) {

@@ -3,6 +3,7 @@ package bmclient
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -12,8 +13,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -194,5 +197,41 @@ func TestPause(t *testing.T) {
 				t.Errorf("attempt %d: %v, want %v to %v", tt.attempt, d, tt.most/2, tt.most)
 			}
 		}
+	}
+}
+
+// What fault lets through is known not to hold an address with a query, a proxy's password, or bytes of the other side.
+func TestFault(t *testing.T) {
+	canary := errors.New("canary")
+	ended, cancel := context.WithCancelCause(t.Context())
+	cancel(canary)
+	tests := []struct {
+		why string
+		ctx context.Context
+		err error
+		is  error
+	}{
+		{"a URL", t.Context(), &url.Error{Op: "Post", URL: "https://canary", Err: io.EOF}, io.EOF},
+		{"cut short", t.Context(), fmt.Errorf("canary: %w", io.ErrUnexpectedEOF), io.ErrUnexpectedEOF},
+		{"no such name", t.Context(), &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "bm.invalid", IsNotFound: true}}, nil},
+		{"a proxy's words", t.Context(), &net.OpError{Op: "proxyconnect", Net: "tcp", Err: canary}, errBroken},
+		{"a reset", t.Context(), fmt.Errorf("canary: %w", &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("canary", syscall.ECONNRESET)}), syscall.ECONNRESET},
+		{"a time-out", t.Context(), &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, os.ErrDeadlineExceeded},
+		{"not HTTP", t.Context(), errors.New("malformed HTTP response canary"), errBroken},
+		{"a certificate", t.Context(), &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, x509.UnknownAuthorityError{}},
+		{"a certificate, otherwise", t.Context(), &tls.CertificateVerificationError{Err: canary}, errCertificate},
+		{"no TLS", t.Context(), tls.RecordHeaderError{Msg: "canary"}, errNotTLS},
+		{"the context ended: its cause is the caller's own affair", ended, canary, context.Canceled},
+	}
+	for _, tt := range tests {
+		t.Run(tt.why, func(t *testing.T) {
+			got := fault(tt.ctx, tt.err)
+			if tt.is != nil && !errors.Is(got, tt.is) {
+				t.Errorf("%v is not %v", got, tt.is)
+			}
+			if strings.Contains(fmt.Sprintf("%v %+v %#v", got, got, got), "canary") {
+				t.Errorf("%#v", got)
+			}
+		})
 	}
 }
