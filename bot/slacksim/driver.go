@@ -207,7 +207,7 @@ func (s *Slack) visible(user, channel, ts string) (m Message, ephemeral bool) {
 		return *m, false
 	}
 	if e := s.ephemeralByTS[ts]; e != nil && e.UserID == user && e.Channel == channel {
-		return e.message(), true
+		return e.Message(), true
 	}
 	return Message{}, false
 }

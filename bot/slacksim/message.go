@@ -60,7 +60,8 @@ type Ephemeral struct {
 	names *roster
 }
 
-func (e *Ephemeral) message() Message {
+// Message is the ephemeral as a message, for [Render] and its kin.
+func (e Ephemeral) Message() Message {
 	return Message{
 		Channel: e.Channel, TS: e.TS, ThreadTS: e.ThreadTS, ReplyTo: e.ThreadTS, Text: e.Text, Blocks: e.Blocks,
 		Edited: e.Replaced, Deleted: e.Deleted, History: e.History, names: e.names,
@@ -202,6 +203,6 @@ func (s *Slack) whisper(e Ephemeral) Ephemeral {
 
 func (s *Slack) emitEphemeral(e *Ephemeral) {
 	s.emit(Entry{
-		Kind: KindEphemeral, Channel: e.Channel, ThreadTS: e.ThreadTS, TS: e.TS, UserID: e.UserID, Text: e.Text, Message: e.message(),
+		Kind: KindEphemeral, Channel: e.Channel, ThreadTS: e.ThreadTS, TS: e.TS, UserID: e.UserID, Text: e.Text, Message: e.Message(),
 	})
 }

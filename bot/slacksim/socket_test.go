@@ -173,7 +173,7 @@ func TestReconnect(t *testing.T) {
 	}
 }
 
-func TestPings(t *testing.T) {
+func TestWebSocketPings(t *testing.T) {
 	w := newWorld(t, slacksim.Config{PingEvery: 5 * time.Millisecond})
 	c := w.dial(t)
 	pings := make(chan struct{}, 100)

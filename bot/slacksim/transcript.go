@@ -82,8 +82,8 @@ func (s *Slack) Subscribe() (<-chan Entry, func()) {
 }
 
 // WaitFor returns the first entry, already there or still to come, that pred accepts; else ctx's
-// error or [ErrClosed]. A lean Slack knows only those still to come. One [Slack.Subscribe] is cheaper than many
-// waiters: every waiter is woken by every entry.
+// error or [ErrClosed]. A lean Slack knows only those still to come. One [Slack.Subscribe] is
+// cheaper than many waiters: every waiter is woken by every entry.
 func (s *Slack) WaitFor(ctx context.Context, pred func(Entry) bool) (Entry, error) {
 	return s.entries.waitFor(ctx, s.done, pred)
 }
