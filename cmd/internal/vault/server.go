@@ -17,12 +17,6 @@ import (
 	"github.com/openbao/openbao/api/v2"
 )
 
-// maxAnswer is the largest answer of the vault that is read, in bytes. KV
-// version 2 stores at most 1 MiB in one secret by default, mostly far less.
-const maxAnswer = 1 << 20
-
-var errTooLarge = errors.New("answer too large")
-
 // A server is the vault, and how we are logged in to it.
 type server struct {
 	address   string
@@ -138,7 +132,7 @@ func send(ctx context.Context, client *api.Client, path string, query url.Values
 	switch {
 	case errors.Is(err, errTooLarge):
 		return nil, resp.StatusCode, fail(ErrUnusable, "the vault's answer is larger than "+strconv.Itoa(maxAnswer)+" bytes; store the value on a path of its own")
-	case err != nil && isJSON(err):
+	case err != nil && aboutText(err):
 		return nil, resp.StatusCode, fail(ErrUnreachable, "the answer is not one of a vault; is the address right, or did a proxy answer?")
 	case err != nil:
 		return nil, resp.StatusCode, unreachable(ctx, err)
@@ -146,11 +140,11 @@ func send(ctx context.Context, client *api.Client, path string, query url.Values
 	return secret, resp.StatusCode, nil
 }
 
-// isJSON says whether err is about the text of an answer that came whole.
-func isJSON(err error) bool {
+// aboutText says whether err is about the JSON and not about the connection.
+func aboutText(err error) bool {
 	var syntax *json.SyntaxError
 	var typ *json.UnmarshalTypeError
-	return errors.As(err, &syntax) || errors.As(err, &typ) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
+	return errors.As(err, &syntax) || errors.As(err, &typ) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // read gives the fields of one version of one secret.
@@ -211,37 +205,4 @@ func (s *server) check(ctx context.Context) (ttl time.Duration, err error) {
 		return 0, fail(ErrUnreachable, "the answer about the token makes no sense; is this a vault?")
 	}
 	return ttl, nil
-}
-
-// limited cuts answers at maxAnswer bytes, unpacked.
-type limited struct{ next *http.Transport }
-
-func (l limited) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := l.next.RoundTrip(req)
-	if err == nil {
-		resp.Body = &limitedBody{resp.Body, maxAnswer}
-	}
-	return resp, err
-}
-
-func (l limited) CloseIdleConnections() { l.next.CloseIdleConnections() }
-
-type limitedBody struct {
-	io.ReadCloser
-	left int64
-}
-
-func (b *limitedBody) Read(p []byte) (int, error) {
-	if b.left < 0 {
-		return 0, errTooLarge
-	}
-	if int64(len(p)) > b.left+1 {
-		p = p[:b.left+1]
-	}
-	n, err := b.ReadCloser.Read(p)
-	b.left -= int64(n)
-	if b.left < 0 {
-		return n, errTooLarge
-	}
-	return n, err
 }
