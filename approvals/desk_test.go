@@ -1,0 +1,126 @@
+package approvals
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+)
+
+func pendingOn(t testing.TB, d *Desk, quorum int) Kept {
+	t.Helper()
+	k, _, err := d.Receive(context.Background(), newRequest())
+	for _, m := range []Move{Prepare(alice, somePlan(quorum)), Open("C0OPS", "1.2")} {
+		if err == nil {
+			k, err = d.Advance(context.Background(), k, m)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestReceive(t *testing.T) {
+	d := NewDesk(newMemory(), "w1", time.Minute)
+	r := newRequest()
+	r.Schema, r.State, r.Revision, r.Card = 0, Accepted, 77, Card{}
+	k, fresh, err := d.Receive(t.Context(), r)
+	if err != nil || !fresh || k.State != Received || k.Revision != 1 || k.Schema != Schema || k.Card.Look != 1 || !k.Mine {
+		t.Errorf("fresh %v, error %v, %+v", fresh, err, k)
+	}
+	if _, fresh, err := d.Receive(t.Context(), r); fresh || err != nil {
+		t.Errorf("the same again: fresh %v, error %v", fresh, err)
+	}
+}
+
+func TestMoveIsTriedAgainOnTheNewerVersion(t *testing.T) {
+	m := newMemory()
+	amy, ben := NewDesk(m, "amy", time.Minute), NewDesk(m, "ben", time.Minute)
+	k := pendingOn(t, amy, 2)
+	m.rival = func() {
+		if _, err := ben.Move(context.Background(), k.ID, Vote(bob, k.Digest, someFacts(2), within)); err != nil {
+			t.Error(err)
+		}
+	}
+	got, err := amy.Move(t.Context(), k.ID, Vote(carol, k.Digest, someFacts(2), within))
+	if err != nil || got.State != Approved || len(got.Approvers()) != 2 {
+		t.Errorf("%s with %d approvers, error %v", got.State, len(got.Approvers()), err)
+	}
+}
+
+func TestAdvanceDoesNotTryAgain(t *testing.T) {
+	m := newMemory()
+	d := NewDesk(m, "w1", time.Minute)
+	k := pendingOn(t, d, 1)
+	if _, err := d.Move(t.Context(), k.ID, Cancel(alice)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.Advance(t.Context(), k, Vote(bob, k.Digest, someFacts(1), within))
+	if !errors.Is(err, ErrConflict) || got.State != Cancelled {
+		t.Errorf("%s, error %v; want the newer version", got.State, err)
+	}
+}
+
+func TestDeskErrors(t *testing.T) {
+	m := newMemory()
+	d := NewDesk(m, "w1", time.Minute)
+	k := pendingOn(t, d, 1)
+	vote := Vote(bob, k.Digest, someFacts(1), within)
+	if _, err := d.Move(t.Context(), "r-none", vote); !errors.Is(err, ErrNotFound) {
+		t.Errorf("unknown id: %v", err)
+	}
+	if got, err := d.Move(t.Context(), k.ID, Cancel(bob)); !errors.Is(err, ErrNotYours) || got.State != Pending {
+		t.Errorf("a refused move: %s, error %v; want the request as it stands", got.State, err)
+	}
+	m.fault = away
+	if _, err := d.Move(t.Context(), k.ID, vote); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("the store is away: %v", err)
+	}
+	m.fault = lostReply
+	if _, err := d.Move(t.Context(), k.ID, vote); !errors.Is(err, ErrUncertain) {
+		t.Errorf("the reply is lost: %v", err)
+	}
+	if _, err := d.Move(t.Context(), k.ID, vote); !errors.Is(err, ErrDecided) {
+		t.Errorf("once more: %v; the first had counted", err)
+	}
+
+	// The store's clock passes the deadline between the last answer and the swap.
+	m, k = newMemory(), Kept{}
+	d = NewDesk(m, "w1", time.Minute)
+	k = pendingOn(t, d, 1)
+	m.pass(lifetime + time.Second)
+	if _, err := d.Advance(t.Context(), k, vote); !errors.Is(err, ErrExpired) || !errors.Is(err, ErrLate) {
+		t.Errorf("too late by the store's clock only: %v", err)
+	}
+}
+
+func TestHoldEndsWhenNothingIsToBeDone(t *testing.T) {
+	m := newMemory()
+	d := NewDesk(m, "w1", time.Minute)
+	k := pendingOn(t, d, 1)
+	if k.Mine {
+		t.Error("people are to decide, and the worker still holds the request")
+	}
+	k, err := d.Move(t.Context(), k.ID, Vote(bob, k.Digest, someFacts(1), within))
+	if err != nil || !k.Mine {
+		t.Errorf("approved and to be dispatched: mine %v, error %v", k.Mine, err)
+	}
+}
+
+func TestRefusedClicksLeaveAnEvent(t *testing.T) {
+	m := newMemory()
+	d := NewDesk(m, "w1", time.Minute)
+	k := pendingOn(t, d, 1)
+	if err := d.Refused(t.Context(), k, dave, "approve", "not among those who may approve"); err != nil {
+		t.Fatal(err)
+	}
+	events, err := d.Events(t.Context(), k.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := events[len(events)-1]
+	if last.Move != "refused approve" || !last.By.Same(dave) || last.From != Pending || last.To != Pending || last.At.IsZero() {
+		t.Errorf("event %+v", last)
+	}
+}

@@ -1,0 +1,315 @@
+package approvals
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// A request's life under random people, moves, times, conflicts and lost replies,
+// on two workers. After every step:
+//
+//  1. Nothing is executing unless as many different people as the card and today's
+//     rule ask for approved exactly its digest, each allowed to at the moment of
+//     the claim, and none of them the requester.
+//  2. At most one run may have reached the API that was not proved to have been
+//     refused or not sent; and the record has at most one such send, the last.
+//  3. An ended request never changes its state; but an unknown one may still get
+//     the answer of the worker that sent it.
+//  4. A human has one decision at most, whatever user ids they use.
+//  5. Each move that is told starts where the last one ended and is in the table,
+//     and each write is one revision.
+//  6. No vote and no claim is later than the request's end.
+//  7. A request that has not ended is due at some time: nobody forgets it.
+func TestLifeOfARequest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := newLife(t)
+		t.Repeat(map[string]func(*rapid.T){
+			"":          l.check,
+			"vote":      l.vote,
+			"vote anew": l.vote,
+			"deny":      l.deny,
+			"cancel":    l.cancel,
+			"run":       l.run,
+			"dispatch":  l.dispatch,
+			"again":     l.dispatch,
+			"answer":    l.answer,
+			"look":      l.look,
+			"wait":      l.wait,
+			"post":      l.post,
+			"time":      l.time,
+			"fault":     l.faults,
+			"people":    l.people,
+		})
+	})
+}
+
+type life struct {
+	store   *memory
+	desks   []*Desk
+	id      string
+	digest  Digest
+	facts   Facts
+	old     []Kept         // versions that somebody may still have in hand
+	sending map[int]*Kept  // by worker: its send that is not answered yet
+	said    map[int]Answer // what the API said to it, once it did
+	mayRun  int            // runs that may have reached the API
+	was     Request
+	events  int
+}
+
+func newLife(t *rapid.T) *life {
+	l := &life{store: newMemory(), sending: map[int]*Kept{}, said: map[int]Answer{}}
+	for _, w := range []string{"w1", "w2"} {
+		l.desks = append(l.desks, NewDesk(l.store, w, 30*time.Second))
+	}
+	quorum := rapid.IntRange(1, 2).Draw(t, "quorum")
+	k, _, err := l.desks[0].Receive(context.Background(), newRequest())
+	for _, m := range []Move{Prepare(alice, somePlan(quorum)), Open("C0OPS", "1.2")} {
+		if err == nil {
+			k, err = l.desks[0].Advance(context.Background(), k, m)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.facts = someFacts(quorum)
+	l.facts.Members["S-OPS"] = append(l.facts.Members["S-OPS"], "U-BOB-2")
+	l.id, l.digest, l.was, l.old = k.ID, k.Digest, k.Request, []Kept{k}
+	return l
+}
+
+var crowd = []Person{
+	alice,
+	{Org: "E1", ID: "W-ALICE", User: "U-ALICE-2"},
+	bob,
+	{Org: "E1", ID: "W-BOB", User: "U-BOB-2"},
+	carol, carol,
+	dave,
+	{Org: "E1", User: "U-BOB"}, // not looked up
+}
+
+func (l *life) person(t *rapid.T) Person { return rapid.SampledFrom(crowd).Draw(t, "person") }
+func (l *life) worker(t *rapid.T) int    { return rapid.IntRange(0, 1).Draw(t, "worker") }
+
+// do applies a move on a random desk, to the newest version or to an old one.
+func (l *life) do(t *rapid.T, m Move) {
+	d := l.desks[l.worker(t)]
+	if rapid.Bool().Draw(t, "from an old version") {
+		_, _ = d.Advance(context.Background(), rapid.SampledFrom(l.old).Draw(t, "version"), m)
+		return
+	}
+	_, _ = d.Move(context.Background(), l.id, m)
+}
+
+func (l *life) vote(t *rapid.T) {
+	digest := l.digest
+	if rapid.IntRange(0, 9).Draw(t, "stale card") == 0 {
+		digest = "other"
+	}
+	m := Vote(l.person(t), digest, l.facts, within)
+	if rapid.IntRange(0, 3).Draw(t, "somebody is faster") == 0 {
+		rival := Vote(l.person(t), l.digest, l.facts, within)
+		l.store.rival = func() { _, _ = l.desks[1].Move(context.Background(), l.id, rival) }
+	}
+	l.do(t, m)
+}
+
+// deny and cancel are rare, or few requests would get far.
+func (l *life) deny(t *rapid.T) {
+	if rapid.IntRange(0, 4).Draw(t, "really") == 0 {
+		l.do(t, Veto(l.person(t), l.digest, "no", l.facts))
+	}
+}
+
+func (l *life) cancel(t *rapid.T) {
+	if rapid.IntRange(0, 4).Draw(t, "really") == 0 {
+		l.do(t, Cancel(l.person(t)))
+	}
+}
+
+func (l *life) run(t *rapid.T) { l.do(t, RunNow(l.person(t), l.digest, l.facts, within)) }
+
+// dispatch is what a worker does with an approved request. It has one job at a
+// time for a request, and sends only if the store said that the claim is its own.
+func (l *life) dispatch(t *rapid.T) {
+	w := l.worker(t)
+	if l.sending[w] != nil {
+		return
+	}
+	k, err := l.desks[w].Load(context.Background(), l.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rapid.IntRange(0, 4).Draw(t, "from an old version") == 0 {
+		k = rapid.SampledFrom(l.old).Draw(t, "version")
+	}
+	plan := somePlan(l.was.Plan.Rule.Quorum)
+	if rapid.IntRange(0, 9).Draw(t, "script changed") == 0 {
+		plan.Script.Content = []byte("other")
+	}
+	g, err := k.Grant(plan, l.facts, k.Clock())
+	if err != nil {
+		return
+	}
+	claimed, err := l.desks[w].Advance(context.Background(), k, Claim(g, l.desks[w].Worker(), lease))
+	if err == nil {
+		l.sending[w] = &claimed
+		l.mayRun++
+	}
+}
+
+// answer gets the API's answer once, and stores it as often as it takes.
+func (l *life) answer(t *rapid.T) {
+	w := l.worker(t)
+	if l.sending[w] == nil {
+		return
+	}
+	a, there := l.said[w]
+	if !there {
+		a = Answer{Outcome: rapid.SampledFrom([]Outcome{
+			OutcomeAccepted, OutcomeRefused, OutcomeRefused, OutcomeFailed, OutcomeUnknown, OutcomeNotSent, OutcomeNotSent,
+		}).Draw(t, "outcome")}
+		l.said[w] = a
+		if a.Outcome == OutcomeRefused || a.Outcome == OutcomeNotSent {
+			l.mayRun--
+		}
+	}
+	_, err := l.desks[w].Move(context.Background(), l.id, Answered(l.desks[w].Worker(), a))
+	if err == nil || errors.Is(err, ErrNotHeld) || errors.Is(err, ErrEnded) || errors.Is(err, ErrNotAllowed) {
+		delete(l.sending, w)
+		delete(l.said, w)
+	}
+}
+
+// look is what a worker's loop does with what is due.
+func (l *life) look(t *rapid.T) {
+	d := l.desks[l.worker(t)]
+	taken, _, err := d.Take(context.Background(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range taken {
+		if _, err := d.Advance(context.Background(), k, Expire()); err != nil {
+			_, _ = d.Advance(context.Background(), k, Lose())
+		}
+	}
+}
+
+func (l *life) wait(t *rapid.T) {
+	retry := l.store.now.Add(time.Duration(rapid.IntRange(0, 7200).Draw(t, "seconds")) * time.Second)
+	l.do(t, Wait("the vault is away", retry))
+}
+
+func (l *life) post(t *rapid.T) {
+	at := l.store.now.Add(time.Minute)
+	l.do(t, rapid.SampledFrom([]Move{Shown("C0OPS", "1.2", l.was.Card.Look, false), Vanished(), Redraw(), Told(1), Delay(at), Postpone(at)}).Draw(t, "mark"))
+}
+
+func (l *life) time(t *rapid.T) {
+	l.store.pass(time.Duration(rapid.SampledFrom([]int{1, 10, 40, 90, 600, 4000}).Draw(t, "seconds")) * time.Second)
+}
+
+func (l *life) faults(t *rapid.T) {
+	l.store.fault = rapid.SampledFrom([]fault{lostCall, lostReply, away}).Draw(t, "fault")
+}
+
+// people come and go, and the rule changes.
+func (l *life) people(t *rapid.T) {
+	switch rapid.IntRange(0, 4).Draw(t, "what") {
+	case 0:
+		l.facts.Rule.Quorum = rapid.IntRange(1, 2).Draw(t, "quorum today")
+	case 1:
+		l.facts.Members["S-OPS"] = without(l.facts.Members["S-OPS"], "U-BOB")
+	case 2:
+		l.facts.Members["S-OPS"] = append(l.facts.Members["S-OPS"], "U-BOB")
+	case 3:
+		l.facts.Standing[carol.Key()] = errors.New("deactivated")
+	case 4:
+		l.facts.Standing[carol.Key()] = nil
+	}
+}
+
+func (l *life) check(t *rapid.T) {
+	k, err := l.store.Load(context.Background(), l.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, _ := l.store.Events(context.Background(), l.id)
+	l.checkHistory(t, k.Request, events)
+	for _, e := range events[l.events:] {
+		if e.To == Executing {
+			l.checkClaim(t, k.Request)
+		}
+		if (e.Move == "vote" || e.Move == "claim") && e.At.After(k.Expires) {
+			t.Fatalf("%s at %v, the request ended at %v", e.Move, e.At, k.Expires)
+		}
+	}
+	if l.mayRun > 1 {
+		t.Fatalf("%d runs may have reached the API", l.mayRun)
+	}
+	for i, s := range k.Sends {
+		last := i == len(k.Sends)-1
+		if !last && (s.Answer == nil || s.Answer.Outcome != OutcomeNotSent && s.Answer.Outcome != OutcomeRefused) {
+			t.Fatalf("send %d went out after one that may have run: %+v", i+2, s.Answer)
+		}
+	}
+	for i, d := range k.Decisions {
+		if d.Person.Same(alice) {
+			t.Fatal("the requester decided")
+		}
+		if slices.ContainsFunc(k.Decisions[:i], func(e Decision) bool { return e.Person.Same(d.Person) }) {
+			t.Fatalf("%s decided twice", d.Person.Key())
+		}
+	}
+	if r := l.store.records[l.id]; !k.State.Ended() && r.due.IsZero() {
+		t.Fatalf("nobody will ever look at it again: %s", k.State)
+	}
+	if k.Revision != l.was.Revision {
+		l.old = append(l.old, k)
+	}
+	l.was, l.events = k.Request, len(events)
+}
+
+// checkHistory holds the events against the table and the record.
+func (l *life) checkHistory(t *rapid.T, r Request, events []Event) {
+	if l.was.State.Ended() && r.State != l.was.State {
+		late := l.was.State == Unknown && (r.State == Accepted || r.State == Failed)
+		if !late || events[len(events)-1].Move != "answer" {
+			t.Fatalf("an ended request went from %s to %s", l.was.State, r.State)
+		}
+	}
+	state, revision := State(""), int64(0)
+	for _, e := range events {
+		known := e.Move == "receive"
+		for _, a := range allowed {
+			known = known || a.move == e.Move && a.from == e.From && a.to == e.To
+		}
+		if !known || e.From != state || e.Revision <= revision {
+			t.Fatalf("after %s (%d): event %+v", state, revision, e)
+		}
+		state, revision = e.To, e.Revision
+	}
+	if state != r.State || revision > r.Revision {
+		t.Fatalf("the events end at %s (%d), the record is %s (%d)", state, revision, r.State, r.Revision)
+	}
+}
+
+// checkClaim counts the approvals by itself, without the package's help.
+func (l *life) checkClaim(t *rapid.T, r Request) {
+	humans := map[string]bool{}
+	for _, d := range r.Decisions {
+		inGroup := slices.Contains(l.facts.Members["S-OPS"], d.Person.User) || slices.Contains(l.facts.Members["S-OPS"], d.Person.ID)
+		standing, asked := l.facts.Standing[d.Person.Org+"/"+d.Person.ID]
+		if d.Verdict == Approve && d.Digest == somePlan(r.Plan.Rule.Quorum).Digest() && inGroup && asked && standing == nil && d.Person.ID != alice.ID {
+			humans[d.Person.ID] = true
+		}
+	}
+	if need := max(r.Plan.Rule.Quorum, l.facts.Rule.Quorum); len(humans) < need {
+		t.Fatalf("claimed with %d of %d approvals: %+v", len(humans), need, r.Decisions)
+	}
+}

@@ -1,0 +1,176 @@
+package approvals
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+)
+
+// memory is a Store in memory with a clock that a test moves. Records go through
+// JSON, as in Redis.
+type memory struct {
+	mu      sync.Mutex
+	now     time.Time
+	records map[string]*record
+	fault   fault
+	rival   func() // called once, before the next swap: somebody is faster
+}
+
+// fault is what happens to the next swap.
+type fault int
+
+const (
+	none      fault = iota
+	lostCall        // it never arrives, and nobody can know
+	lostReply       // it arrives, and nobody is told
+	away            // the store cannot be asked
+)
+
+type record struct {
+	body   []byte
+	rev    int64
+	ended  bool
+	twin   string
+	moves  []string
+	events []Event
+	holder string
+	until  time.Time
+	due    time.Time // zero: not due
+}
+
+func newMemory() *memory { return &memory{now: t0, records: map[string]*record{}} }
+
+func (m *memory) pass(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.now = m.now.Add(d)
+}
+
+func (m *memory) kept(r *record, worker string) Kept {
+	var q Request
+	if err := json.Unmarshal(r.body, &q); err != nil {
+		panic(err)
+	}
+	return Kept{Request: q, Now: m.now, Seen: time.Now(), Mine: r.holder == worker && r.until.After(m.now)}
+}
+
+func (m *memory) Create(_ context.Context, s Swap) (Kept, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r, there := m.records[s.Next.ID]; there {
+		return m.kept(r, s.Worker), false, nil
+	}
+	for _, r := range m.records {
+		if !r.ended && r.twin == s.Next.Twin() {
+			return m.kept(r, s.Worker), false, nil
+		}
+	}
+	s.Next.Received, s.Event.At = m.now, m.now
+	r := &record{rev: s.Next.Revision, twin: s.Next.Twin()}
+	m.records[s.Next.ID] = r
+	m.write(r, s)
+	return m.kept(r, s.Worker), true, nil
+}
+
+func (m *memory) Load(_ context.Context, id string) (Kept, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, there := m.records[id]
+	if !there {
+		return Kept{}, ErrNotFound
+	}
+	return m.kept(r, ""), nil
+}
+
+func (m *memory) Swap(_ context.Context, s Swap) (Kept, error) {
+	if rival := m.rival; rival != nil {
+		m.rival = nil
+		rival()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f := m.fault
+	m.fault = none
+	if f == away {
+		return Kept{}, ErrUnavailable
+	}
+	if f == lostCall {
+		return Kept{}, ErrUncertain
+	}
+	k, err := m.swap(s)
+	if f == lostReply {
+		return Kept{}, ErrUncertain
+	}
+	return k, err
+}
+
+func (m *memory) swap(s Swap) (Kept, error) {
+	r, there := m.records[s.Next.ID]
+	switch {
+	case !there:
+		return Kept{}, ErrNotFound
+	case slices.Contains(r.moves, s.MoveID):
+		return m.kept(r, s.Worker), nil
+	case r.rev != s.Next.Revision-1:
+		return m.kept(r, s.Worker), ErrConflict
+	case !s.NotAfter.IsZero() && m.now.After(s.NotAfter):
+		return Kept{}, ErrLate
+	}
+	m.write(r, s)
+	return m.kept(r, s.Worker), nil
+}
+
+func (m *memory) write(r *record, s Swap) {
+	body, err := json.Marshal(s.Next)
+	if err != nil {
+		panic(err)
+	}
+	r.body, r.rev, r.ended = body, s.Next.Revision, s.Next.State.Ended()
+	r.moves = append(r.moves, s.MoveID)
+	if s.Event.Move != "" {
+		r.events = append(r.events, s.Event)
+	}
+	switch {
+	case r.until.After(m.now) && r.holder != s.Worker:
+	case s.Hold > 0:
+		r.holder, r.until = s.Worker, m.now.Add(s.Hold)
+		r.due = r.until
+	default:
+		r.holder, r.until, r.due = "", time.Time{}, s.Next.Due()
+	}
+}
+
+func (m *memory) Take(_ context.Context, worker string, hold time.Duration, n int) (taken []Kept, wake time.Duration, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.records {
+		if len(taken) < n && !r.due.IsZero() && !r.due.After(m.now) {
+			r.holder, r.until = worker, m.now.Add(hold)
+			r.due = r.until
+			taken = append(taken, m.kept(r, worker))
+		}
+	}
+	return taken, 0, nil
+}
+
+func (m *memory) Record(_ context.Context, e Event) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r, there := m.records[e.Request]; there {
+		r.events = append(r.events, e)
+	}
+	return nil
+}
+
+func (m *memory) Events(_ context.Context, id string) ([]Event, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r, there := m.records[id]; there {
+		return slices.Clone(r.events), nil
+	}
+	return nil, nil
+}
+
+func (m *memory) Open(context.Context, int) ([]Kept, error) { return nil, nil }
