@@ -40,7 +40,7 @@ func (r *receiver) keep(ctx context.Context, slot int) error {
 			sleep(ctx, max(later(err), wait.next()))
 			continue
 		}
-		r.log.Debug("a slack connection is open", "slot", slot)
+		r.log.Info("a slack connection is open", "slot", slot)
 		select {
 		case <-ctx.Done():
 			return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -246,3 +247,6 @@ func (s *Slack) Connected() int { return int(s.open.Load()) }
 
 // Busy is the number of envelopes that are being handled.
 func (s *Slack) Busy() int { return s.tasks.count() }
+
+// Format prints nothing of what is inside: there is a token in it.
+func (s *Slack) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[slack]") }

@@ -77,6 +77,7 @@ func (t *turn) mayAsk(id string, call func() bot.Answer) bot.Answer {
 type event struct {
 	Type         string `json:"type"`
 	TeamID       string `json:"team_id"`
+	ContextTeam  string `json:"context_team_id"` // whose installation it was sent to, if Slack says so
 	EnterpriseID string `json:"enterprise_id"`
 	APIAppID     string `json:"api_app_id"`
 	EventID      string `json:"event_id"`
@@ -113,7 +114,7 @@ func (t *turn) event(ctx context.Context) {
 		return // of a bot, an edit, or nothing that we asked for
 	}
 	t.to = asker{user: m.User, channel: m.Channel, thread: m.ThreadTS}
-	if words := t.foreign(e.TeamID, e.EnterpriseID, e.APIAppID); words != "" {
+	if words := t.foreign(first(e.ContextTeam, e.TeamID), e.EnterpriseID, e.APIAppID); words != "" {
 		t.ack(nil)
 		t.answer(ctx, plain(words))
 		return

@@ -29,9 +29,9 @@ func (r *rig) whispered(user, text string) slacksim.Entry {
 func TestASlowAnswerComesLater(t *testing.T) {
 	r := connectTo(t, simulate(t, slacksim.Config{}), func(c *Config) { c.AckWithin = 20 * time.Millisecond })
 	hold := make(chan struct{})
-	r.run(hand{typed: func(_ context.Context, line bot.Typed) bot.Answer {
+	r.run(hand{typed: func(ctx context.Context, line bot.Typed) bot.Answer {
 		<-hold
-		return echo(nil, line)
+		return echo(ctx, line)
 	}})
 	var turns []*slacksim.Turn
 	for i := range 50 {
@@ -218,9 +218,9 @@ func TestTooManyAtOnceAreToldSo(t *testing.T) {
 	r := connectTo(t, sim, func(c *Config) { c.AtOnce, c.AckWithin = 1, 20*time.Millisecond })
 	hold := make(chan struct{})
 	var once sync.Once
-	r.run(hand{typed: func(_ context.Context, line bot.Typed) bot.Answer {
+	r.run(hand{typed: func(ctx context.Context, line bot.Typed) bot.Answer {
 		once.Do(func() { <-hold })
-		return echo(nil, line)
+		return echo(ctx, line)
 	}})
 	blocking, err := sim.Slash(soon(t), bob, channel, "/bmcmd", "slow")
 	wait(t, blocking, err)
@@ -290,7 +290,7 @@ func TestTheEndLetsHandlersFinish(t *testing.T) {
 		if ctx.Err() != nil {
 			t.Error("the handler's ctx has ended")
 		}
-		return echo(nil, line)
+		return echo(ctx, line)
 	}})
 	turn, err := r.sim.Slash(soon(t), alice, channel, "/bmcmd", "last words")
 	if err != nil {
