@@ -46,9 +46,12 @@ var token = regexp.MustCompile("<@[UW][A-Z0-9]{1,31}>|<!subteam\\^S[A-Z0-9]{1,31
 func Words(text, request, address string) Message {
 	p := &page{}
 	p.line(spoken(text)...)
+	open, linked := link(address, "Open the card")
 	switch {
-	case address != "":
-		p.line(link(address, "Open the card"), say(" of "), code(request, maxID))
+	case linked && request != "":
+		p.line(open, say(" of "), code(request, maxID))
+	case linked:
+		p.line(open)
 	case request != "":
 		p.line(say("Request "), code(request, maxID))
 	}
@@ -136,11 +139,10 @@ func (p *page) listed(title safe, all []Listed) {
 
 // requestLink is the request's id, as a link where there is one.
 func requestLink(id, address string) span {
-	if !isRequest(id) {
-		return code(id, maxID)
-	}
-	if s := link(address, safe(id)); s.text != safe(id) {
-		return s
+	if isRequest(id) {
+		if s, ok := link(address, safe(id)); ok {
+			return s
+		}
 	}
 	return code(id, maxID)
 }

@@ -81,7 +81,6 @@ func cutLine(s string, most int) string { return shorten(s, most, "") }
 
 // shorten looks no further than it has to: s may be very long.
 func shorten(s string, most int, keep string) string {
-	noted := most - len(missing(len(s)))
 	kept, n := 0, 0
 	for i := 0; i < len(s); {
 		r, w := utf8.DecodeRuneInString(s[i:])
@@ -90,7 +89,7 @@ func shorten(s string, most int, keep string) string {
 			return visible(s[:kept], keep) + missing(utf8.RuneCountInString(s[kept:]))
 		}
 		i += w
-		if n <= noted {
+		if n <= most-noteRoom {
 			kept = i
 		}
 	}
@@ -108,6 +107,9 @@ func shownSize(r rune, w int, keep string) int {
 	var b [16]byte
 	return len(spell(b[:0], r))
 }
+
+// noteRoom is at least the length of what missing says.
+const noteRoom = 36
 
 func missing(characters int) string {
 	return " (… " + count(characters, "more character") + ")"

@@ -71,11 +71,10 @@ func (p *page) quiet(s string) {
 
 // line adds a line to the rich text.
 func (p *page) line(spans ...span) {
-	var all safe
 	for _, s := range spans {
-		all += s.text
+		p.text.WriteString(string(s.text))
 	}
-	p.write(all)
+	p.text.WriteByte('\n')
 	p.fill(spans)
 }
 
@@ -87,10 +86,10 @@ func (p *page) fill(spans []span) {
 	}
 	p.room(added)
 	if p.current == nil {
-		p.current = &slack.RichTextSection{Type: slack.RTESection}
+		p.current = &slack.RichTextSection{Type: slack.RTESection, Elements: make([]slack.RichTextSectionElement, 0, 16)}
 		p.parts = append(p.parts, p.current)
 	} else {
-		p.element(say("\n"))
+		p.element(lineEnd)
 	}
 	for _, s := range spans {
 		p.element(s)
@@ -102,6 +101,9 @@ func (p *page) element(s span) {
 	p.held += s.size
 	p.cost += s.size + elementCost
 }
+
+// lineEnd is in every message, always the same.
+var lineEnd = say("\n")
 
 // room begins a new block if n more characters would be too many for this one.
 func (p *page) room(n int) {

@@ -129,17 +129,17 @@ func moment(t time.Time, format, layout string) span {
 	return span{safe(text), slack.NewRichTextSectionDateElement(t.Unix(), format, nil, &fallback), len(text)}
 }
 
-// link is a link with our own words, or the words alone if address is no web address.
-func link(address string, words safe) span {
+// link is a link with our own words. It is not ok if address is no web address.
+func link(address string, words safe) (s span, ok bool) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" ||
 		len(address) > maxURL || strings.ContainsAny(address, "<>|\"` ") || firstHidden(address, "") >= 0 {
-		return say(words)
+		return span{}, false
 	}
 	return span{
 		safe("<" + strings.ReplaceAll(address, "&", "&amp;") + "|" + string(words) + ">"),
 		slack.NewRichTextSectionLinkElement(address, string(words), nil), size(address) + size(string(words)),
-	}
+	}, true
 }
 
 // broadcast matches words that would call a whole channel if names were linked.

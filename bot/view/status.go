@@ -20,8 +20,8 @@ func Status(k approvals.Kept, events []approvals.Event, address string) Message 
 	r := k.Request
 	p := &page{}
 	p.headline(headline(r))
-	if address != "" {
-		p.line(link(address, "Open the card"))
+	if open, ok := link(address, "Open the card"); ok {
+		p.line(open)
 	}
 	p.news(r)
 	if len(r.Changes) > 0 {

@@ -259,3 +259,30 @@ func BenchmarkCardJSON(b *testing.B) {
 		}
 	}
 }
+
+func TestLinksOnlyToWebAddresses(t *testing.T) {
+	for address, want := range map[string]bool{
+		cardLink: true, "http://127.0.0.1:8080/archives/C1/p1": true, "https://a.example/?a=b&c=d": true,
+		"": false, "javascript:alert(1)": false, "https://a.example/|x>": false, "https:///x": false,
+		"https://a.example/\u202e": false, "https://a.example/ x": false,
+	} {
+		m := view.Words("x", "r-abc", address)
+		fine(t, m)
+		if got := strings.Contains(m.Text, "Open the card"); got != want {
+			t.Errorf("%q is a link: %t", address, got)
+		}
+	}
+}
+
+// What fits is a promise to people who write scripts.
+func TestWhatFits(t *testing.T) {
+	line := "echo this line has 32 characters\n"
+	for n, fits := range map[int]bool{180: true, 260: false} {
+		_, err := view.Card(request(func(r *approvals.Request) {
+			r.Plan.Script.Content = []byte(strings.Repeat(line, n))
+		}))
+		if (err == nil) != fits {
+			t.Errorf("%d characters: %v", n*len(line), err)
+		}
+	}
+}
