@@ -2,6 +2,7 @@ package view
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/bmcmd/bmcmd/approvals"
@@ -56,6 +57,27 @@ func Words(text, request, address string) Message {
 		p.line(say("Request "), code(request, maxID))
 	}
 	return p.message("words")
+}
+
+// People names who, for the text of [Words] or [Said]: "<!subteam^S1> or <@U1>".
+// It is empty for nobody.
+func People(who approvals.Who) string {
+	if who.Anyone {
+		return "anyone"
+	}
+	var all []safe
+	for _, id := range slices.Concat(who.Groups, who.Users) {
+		switch {
+		case isGroup(id):
+			all = append(all, mentionGroup(id))
+		case isUser(id):
+			all = append(all, mention(id))
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return string(several(all, "or"))
 }
 
 // mostTokens is how many mentions and pieces of code one answer shows as such.

@@ -3,6 +3,8 @@ package view_test
 import (
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -117,18 +119,11 @@ func TestHostileTextNowhereHarms(t *testing.T) {
 				for _, k := range []approvals.NoticeKind{approvals.NoticeAnswer, approvals.NoticeEnded, approvals.NoticeWaiting, approvals.NoticeUnknown} {
 					fine(t, view.Notice(r, approvals.Notice{N: 1, Kind: k}))
 				}
-				happened := events()
-				for i := range happened {
-					happened[i].Note = s
-				}
-				happened = append(happened, happened...)
-				happened = append(happened, approvals.Event{Move: s, To: approvals.State(s), By: approvals.Person{User: s}, At: start})
-				fine(t, view.Status(approvals.Kept{Request: r}, append(happened, happened...), s))
-				fine(t, view.Status(approvals.Kept{Request: r}, nil, cardLink))
-				l := view.Listed{Request: r, Link: s}
-				l2 := view.Listed{Request: r, Link: cardLink + "?" + strings.Repeat("&x", 300)}
-				fine(t, view.List(repeat(l, 12), repeat(l2, 12), repeat(l2, 12)))
+				fine(t, view.Status(approvals.Kept{Request: r}, loudEvents(s), s))
 			}
+			r := request(sent(approvals.Accepted, accepted), everywhere(s))
+			long := view.Listed{Request: r, Link: cardLink + "?" + strings.Repeat("&x", 300)}
+			fine(t, view.List(repeat(view.Listed{Request: r, Link: s}, 12), repeat(long, 12), repeat(long, 12)))
 			fine(t, view.Script(request(everywhere(s)).Plan.Script))
 			fine(t, view.Help(s, s, s))
 			fine(t, view.Words(s, s, s))
@@ -136,6 +131,15 @@ func TestHostileTextNowhereHarms(t *testing.T) {
 			fine(t, view.Message{Text: "x", Blocks: said.Blocks.BlockSet})
 		})
 	}
+}
+
+// loudEvents are more than a status shows, all with s in them.
+func loudEvents(s string) []approvals.Event {
+	all := append(events(), events()...)
+	for i := range all {
+		all[i].Note = s
+	}
+	return append(all, approvals.Event{Move: s, To: approvals.State(s), By: approvals.Person{User: s}, At: start})
 }
 
 func repeat(l view.Listed, n int) []view.Listed {
@@ -192,6 +196,7 @@ func TestCardFitsInAllStatesOrNone(t *testing.T) {
 		content, parameters, reason := fill("script", 9000), fill("parameters", 3000), fill("reason", 2000)
 		loud := strings.Repeat(rapid.SampledFrom([]string{"<", "x", "\u200b"}).Draw(t, "later"), 4000)
 		many := rapid.IntRange(0, 30).Draw(t, "approvers")
+		closely := rapid.SampledFrom(slices.Sorted(maps.Keys(lives()))).Draw(t, "state looked at closely")
 		fits := map[bool]string{}
 		for state, life := range lives() {
 			m, err := view.Card(request(func(r *approvals.Request) {
@@ -206,12 +211,13 @@ func TestCardFitsInAllStatesOrNone(t *testing.T) {
 				noise(r, loud)
 			}))
 			fits[err == nil] = state
-			if err == nil {
+			if err == nil && state == closely {
 				for _, f := range faults(m) {
 					t.Fatalf("%s: %s", state, f)
 				}
 				whole(t, m, content)
-			} else if !errors.Is(err, view.ErrTooLong) {
+			}
+			if err != nil && !errors.Is(err, view.ErrTooLong) {
 				t.Fatal(err)
 			}
 		}

@@ -286,3 +286,26 @@ func TestWhatFits(t *testing.T) {
 		}
 	}
 }
+
+func TestPeople(t *testing.T) {
+	var many []string
+	for i := range 14 {
+		many = append(many, "U"+itoa(i))
+	}
+	for _, c := range []struct {
+		who       approvals.Who
+		want, why string
+	}{
+		{approvals.Who{}, "", "nobody"},
+		{approvals.Who{Anyone: true}, "anyone", "all"},
+		{approvals.Who{Users: []string{"UBOB"}, Groups: []string{"SONCALL"}}, "<!subteam^SONCALL> or <@UBOB>", "groups first"},
+		{approvals.Who{Users: []string{"<!channel>", "UBOB"}}, "<@UBOB>", "what is no id is not named"},
+		{approvals.Who{Users: many}, "<@U0>, <@U1>, <@U2>, <@U3>, <@U4>, <@U5>, <@U6>, <@U7>, <@U8>, <@U9> or 4 others", "ten are enough"},
+	} {
+		got := view.People(c.who)
+		if got != c.want {
+			t.Errorf("%s: got %q, want %q", c.why, got, c.want)
+		}
+		fine(t, view.Words("These may: "+got, "", ""))
+	}
+}
