@@ -59,11 +59,23 @@ func (s *Slack) checkBot(ctx context.Context) (Workspace, error) {
 	}
 	w := Workspace{Team: who.TeamID, TeamName: who.Team, Enterprise: who.EnterpriseID, BotUser: who.UserID, BotID: who.BotID}
 	info, err := s.api.GetBotInfoContext(ctx, slack.GetBotInfoParameters{Bot: who.BotID})
-	if err != nil {
-		return Workspace{}, s.failed(botToken, "bots.info", err)
+	switch err := s.failed(botToken, "bots.info", err); {
+	case err == nil:
+		w.AppID, w.AppName = info.AppID, info.Name
+	case codeOf(err) == "" || errors.Is(err, ErrSetup) || later(err) > 0:
+		return Workspace{}, err
+	default: // which app it is helps to find mistakes; nothing depends on it
+		s.log.Warn("slack does not tell which app the bot token belongs to", "error", err)
 	}
-	w.AppID, w.AppName = info.AppID, info.Name
 	return w, nil
+}
+
+// oneApp holds the app that a socket belongs to against that of the bot token.
+func (s *Slack) oneApp(l *link) error {
+	if w, app := s.here.Load(), l.appID(); w != nil && w.AppID != "" && app != "" && w.AppID != app {
+		return setup("slack: the bot token is of app %s and the app token of app %s: copy both from one app at api.slack.com/apps", plainID(w.AppID), plainID(app))
+	}
+	return nil
 }
 
 // bare is err without the name of the call in front of a sentence that needs none.

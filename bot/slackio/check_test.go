@@ -142,6 +142,29 @@ func TestRunEndsWhenSomebodyMustMend(t *testing.T) {
 	}
 }
 
+func TestTokensOfTwoAppsAreFound(t *testing.T) {
+	w := newRaw(t)
+	r := w.connect()
+	stop, ended := r.start(hand{})
+	w.send(w.next(), `{"type":"hello","connection_info":{"app_id":"A2"}}`)
+	select {
+	case <-ended:
+	case <-soon(t).Done():
+		t.Fatal("it goes on")
+	}
+	if err := stop(); !errors.Is(err, ErrSetup) || !strings.Contains(err.Error(), "of app A1 and the app token of app A2") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheAppsNameIsNotNeeded(t *testing.T) {
+	sim := simulate(t, slacksim.Config{})
+	sim.FailNext("bots.info", slacksim.Fault{Error: "bot_not_found"}, 1)
+	if w, err := connectTo(t, sim).s.Check(soon(t)); err != nil || w.AppID != "" || w.Team != "T0SIM" {
+		t.Errorf("got %+v %v", w, err)
+	}
+}
+
 func TestNewSaysWhichSettingIsWrong(t *testing.T) {
 	good := func() Config {
 		return Config{BotToken: secret("xoxb-1"), AppToken: secret("xapp-1"), Log: slog.New(slog.DiscardHandler)}

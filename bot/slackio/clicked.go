@@ -92,7 +92,7 @@ func (i *interaction) asker() asker {
 // click handles a press of a button, after its ack.
 func (t *turn) click(ctx context.Context, i interaction) {
 	if words := t.foreign(i.Team.ID, i.enterprise(), i.APIAppID); words != "" {
-		t.answer(ctx, plain(words))
+		t.answer(plain(words))
 		return
 	}
 	if len(i.Actions) == 0 {
@@ -101,7 +101,7 @@ func (t *turn) click(ctx context.Context, i interaction) {
 	button, id, digest, err := view.ParseButton(i.Actions[0].ActionID, i.Actions[0].Value)
 	if err != nil {
 		t.log.Warn("somebody pressed a button that is not known", "action", plainCode(i.Actions[0].ActionID))
-		t.answer(ctx, plain("I do not know this button: it may be of an earlier version of me, so nothing was done. Type "+t.cfg.command+" list to see what is open."))
+		t.answer(plain("I do not know this button: it may be of an earlier version of me, so nothing was done. Type " + t.cfg.command + " list to see what is open."))
 		return
 	}
 	if bot.Button(button) == bot.Deny {
@@ -110,15 +110,15 @@ func (t *turn) click(ctx context.Context, i interaction) {
 	}
 	press := bot.Click{
 		Event: t.frame.EnvelopeID, By: i.by(),
-		Origin:  approvals.Origin{Team: i.Team.ID, Channel: i.channel(), Thread: i.thread()},
+		Origin:  approvals.Origin{Team: first(i.Team.ID, i.User.TeamID), Channel: i.channel(), Thread: i.thread()},
 		Message: i.message(), Button: bot.Button(button), Request: id, Digest: digest,
 	}
 	call := func() bot.Answer { return t.handler.Clicked(ctx, press) }
 	if press.Button == bot.Again { // makes a request of its own
-		t.tellAnswer(ctx, t.mayAsk(approvals.NewID(press.By.Team, press.Event), call))
+		t.tellAnswer(t.mayAsk(approvals.NewID(press.By.Team, press.Event), call))
 		return
 	}
-	t.tellAnswer(ctx, call())
+	t.tellAnswer(call())
 }
 
 // ask opens the form for a denial's reason. That has three seconds, so it is the first call.
@@ -128,7 +128,7 @@ func (t *turn) ask(ctx context.Context, i interaction, id string, digest approva
 		return
 	}
 	t.log.Warn("the deny form could not be opened", "request", plainID(id), "error", t.failed(botToken, "views.open", err))
-	t.answer(ctx, plain("Slack did not open the form for the reason in time, so nothing was denied. Press Deny again."))
+	t.answer(plain("Slack did not open the form for the reason in time, so nothing was denied. Press Deny again."))
 }
 
 // submit handles the deny form. What came of it is shown in the form, if it is there in time.
@@ -157,7 +157,7 @@ func (t *turn) submit(ctx context.Context, i interaction) {
 	defer stop()
 	a := t.handler.Clicked(ctx, bot.Click{
 		Event: t.frame.EnvelopeID, By: i.by(),
-		Origin:  approvals.Origin{Team: i.Team.ID, Channel: d.Channel},
+		Origin:  approvals.Origin{Team: first(i.Team.ID, i.User.TeamID), Channel: d.Channel},
 		Message: d.MessageTS, Button: bot.Deny, Request: d.Request, Digest: d.Digest, Reason: d.Reason,
 	})
 	stop()
@@ -171,7 +171,7 @@ func (t *turn) submit(ctx context.Context, i interaction) {
 		text = w.Text
 	}
 	if !t.ack(said(text)) {
-		t.answer(ctx, m)
+		t.answer(m)
 	}
 }
 
@@ -187,7 +187,7 @@ func objection(text string) *slack.ViewSubmissionResponse {
 }
 
 // busyClick tells whoever clicked that there is no room.
-func (t *turn) busyClick(ctx context.Context) {
+func (t *turn) busyClick() {
 	var i interaction
 	if json.Unmarshal(t.frame.Payload, &i) != nil {
 		return
@@ -201,5 +201,5 @@ func (t *turn) busyClick(ctx context.Context) {
 		return
 	}
 	t.to = i.asker()
-	t.answer(ctx, plain(busyNow))
+	t.answer(plain(busyNow))
 }

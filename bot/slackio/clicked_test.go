@@ -135,6 +135,9 @@ func TestADenialAsksForItsReason(t *testing.T) {
 	if n := len(got); n != 0 {
 		t.Error("the press alone denied something")
 	}
+	if calls := r.sim.Calls(); last(calls).Method != "views.open" || calls[len(calls)-2].Method != "chat.postMessage" {
+		t.Errorf("other calls came before the form: %v", calls)
+	}
 	card := last(r.sim.Messages(channel)).TS
 	turn, err := r.sim.Submit(soon(t), bob, form.ID, map[string]string{view.DenyBlock: "the disk is another one"})
 	if a := wait(t, turn, err); a.Failed != "" || !strings.Contains(string(a.Payload), `"update"`) {

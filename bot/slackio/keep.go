@@ -117,6 +117,10 @@ func (r *receiver) greeted(ctx context.Context, l *link) (*link, error) {
 	defer t.Stop()
 	select {
 	case <-l.hello:
+		if err := r.oneApp(l); err != nil {
+			l.close()
+			return nil, err
+		}
 		return l, nil
 	case <-l.ended:
 		switch l.why() {

@@ -62,8 +62,11 @@ func listed(in []bot.Listed) []view.Listed {
 	return out
 }
 
-// answer says m to whoever began the turn. Slack's request to wait is followed while there is time.
-func (t *turn) answer(ctx context.Context, m view.Message) {
+// answer says m to whoever began the turn. It has its own time: the handler may have used up its
+// own before it gave up and said so. Slack's request to wait is followed while there is time.
+func (t *turn) answer(m view.Message) {
+	ctx, cancel := context.WithTimeout(t.work, t.cfg.handleFor)
+	defer cancel()
 	for {
 		err := t.tell(ctx, t.to, m)
 		wait := later(err)

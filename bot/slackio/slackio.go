@@ -44,7 +44,7 @@ type Config struct {
 	APIURL   string // default https://slack.com/api/
 	Command  string // default /bmcmd
 
-	Connections int             // Socket Mode connections of this process, 1 to 10; default 2
+	Connections int             // Socket Mode connections of this process; default 2. An app has 10 in all, some of them for replacements
 	AckWithin   time.Duration   // how long an answer may take to go into the ack; default 2 s
 	HandleFor   time.Duration   // how long a handler may take; default 30 s
 	DrainFor    time.Duration   // how long handlers may go on after Run's ctx has ended; default 10 s

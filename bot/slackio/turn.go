@@ -14,6 +14,7 @@ import (
 // turn is one envelope, from its arrival until it is dealt with.
 type turn struct {
 	*Slack
+	work  context.Context // ends when the process has to
 	link  *link
 	frame frame
 	begun atomic.Bool // somebody has taken it on to send the ack
@@ -23,17 +24,17 @@ type turn struct {
 
 // receive takes an envelope on. It does not wait for its handling.
 func (r *receiver) receive(l *link, f frame) {
-	t := &turn{Slack: r.Slack, link: l, frame: f}
+	t := &turn{Slack: r.Slack, work: r.work, link: l, frame: f}
 	r.tasks.begin()
 	select {
 	case r.slots <- struct{}{}:
-		go t.run(r.work, r.slots, t.handle)
+		go t.run(r.slots, t.handle)
 		return
 	default:
 	}
 	select {
 	case r.busy <- struct{}{}:
-		go t.run(r.work, r.busy, t.tooBusy)
+		go t.run(r.busy, t.tooBusy)
 	default: // even saying "busy" is too much: Slack's own timeout answers
 		r.log.Error("a slack envelope is left unanswered: too many at once", "envelope", plainID(f.EnvelopeID), "type", plainCode(f.Type))
 		t.begun.Store(true)
@@ -43,11 +44,11 @@ func (r *receiver) receive(l *link, f frame) {
 }
 
 // run does work for the turn, survives its panic, and never leaves the envelope without an ack.
-func (t *turn) run(ctx context.Context, slot chan struct{}, work func(context.Context)) {
-	ctx, cancel := context.WithTimeout(ctx, t.cfg.handleFor)
+func (t *turn) run(slot chan struct{}, work func(context.Context)) {
+	ctx, cancel := context.WithTimeout(t.work, t.cfg.handleFor)
 	defer func() {
 		if p := recover(); p != nil {
-			t.broke(ctx, p)
+			t.broke(p)
 		}
 		if t.begun.CompareAndSwap(false, true) {
 			t.send(nil)
@@ -109,7 +110,7 @@ func (t *turn) ackAfter(d time.Duration, payload any) (stop func()) {
 
 // broke answers for a handler that panicked. What it panicked with may hold anything, so only where
 // is logged.
-func (t *turn) broke(ctx context.Context, p any) {
+func (t *turn) broke(p any) {
 	ref := plainID(t.frame.EnvelopeID)
 	t.log.Error("a slack handler panicked", "envelope", ref, "type", plainCode(t.frame.Type), "panic", fmt.Sprintf("%T", p), "stack", stack())
 	if t.to.user == "" {
@@ -120,9 +121,7 @@ func (t *turn) broke(ctx context.Context, p any) {
 	if t.frame.Type == "slash_commands" && t.ack(privately(words)) || t.form && t.ack(said(words)) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.http.Timeout)
-	defer cancel()
-	t.answer(ctx, plain(words))
+	t.answer(plain(words))
 }
 
 // stack is where the goroutine that panicked was, without arguments.

@@ -27,11 +27,11 @@ func (t *turn) slash(ctx context.Context) {
 	}
 	t.to = asker{user: c.UserID, channel: c.ChannelID, url: c.ResponseURL}
 	if words := t.foreign(c.TeamID, c.EnterpriseID, c.APIAppID); words != "" {
-		t.reply(ctx, bot.Words{Text: words})
+		t.reply(bot.Words{Text: words})
 		return
 	}
 	if c.Command != t.cfg.command {
-		t.reply(ctx, bot.Words{Text: fmt.Sprintf("I answer %s, and not this command. Type %s help.", t.cfg.command, t.cfg.command)})
+		t.reply(bot.Words{Text: fmt.Sprintf("I answer %s, and not this command. Type %s help.", t.cfg.command, t.cfg.command)})
 		return
 	}
 	stop := t.ackAfter(t.cfg.ackWithin, privately(working))
@@ -43,17 +43,17 @@ func (t *turn) slash(ctx context.Context) {
 		Text:   c.Text,
 	})
 	stop()
-	t.reply(ctx, a)
+	t.reply(a)
 }
 
 // reply puts the answer to a command into the ack, or sends it behind.
-func (t *turn) reply(ctx context.Context, a bot.Answer) {
+func (t *turn) reply(a bot.Answer) {
 	m, ok := t.render(a)
 	switch {
 	case !ok:
 		t.ack(nil)
 	case !t.ack(private{ResponseType: "ephemeral", Text: m.Text, Blocks: m.Blocks}):
-		t.answer(ctx, m)
+		t.answer(m)
 	}
 }
 
@@ -116,7 +116,7 @@ func (t *turn) event(ctx context.Context) {
 	t.to = asker{user: m.User, channel: m.Channel, thread: m.ThreadTS}
 	if words := t.foreign(first(e.ContextTeam, e.TeamID), e.EnterpriseID, e.APIAppID); words != "" {
 		t.ack(nil)
-		t.answer(ctx, plain(words))
+		t.answer(plain(words))
 		return
 	}
 	stop := t.ackAfter(t.cfg.ackWithin, nil)
@@ -129,13 +129,13 @@ func (t *turn) event(ctx context.Context) {
 	})
 	stop()
 	t.ack(nil)
-	t.tellAnswer(ctx, a)
+	t.tellAnswer(a)
 }
 
 // tellAnswer says the answer, if there is one, after the ack.
-func (t *turn) tellAnswer(ctx context.Context, a bot.Answer) {
+func (t *turn) tellAnswer(a bot.Answer) {
 	if m, ok := t.render(a); ok {
-		t.answer(ctx, m)
+		t.answer(m)
 	}
 }
 
@@ -156,13 +156,13 @@ func (t *turn) foreign(team, enterprise, app string) string {
 }
 
 // tooBusy answers an envelope that there is no room for.
-func (t *turn) tooBusy(ctx context.Context) {
+func (t *turn) tooBusy(context.Context) {
 	t.log.Warn("an envelope is told to come again: too many at once", "envelope", plainID(t.frame.EnvelopeID), "type", plainCode(t.frame.Type))
 	switch t.frame.Type {
 	case "slash_commands":
 		t.ack(privately(busyNow))
 	case "interactive":
-		t.busyClick(ctx)
+		t.busyClick()
 	case "events_api": // without an ack, Slack delivers it again by itself
 		if t.begun.CompareAndSwap(false, true) {
 			t.tasks.wasAcked()

@@ -55,6 +55,19 @@ func TestASlowAnswerComesLater(t *testing.T) {
 	}
 }
 
+// A handler that has used up its time can still say so.
+func TestAnAnswerAfterTheHandlersTime(t *testing.T) {
+	r := connectTo(t, simulate(t, slacksim.Config{}), func(c *Config) { c.AckWithin, c.HandleFor = 10*time.Millisecond, 200*time.Millisecond })
+	r.run(hand{typed: func(ctx context.Context, _ bot.Typed) bot.Answer {
+		<-ctx.Done()
+		return bot.Words{Text: "My store did not answer."}
+	}})
+	if a := r.ask("run cmd-1 ins-1"); a.Failed != "" {
+		t.Error(a.Failed)
+	}
+	r.whispered(alice, "My store did not answer.")
+}
+
 // Slack drops an ack of 20 KB without a word: the answer goes behind a short one.
 func TestALongAnswerDoesNotFitTheAck(t *testing.T) {
 	r := connectTo(t, simulate(t, slacksim.Config{}))
