@@ -36,6 +36,11 @@ func Redraw() Move {
 	return mark("redraw", func(r *Request) { r.Card.Shown = 0 })
 }
 
+// Touch changes nothing. A worker that does not know what became of its last move
+// learns from it how the request stands and whether it still holds it; and a move
+// that is under way yet comes too late for it.
+func Touch() Move { return mark("touch", func(*Request) {}) }
+
 // Told notes that notice n was posted.
 func Told(n int) Move {
 	return mark("told", func(r *Request) {

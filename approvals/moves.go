@@ -217,13 +217,14 @@ func Expire() Move {
 }
 
 // Wait says on the card why an approved request has not run yet. retry is when
-// to try again; zero: when somebody presses Run.
+// to try again; zero: when somebody presses Run. People are told once that it
+// waits, and once that it waits for them.
 func Wait(why string, retry time.Time) Move {
 	return Move{Name: "wait", Note: why, apply: func(r *Request, _ time.Time) error {
 		if err := r.is(Approved); err != nil {
 			return err
 		}
-		if r.Waiting == "" {
+		if r.Waiting == "" || retry.IsZero() && !r.RetryAt.IsZero() {
 			r.notify(NoticeWaiting)
 		}
 		r.Waiting = why
@@ -325,9 +326,10 @@ func (r *Request) notify(k NoticeKind) {
 	r.Notices = append(r.Notices, Notice{N: r.Noticed, Kind: k})
 }
 
-// retry sets when to try again, never past the request's own end.
+// retry sets when to try again. An approved request is looked at when it ends at
+// the latest; a received one has no end yet but that of its look-up.
 func (r *Request) retry(at time.Time) {
-	if !at.IsZero() && !r.Expires.IsZero() && !r.State.Ended() && at.After(r.Expires) {
+	if r.State == Approved && at.After(r.Expires) {
 		at = r.Expires
 	}
 	r.RetryAt = at
