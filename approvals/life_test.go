@@ -29,21 +29,23 @@ func TestLifeOfARequest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := newLife(t)
 		t.Repeat(map[string]func(*rapid.T){
-			"":          l.check,
-			"vote":      l.vote,
-			"vote anew": l.vote,
-			"deny":      l.deny,
-			"cancel":    l.cancel,
-			"run":       l.run,
-			"dispatch":  l.dispatch,
-			"again":     l.dispatch,
-			"answer":    l.answer,
-			"look":      l.look,
-			"wait":      l.wait,
-			"post":      l.post,
-			"time":      l.time,
-			"fault":     l.faults,
-			"people":    l.people,
+			"":         l.check,
+			"vote":     l.vote,
+			"push on":  l.push,
+			"push":     l.push,
+			"deny":     l.deny,
+			"cancel":   l.cancel,
+			"run":      l.run,
+			"dispatch": l.dispatch,
+			"again":    l.dispatch,
+			"answer":   l.answer,
+			"tell":     l.answer,
+			"look":     l.look,
+			"wait":     l.wait,
+			"post":     l.post,
+			"time":     l.time,
+			"fault":    l.faults,
+			"people":   l.people,
 		})
 	})
 }
@@ -99,7 +101,7 @@ func (l *life) worker(t *rapid.T) int    { return rapid.IntRange(0, 1).Draw(t, "
 // do applies a move on a random desk, to the newest version or to an old one.
 func (l *life) do(t *rapid.T, m Move) {
 	d := l.desks[l.worker(t)]
-	if rapid.Bool().Draw(t, "from an old version") {
+	if rapid.Bool().Draw(t, "from an old version") && rapid.Bool().Draw(t, "really old") {
 		_, _ = d.Advance(context.Background(), rapid.SampledFrom(l.old).Draw(t, "version"), m)
 		return
 	}
@@ -117,6 +119,15 @@ func (l *life) vote(t *rapid.T) {
 		l.store.rival = func() { _, _ = l.desks[1].Move(context.Background(), l.id, rival) }
 	}
 	l.do(t, m)
+}
+
+// push is what brings most requests far: people who may agree and want it to run.
+func (l *life) push(t *rapid.T) {
+	for _, m := range []Move{
+		Vote(bob, l.digest, l.facts, within), Vote(carol, l.digest, l.facts, within), RunNow(alice, l.digest, l.facts, within),
+	} {
+		_, _ = l.desks[0].Move(context.Background(), l.id, m)
+	}
 }
 
 // deny and cancel are rare, or few requests would get far.
@@ -201,7 +212,10 @@ func (l *life) look(t *rapid.T) {
 }
 
 func (l *life) wait(t *rapid.T) {
-	retry := l.store.now.Add(time.Duration(rapid.IntRange(0, 7200).Draw(t, "seconds")) * time.Second)
+	var retry time.Time
+	if s := rapid.IntRange(-10, 200).Draw(t, "seconds"); s >= 0 {
+		retry = l.store.now.Add(time.Duration(s) * time.Second)
+	}
 	l.do(t, Wait("the vault is away", retry))
 }
 
@@ -211,10 +225,13 @@ func (l *life) post(t *rapid.T) {
 }
 
 func (l *life) time(t *rapid.T) {
-	l.store.pass(time.Duration(rapid.SampledFrom([]int{1, 10, 40, 90, 600, 4000}).Draw(t, "seconds")) * time.Second)
+	l.store.pass(time.Duration(rapid.SampledFrom([]int{1, 1, 1, 10, 40, 90, 600, 4000}).Draw(t, "seconds")) * time.Second)
 }
 
 func (l *life) faults(t *rapid.T) {
+	if rapid.Bool().Draw(t, "really") {
+		return
+	}
 	l.store.fault = rapid.SampledFrom([]fault{lostCall, lostReply, away}).Draw(t, "fault")
 }
 

@@ -3,6 +3,7 @@ package approvals
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -430,7 +431,7 @@ func TestTwin(t *testing.T) {
 			t.Errorf("%s: same %v", tt.why, !tt.same)
 		}
 	}
-	if NewID("T1", "Ev1") != NewID("T1", "Ev1") || NewID("T1", "Ev1") == NewID("T1E", "v1") {
+	if id := NewID("T1", "Ev1"); id == NewID("T1E", "v1") || id == NewID("T1", "Ev2") || id != NewID("T1", "Ev"+strconv.Itoa(1)) {
 		t.Error("the id does not stand for team and event")
 	}
 }

@@ -22,8 +22,7 @@ func BenchmarkCreateSwapTake(b *testing.B) {
 		for b.Loop() {
 			n++
 			k := create(b, s, asked(n), amy, time.Minute)
-			k, err := s.Swap(context.Background(), next(k, amy, 0, nil))
-			if err != nil {
+			if _, err := s.Swap(context.Background(), next(k, amy, 0, nil)); err != nil {
 				b.Fatal(err)
 			}
 			if taken, _, err := s.Take(context.Background(), amy, time.Hour, 1); err != nil || len(taken) != 1 {
