@@ -24,7 +24,7 @@ func (b *Bot) dispatch(ctx context.Context, k approvals.Kept) (approvals.Kept, e
 	var creds Credentials
 	if err == nil {
 		if creds, err = b.Logins.Open(work, grant); err != nil {
-			err = fmt.Errorf("%w: %w", errVault, err)
+			err = fmt.Errorf("%w: %w", ErrCredentials, err)
 		}
 	}
 	var no *refusal

@@ -14,9 +14,6 @@ import (
 	"github.com/bmcmd/bmcmd/bmclient"
 )
 
-// errVault says that the credentials could not be read.
-var errVault = errors.New("the credentials could not be read")
-
 // reference logs an error, scrubbed, under a short reference that people are
 // shown instead of it.
 func (b *Bot) reference(what string, err error, request string) string {
@@ -29,7 +26,7 @@ func (b *Bot) reference(what string, err error, request string) string {
 func (b *Bot) cause(err error) string {
 	var api *bmclient.Error
 	switch {
-	case errors.Is(err, errVault):
+	case errors.Is(err, ErrCredentials):
 		return "The credentials could not be read from the vault."
 	case errors.Is(err, approvals.ErrMembersUnknown):
 		return "Slack did not tell who is in a user group."

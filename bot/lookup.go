@@ -137,7 +137,9 @@ func (b *Bot) plan(ctx context.Context, a approvals.Asked, login approvals.Login
 	switch {
 	case errors.Is(err, bmclient.ErrNoScript):
 		return approvals.Plan{}, refuse("There is no script %s. Look at the id: it is in the runbook, or in the console's list of scripts.", a.Script)
-	case errors.As(err, &said) && said.Class == bmclient.ClassRefused && said.Number != 4400 && said.Number != 6200:
+	case errors.Is(err, ErrCredentials): // they may come back
+		return approvals.Plan{}, err
+	case errors.As(err, &said) && said.Class == bmclient.ClassRefused && said.Number != 0 && said.Number != 4400 && said.Number != 6200:
 		return approvals.Plan{}, refuse("The cloud did not let me read the script: %d %s (%s). Nothing ran; tell whoever runs the bot.", said.Number, said.Name, b.Scrub(said.Meaning))
 	case err != nil:
 		return approvals.Plan{}, err

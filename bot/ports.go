@@ -49,6 +49,10 @@ type Logins interface {
 	Forget(g approvals.Grant)
 }
 
+// ErrCredentials says that credentials could not be read: what Open and the key
+// sources of a Cloud wrap.
+var ErrCredentials = errors.New("the credentials could not be read")
+
 // UserRef is how an event names a person.
 type UserRef struct{ Enterprise, Team, User string }
 

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bot"
@@ -22,7 +23,7 @@ func (l logins) Open(ctx context.Context, g approvals.Grant) (bot.Credentials, e
 	if err != nil {
 		return bot.Credentials{}, err
 	}
-	password, err := l.resolver.Resolve(ctx, ref)
+	password, err := l.secret(ctx, ref)
 	if err != nil {
 		return bot.Credentials{}, err
 	}
@@ -43,7 +44,7 @@ func (l logins) Forget(g approvals.Grant) {
 func (l logins) ref(g approvals.Grant) (vault.Ref, error) {
 	ref, known := l.cfg.LoginRef(g.Login().Name)
 	if g.Request() == "" || !known || ref.String() != g.Login().Ref {
-		return vault.Ref{}, errMoved
+		return vault.Ref{}, fmt.Errorf("%w: %w", bot.ErrCredentials, errMoved)
 	}
 	return ref, nil
 }

@@ -181,23 +181,25 @@ func (s *Server) openBot(context.Context) error {
 
 // key reads what the API is signed with.
 func (s *Server) key(ctx context.Context, k config.Key) (bmclient.Key, error) {
-	id, err := s.resolver.Resolve(ctx, k.ID)
+	id, err := s.secret(ctx, k.ID)
 	if err != nil {
 		return bmclient.Key{}, err
 	}
-	secret, err := s.resolver.Resolve(ctx, k.Secret)
+	secret, err := s.secret(ctx, k.Secret)
+	if err != nil || k.Token == (vault.Ref{}) {
+		return bmclient.Key{ID: id.Reveal(), Secret: secret}, err
+	}
+	token, err := s.secret(ctx, k.Token)
+	return bmclient.Key{ID: id.Reveal(), Secret: secret, Token: token}, err
+}
+
+// secret reads one value. Its errors wrap [bot.ErrCredentials].
+func (s *Server) secret(ctx context.Context, ref vault.Ref) (vault.Secret, error) {
+	v, err := s.resolver.Resolve(ctx, ref)
 	if err != nil {
-		return bmclient.Key{}, err
+		return vault.Secret{}, fmt.Errorf("%w: %w", bot.ErrCredentials, err)
 	}
-	key := bmclient.Key{ID: id.Reveal(), Secret: secret}
-	if k.Token != (vault.Ref{}) {
-		token, err := s.resolver.Resolve(ctx, k.Token)
-		if err != nil {
-			return bmclient.Key{}, err
-		}
-		key.Token = token
-	}
-	return key, nil
+	return v, nil
 }
 
 // Busy is how much is being worked on: events of Slack and requests.
