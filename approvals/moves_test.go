@@ -280,6 +280,10 @@ func TestWaitAndRun(t *testing.T) {
 	if n := strings.Count(fmt.Sprint(r.Notices), string(NoticeWaiting)); n != 1 {
 		t.Errorf("told %d times that it waits", n)
 	}
+	forPeople := apply(t, r, now, Wait("the approval is too old", time.Time{}), Wait("still", time.Time{}))
+	if n := strings.Count(fmt.Sprint(forPeople.Notices), string(NoticeWaiting)); n != 2 {
+		t.Errorf("told %d times, want once that it waits and once that it waits for people", n)
+	}
 	tests := []struct {
 		p      Person
 		digest Digest
@@ -333,7 +337,7 @@ func TestDeadlines(t *testing.T) {
 func TestQuietMoves(t *testing.T) {
 	now := t0.Add(time.Minute)
 	marks := []Move{
-		Shown("C0OPS", "1.3", 3, true), Vanished(), Redraw(), Told(1), Delay(now), Postpone(now),
+		Shown("C0OPS", "1.3", 3, true), Vanished(), Redraw(), Touch(), Told(1), Delay(now), Postpone(now),
 	}
 	for _, from := range allStates {
 		r := in(t, from)
@@ -387,6 +391,7 @@ func TestDue(t *testing.T) {
 	}{
 		{newRequest(), t0, "new: at once"},
 		{apply(t, newRequest(), t0, Delay(at)), at, "its look-up is to be tried again"},
+		{apply(t, newRequest(), t0, Prepare(alice, somePlan(1)), Delay(t0.Add(2*lifetime))), t0.Add(2 * lifetime), "the same, past the end that the card will say"},
 		{in(t, Approved), t0, "the card is behind: at once"},
 		{apply(t, in(t, Denied), t0, Postpone(at)), at, "the card could not be drawn"},
 		{in(t, Pending), in(t, Pending).Expires, "people are to decide"},
