@@ -2,6 +2,7 @@ package slackio
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,8 +136,13 @@ func TestADenialAsksForItsReason(t *testing.T) {
 	if n := len(got); n != 0 {
 		t.Error("the press alone denied something")
 	}
-	if calls := r.sim.Calls(); last(calls).Method != "views.open" || calls[len(calls)-2].Method != "chat.postMessage" {
-		t.Errorf("other calls came before the form: %v", calls)
+	if _, err := r.sim.WaitCalls(soon(t), "views.open", 1); err != nil {
+		t.Fatal(err)
+	}
+	calls := r.sim.Calls()
+	posted := slices.IndexFunc(calls, func(c slacksim.APICall) bool { return c.Method == "chat.postMessage" })
+	if first := calls[posted+1].Method; first != "views.open" {
+		t.Errorf("the first call after the click is %s", first)
 	}
 	card := last(r.sim.Messages(channel)).TS
 	turn, err := r.sim.Submit(soon(t), bob, form.ID, map[string]string{view.DenyBlock: "the disk is another one"})
