@@ -143,10 +143,12 @@ func TestNoCacheMeansNone(t *testing.T) {
 func TestForgetDuringARead(t *testing.T) {
 	f := newFake(t)
 	f.put("secret/bm", map[string]any{"f": "old"})
-	r := resolver(t, f, vault.Config{CacheFor: time.Hour})
+	r := resolver(t, f, vault.Config{CacheFor: time.Hour, Timeout: 5 * time.Second})
 	where := ref(t, "ref+vault://secret/bm#/f")
 
 	arrived, gate := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(gate) })
+	t.Cleanup(release)
 	f.set(func() {
 		f.instead = func(w http.ResponseWriter, _ *http.Request) {
 			arrived <- struct{}{}
@@ -166,7 +168,7 @@ func TestForgetDuringARead(t *testing.T) {
 	if got := value(t, r, where.String()); got != "new" {
 		t.Errorf("after Forget: %q", got)
 	}
-	close(gate)
+	release()
 	if got := <-first; got != "old" {
 		t.Errorf("the first reader got %q", got)
 	}
