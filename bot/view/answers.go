@@ -145,7 +145,7 @@ func (p *page) listed(title safe, all []Listed) {
 	p.line(label(title), say(safe(" ("+number(len(all))+")")))
 	start := p.cost
 	for i, l := range all {
-		if i == mostListed || p.cost-start > maxCost/3-900 {
+		if i == mostListed || p.cost-start > maxCost/3-1600 {
 			p.line(say(safe("and " + number(len(all)-i) + " more")))
 			break
 		}

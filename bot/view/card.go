@@ -12,7 +12,7 @@ import (
 
 // reserve is the room on a card for what changes: headline, status, decisions,
 // answers, buttons. A card that leaves it free at first fits in every later state.
-const reserve = 3400
+const reserve = 3600
 
 // How much of each changing text a card takes.
 const (

@@ -167,6 +167,7 @@ func (c *checker) rich(b map[string]any) {
 		}
 		for _, e := range list(p["elements"], 1000, c) {
 			e := e.(map[string]any)
+			c.chars += 25 // as the package comment has it
 			switch e["type"] {
 			case "text":
 				c.text("rich text", e["text"].(string), 3000)

@@ -30,5 +30,5 @@
 // Slack refuses a message as msg_blocks_too_long without a documented number.
 // Others have measured: refused at about 13,200 characters of text once & < > are
 // escaped, with about 100 more for each block (bolt-js issues 2509 and 2867). We
-// count the same way and stop at 12,000.
+// count the same way, add 25 for each element of rich text, and stop at 12,000.
 package view

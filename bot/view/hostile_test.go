@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"testing"
 	"time"
@@ -225,6 +226,37 @@ func TestCardFitsInAllStatesOrNone(t *testing.T) {
 			t.Fatalf("the card fits when %s but not when %s", fits[true], fits[false])
 		}
 	})
+}
+
+// The fullest card that can be posted, in every state, with all that can come later.
+func TestFullestCard(t *testing.T) {
+	fit := func(n int, life func(*approvals.Request)) (view.Message, error) {
+		return view.Card(request(func(r *approvals.Request) {
+			r.Plan.Script.Content = []byte(strings.Repeat("x", n))
+			for range 12 {
+				r.Plan.Rule.Approve.Users = append(r.Plan.Rule.Approve.Users, "U"+strings.Repeat("A", 30))
+			}
+		}, life, func(r *approvals.Request) {
+			for len(r.Decisions) > 0 && len(r.Decisions) < 8 {
+				r.Decisions = append(r.Decisions, r.Decisions[0])
+			}
+			noise(r, strings.Repeat("x", 4000))
+		}))
+	}
+	most := sort.Search(12_000, func(n int) bool {
+		_, err := fit(n+1, lives()["voted"]) // its rule has the longest line
+		return err != nil
+	})
+	if most < 6000 {
+		t.Errorf("a script of only %d characters fits", most)
+	}
+	for state, life := range lives() {
+		m, err := fit(most, life)
+		mustFit(t, err)
+		for _, f := range faults(m) {
+			t.Errorf("%s: %s", state, f)
+		}
+	}
 }
 
 // whole fails unless the preformatted blocks of m hold all of the script.

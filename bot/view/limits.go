@@ -14,7 +14,7 @@ const (
 	maxHeader  = 150
 	maxContext = 1500 // a text in small type
 	maxConfirm = 300  // the text of a confirm dialog
-	maxURL     = 3000
+	maxURL     = 500  // as we show them
 
 	maxCost     = 12000 // of a whole message, see the package comment
 	blockCost   = 100   // of each block beside its text

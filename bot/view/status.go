@@ -1,6 +1,7 @@
 package view
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -11,7 +12,7 @@ import (
 const (
 	statusFact   = 800
 	statusNote   = 120
-	statusEvents = 15
+	statusEvents = 20
 )
 
 // Status tells one person how a request stands, and all that happened to it. It does
@@ -53,13 +54,31 @@ func (p *page) timeline(events []approvals.Event) {
 	}
 	p.flush()
 	p.line(label("What happened"))
-	if over := len(events) - statusEvents; over > 0 {
+	rows := newest(events, maxCost-p.cost-1000)
+	if over := len(events) - len(rows); over > 0 {
 		p.line(say(safe(count(over, "earlier event"))))
-		events = events[over:]
 	}
-	for _, e := range events {
-		p.line(eventRow(e)...)
+	for _, row := range rows {
+		p.line(row...)
 	}
+}
+
+// newest are the rows of the last events, as many as room allows.
+func newest(events []approvals.Event, room int) [][]span {
+	var rows [][]span
+	for _, e := range slices.Backward(events) {
+		row := eventRow(e)
+		room -= 2 * elementCost // the line end, and a share of the block
+		for _, s := range row {
+			room -= s.size + elementCost
+		}
+		if room < 0 || len(rows) == statusEvents {
+			break
+		}
+		rows = append(rows, row)
+	}
+	slices.Reverse(rows)
+	return rows
 }
 
 func eventRow(e approvals.Event) []span {
