@@ -23,7 +23,7 @@ type Config struct {
 	Log       *slog.Logger
 
 	DispatchWithin time.Duration // after the last approval; default 2 minutes
-	Lease          time.Duration // from claim to stored answer; default 1 minute
+	Lease          time.Duration // from claim to stored answer; default 1 minute; longer than SendFor
 	SendFor        time.Duration // the longest that Cloud.Run may take; default 30 s
 	LookUpFor      time.Duration // how long a look-up or a post is tried again; default 2 minutes
 	Poll           time.Duration // the longest between two looks at what is due; default 1 s
@@ -35,6 +35,7 @@ type Config struct {
 type Bot struct {
 	Config
 	slots chan struct{} // one for each request worked on
+	freed chan struct{} // holds one when there is room again
 
 	mu      sync.Mutex
 	jobs    map[string]*job              // requests this bot works on
@@ -67,15 +68,15 @@ func New(c Config) (*Bot, error) {
 			*d.v = d.def
 		}
 	}
-	if c.Lease < c.SendFor {
-		return nil, errors.New("bot: the lease is shorter than a send may take")
+	if c.Lease < c.SendFor+2*storeTime {
+		return nil, errors.New("bot: the lease is shorter than a send and storing its answer may take")
 	}
 	if c.Workers <= 0 {
 		c.Workers = 64
 	}
 	return &Bot{
-		Config: c, jobs: map[string]*job{},
-		calls: map[string]*approvals.Answer{}, slots: make(chan struct{}, c.Workers),
+		Config: c, jobs: map[string]*job{}, calls: map[string]*approvals.Answer{},
+		slots: make(chan struct{}, c.Workers), freed: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -85,12 +86,11 @@ func (b *Bot) Run(ctx context.Context) error {
 	work := context.WithoutCancel(ctx) // a run that was sent is to be answered
 	away := false
 	for ctx.Err() == nil {
-		free := cap(b.slots) - len(b.slots)
 		wait := b.Poll
-		if free > 0 {
+		if free := b.Workers - b.Busy(); free > 0 {
 			taken, next, err := b.take(ctx, free)
 			if err != nil && !away && ctx.Err() == nil {
-				b.Log.Error("the store is away", "error", err)
+				b.Log.Error("the store is away", b.said(err))
 			} else if err == nil && away {
 				b.Log.Info("the store is back")
 			}
@@ -107,6 +107,7 @@ func (b *Bot) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
+		case <-b.freed:
 		case <-time.After(wait):
 		}
 	}
@@ -115,6 +116,13 @@ func (b *Bot) Run(ctx context.Context) error {
 	b.mu.Unlock()
 	b.running.Wait()
 	return nil
+}
+
+// Busy is how many requests the bot works on at this moment.
+func (b *Bot) Busy() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.jobs)
 }
 
 func (b *Bot) take(ctx context.Context, n int) ([]approvals.Kept, time.Duration, error) {
@@ -128,6 +136,12 @@ func (b *Bot) nudge(ctx context.Context, k approvals.Kept) {
 	if k.Mine {
 		b.start(context.WithoutCancel(ctx), k)
 	}
+}
+
+// recheck has a request looked at whose last move may have been stored or not. If
+// it was, this bot holds it, and nobody else would find it for a while.
+func (b *Bot) recheck(ctx context.Context, id string) {
+	b.start(context.WithoutCancel(ctx), approvals.Kept{Request: approvals.Request{ID: id}})
 }
 
 // start works on k, unless it is worked on here already: then once more. After
@@ -154,36 +168,28 @@ func (b *Bot) start(ctx context.Context, k approvals.Kept) {
 
 // workOff works on k until it needs nothing for now, and nobody has nudged.
 func (b *Bot) workOff(ctx context.Context, k approvals.Kept) {
-	for {
-		b.work(ctx, k)
-		b.mu.Lock()
-		j := b.jobs[k.ID]
-		if !j.again {
-			delete(b.jobs, k.ID)
-			b.mu.Unlock()
+	for again := false; ; again = true {
+		b.work(ctx, k, again)
+		if b.done(k.ID) {
 			return
 		}
-		j.again = false
-		b.mu.Unlock()
-		newer, err := b.load(ctx, k.ID)
-		if err != nil {
-			b.Log.Warn("a request could not be read again", "request", k.ID, "error", err)
-			continue // the hold runs out and somebody finds it due
-		}
-		newer.Mine = true
-		k = newer
 	}
 }
 
-func (b *Bot) load(ctx context.Context, id string) (approvals.Kept, error) {
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
-	defer cancel()
-	return b.Desk.Load(ctx, id)
-}
-
-// Busy is how many requests the bot works on at this moment.
-func (b *Bot) Busy() int {
+// done ends the job of a request unless it is to be looked at again.
+func (b *Bot) done(id string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.jobs)
+	if j := b.jobs[id]; j.again {
+		j.again = false
+		return false
+	}
+	if len(b.jobs) >= b.Workers {
+		select {
+		case b.freed <- struct{}{}:
+		default:
+		}
+	}
+	delete(b.jobs, id)
+	return true
 }

@@ -27,22 +27,12 @@ func (b *Bot) Clicked(ctx context.Context, c Click) Answer {
 	if err != nil {
 		return b.refused(ctx, c, k, p, err)
 	}
-	moved, err := b.move(ctx, k.ID, m)
+	moved, err := b.moveFrom(ctx, k, m)
 	if err != nil {
-		if moved.ID != "" {
-			k = moved
-		}
-		return b.refused(ctx, c, k, p, err)
+		return b.refused(ctx, c, moved, p, err)
 	}
 	b.nudge(ctx, moved)
 	return b.counted(c, moved)
-}
-
-// move applies m to what is stored, as often as others are faster.
-func (b *Bot) move(ctx context.Context, id string, m approvals.Move) (approvals.Kept, error) {
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
-	defer cancel()
-	return b.Desk.Move(ctx, id, m)
 }
 
 // moveFor is the move that a button stands for.
@@ -76,9 +66,11 @@ func (b *Bot) counted(c Click, k approvals.Kept) Answer {
 	w := Words{Request: k.ID}
 	switch c.Button {
 	case Approve:
-		w.Text = "Recorded: you approved. It is being sent now; the answer comes into the card's thread."
-		if k.State == approvals.Pending {
-			w.Text = fmt.Sprintf("Recorded: you approved. It has %d of the %d approvals it needs.", len(k.Approvers()), k.Plan.Rule.Quorum)
+		w.Text = "Recorded: you approved. Everything is read once more and then sent; the answer comes into the card's thread."
+		if has, needs := len(k.Approvers()), k.Plan.Rule.Quorum; k.State == approvals.Pending && has < needs {
+			w.Text = fmt.Sprintf("Recorded: you approved. It has %d of the %d approvals it needs.", has, needs)
+		} else if k.State == approvals.Pending {
+			w.Text = "Recorded: you approved. The rules have changed since the card was shown and ask for more approvals."
 		}
 	case Deny:
 		w.Text = "Recorded: you denied it, and nothing runs. The one who asked is told your reason."
@@ -97,23 +89,28 @@ func (b *Bot) refused(ctx context.Context, c Click, k approvals.Kept, p approval
 		p.User = c.By.User
 	}
 	w := b.explain(cause, k)
-	if errors.Is(cause, approvals.ErrUnavailable) || errors.Is(cause, approvals.ErrUncertain) {
+	if errors.Is(cause, approvals.ErrUncertain) {
+		b.recheck(ctx, k.ID)
+	}
+	if notAnswered(cause) {
 		return w
 	}
 	work, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	if err := b.Desk.Refused(work, k, p, string(c.Button), cause.Error()); err != nil {
-		b.Log.Warn("a refused click left no event", "request", k.ID, "click", c.Button, "error", err)
+	if err := b.Desk.Refused(work, k, p, string(c.Button), b.Scrub(cause.Error())); err != nil {
+		b.Log.Warn("a refused click left no event", "request", k.ID, "click", c.Button, b.said(err))
 	}
 	refresh := approvals.Redraw()
 	switch {
 	case errors.Is(cause, approvals.ErrExpired):
 		refresh = approvals.Expire()
+	case k.Behind(): // it is being drawn
+		return w
 	case !errors.Is(cause, approvals.ErrEnded) && !errors.Is(cause, approvals.ErrStale) &&
 		!errors.Is(cause, approvals.ErrRunning) && !errors.Is(cause, approvals.ErrDecided):
 		return w
 	}
-	if moved, err := b.move(ctx, k.ID, refresh); err == nil {
+	if moved, err := b.moveFrom(ctx, k, refresh); err == nil {
 		b.nudge(ctx, moved)
 	}
 	return w

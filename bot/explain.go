@@ -18,7 +18,7 @@ import (
 // shown instead of it.
 func (b *Bot) reference(what string, err error, request string) string {
 	ref := "ref " + strings.ToLower(rand.Text()[:6])
-	b.Log.Error(what, "ref", ref[4:], "request", request, "error", b.Scrub(err.Error()))
+	b.Log.Error(what, "ref", ref[4:], "request", request, b.said(err))
 	return ref
 }
 
@@ -33,9 +33,11 @@ func (b *Bot) cause(err error) string {
 	case errors.Is(err, errWho):
 		return "Slack did not tell who somebody is."
 	case errors.As(err, &api) && api.Number != 0:
-		return fmt.Sprintf("The cloud's API answered %d %s (%s).", api.Number, api.Name, b.Scrub(api.Meaning))
+		return b.Scrub(fmt.Sprintf("The cloud's API answered %d %s (%s).", api.Number, api.Name, api.Meaning))
 	case errors.As(err, &api):
 		return "The cloud's API did not give a usable answer."
+	case errors.Is(err, errChat):
+		return "Slack did not take the card."
 	case errors.Is(err, context.DeadlineExceeded):
 		return "It took too long."
 	}
@@ -83,6 +85,10 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 		w.Text = "Not counted: the card you pressed was out of date. Look at it again, then press."
 	case errors.Is(err, approvals.ErrMembersUnknown), errors.Is(err, errWho):
 		w.Text = fmt.Sprintf("Not counted: Slack did not tell me who may do this. Press again in a moment. (%s)", b.reference("people are not known", err, k.ID))
+	case errors.Is(err, approvals.ErrNotAllowed):
+		w.Text = fmt.Sprintf("Not counted: the request is %s, and then this button does nothing. Look at the card.", k.State)
+	case errors.Is(err, approvals.ErrUnreadable):
+		w.Text = "This request was written by a newer version of me, which I cannot read. Tell whoever runs the bot to bring all of us up to date."
 	case errors.Is(err, approvals.ErrNoRule), errors.Is(err, approvals.ErrRulesDiffer):
 		w.Text = "Not counted: the rules have changed and do not allow this run any more. Ask whoever keeps the rules."
 	default:

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bmclient"
@@ -21,7 +20,7 @@ func refuse(format string, args ...any) error { return &refusal{fmt.Sprintf(form
 // lookUp finds out who asks, whether they may, and what exactly would be done;
 // stores that; puts the card up; and opens the request for decisions.
 func (b *Bot) lookUp(ctx context.Context, k approvals.Kept) (approvals.Kept, error) {
-	work, cancel := context.WithTimeout(ctx, 20*time.Second)
+	work, cancel := context.WithTimeout(ctx, workTime)
 	defer cancel()
 	var err error
 	if k.Plan == nil {
@@ -38,7 +37,7 @@ func (b *Bot) lookUp(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 		if channel, ts, err = b.Board.Post(work, k.Request); err == nil {
 			return b.opened(ctx, k, channel, ts)
 		}
-		err = b.unpostable(err)
+		err = b.unpostable(fmt.Errorf("%w: %w", errChat, err))
 	}
 	var no *refusal
 	if errors.As(err, &no) {
@@ -48,7 +47,7 @@ func (b *Bot) lookUp(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 		ref := b.reference("a look-up was given up", err, k.ID)
 		return b.advance(ctx, k, approvals.Refuse(fmt.Sprintf("%s Nothing ran; ask again in a while. (%s)", b.cause(err), ref)))
 	}
-	b.Log.Warn("a look-up is tried again", "request", k.ID, "error", err)
+	b.Log.Warn("a look-up is tried again", "request", k.ID, b.said(err))
 	return b.advance(ctx, k, approvals.Delay(k.Clock().Add(pause(err, k.Tries))))
 }
 
@@ -56,8 +55,12 @@ func (b *Bot) lookUp(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 // requester cancelled), the card is to show that instead.
 func (b *Bot) opened(ctx context.Context, k approvals.Kept, channel, ts string) (approvals.Kept, error) {
 	next, err := b.advance(ctx, k, approvals.Open(channel, ts))
-	if errors.Is(err, approvals.ErrConflict) && next.Card.TS == "" {
-		return b.advance(ctx, next, approvals.Shown(channel, ts, 0, false))
+	for errors.Is(err, approvals.ErrConflict) && next.Card.TS == "" {
+		m := approvals.Open(channel, ts)
+		if next.State != approvals.Received {
+			m = approvals.Shown(channel, ts, 0, false)
+		}
+		next, err = b.advance(ctx, next, m)
 	}
 	return next, err
 }
@@ -68,7 +71,8 @@ func (b *Bot) unpostable(err error) error {
 	case errors.Is(err, ErrNotInChannel):
 		return refuse("I am not in this channel, so nobody would see the request. Invite me (/invite @bmcmd) and ask again.")
 	case errors.Is(err, ErrTooLong):
-		return refuse("A card must show everything that would run, and this does not fit: %s. Shorten it, or split the request.", strings.TrimPrefix(err.Error(), ErrTooLong.Error()+": "))
+		why := strings.TrimPrefix(err.Error(), errChat.Error()+": ")
+		return refuse("A card must show everything that would run, and cannot: %s. Shorten it, or split the request.", b.Scrub(strings.TrimPrefix(why, ErrTooLong.Error()+": ")))
 	case errors.Is(err, ErrRejected):
 		return refuse("Slack does not take the card (%s). Nothing was asked of anybody; tell whoever runs the bot.", b.reference("a card was rejected", err, ""))
 	}
@@ -85,7 +89,7 @@ func (b *Bot) prepare(ctx context.Context, r approvals.Request) (approvals.Perso
 		return none(fmt.Errorf("%w: %w", errWho, err))
 	}
 	if err := profile.Admit(); err != nil {
-		return none(refuse("You cannot ask for runs: %s.", err))
+		return none(refuse("You cannot ask for runs: %s. Ask a colleague to.", err))
 	}
 	r.Requester = profile.Person
 	rule, err := b.mayAsk(ctx, r)
@@ -94,7 +98,7 @@ func (b *Bot) prepare(ctx context.Context, r approvals.Request) (approvals.Perso
 	}
 	login, err := b.Logins.For(r.Asked.Hosts)
 	if err != nil {
-		return none(refuse("%s", sentence(err)))
+		return none(refuse("%s Nothing ran.", sentence(err)))
 	}
 	plan, err := b.plan(ctx, r.Asked, login, rule)
 	if err != nil {
@@ -140,21 +144,30 @@ func (b *Bot) plan(ctx context.Context, a approvals.Asked, login approvals.Login
 	case errors.Is(err, ErrCredentials): // they may come back
 		return approvals.Plan{}, err
 	case errors.As(err, &said) && said.Class == bmclient.ClassRefused && said.Number != 0 && said.Number != 4400 && said.Number != 6200:
-		return approvals.Plan{}, refuse("The cloud did not let me read the script: %d %s (%s). Nothing ran; tell whoever runs the bot.", said.Number, said.Name, b.Scrub(said.Meaning))
+		return approvals.Plan{}, refuse("The cloud did not let me read the script: %s. Nothing ran; tell whoever runs the bot.", b.Scrub(fmt.Sprintf("%d %s (%s)", said.Number, said.Name, said.Meaning)))
 	case err != nil:
+		return approvals.Plan{}, err
+	}
+	script, err := b.stored(s)
+	if err != nil {
 		return approvals.Plan{}, err
 	}
 	target := b.Target
 	target.AppID = s.AppID
 	return approvals.Plan{
-		Script: stored(s), Parameters: a.Parameters, Hosts: a.Hosts,
+		Script: script, Parameters: a.Parameters, Hosts: a.Hosts,
 		Login: login, Target: target, Rule: rule,
 	}, nil
 }
 
-func stored(s bmclient.Script) approvals.Script {
-	return approvals.Script{
-		CmdID: s.CmdID, Alias: s.Alias, OSType: s.OSType, Content: s.Content,
-		Created: s.Created, Modified: s.Modified,
+// stored is a script as it may be kept and shown. It must be shown as it is, so one
+// that holds a credential of ours is refused.
+func (b *Bot) stored(s bmclient.Script) (approvals.Script, error) {
+	if content := string(s.Content); b.Scrub(content) != content {
+		return approvals.Script{}, refuse("The script %s holds one of my own credentials, so I show it nowhere. Take it out of the script, and change that credential.", s.CmdID)
 	}
+	return approvals.Script{
+		CmdID: s.CmdID, Alias: b.Scrub(s.Alias), OSType: s.OSType, Content: s.Content,
+		Created: s.Created, Modified: s.Modified,
+	}, nil
 }

@@ -47,7 +47,9 @@ func (b *Bot) receive(ctx context.Context, event string, by UserRef, at approval
 		Requester: approvals.Person{Org: org, User: by.User},
 	}
 	k, fresh, err := b.Desk.Receive(ctx, r)
+	err = unsure(err)
 	if errors.Is(err, approvals.ErrUncertain) {
+		b.recheck(ctx, r.ID)
 		return Words{Request: r.ID, Text: "I cannot tell whether your request was recorded, because my store did not answer. If no card appears within a minute, ask again."}
 	}
 	if err != nil {
@@ -62,11 +64,18 @@ func (b *Bot) receive(ctx context.Context, event string, by UserRef, at approval
 		return Words{Request: k.ID, Link: link, Text: text + "Here is its card."}
 	}
 	b.nudge(ctx, k)
-	w := Words{Request: k.ID, Text: fmt.Sprintf("Recorded: run %s on %s. Nothing runs before a colleague approves; the card comes into this channel.", a.Script, hostCount(a.Hosts))}
+	w := Words{Request: k.ID, Text: fmt.Sprintf("Recorded: run %s on %s. Nothing runs before a colleague approves; the card comes into this %s.", a.Script, hostCount(a.Hosts), place(at))}
 	if len(a.Repeated) > 0 {
 		w.Text += " Typed twice and counted once: " + strings.Join(a.Repeated, ", ") + "."
 	}
 	return w
+}
+
+func place(at approvals.Origin) string {
+	if at.Thread != "" {
+		return "thread"
+	}
+	return "channel"
 }
 
 func hostCount(hosts []string) string {
@@ -87,11 +96,17 @@ func (b *Bot) person(ctx context.Context, u UserRef) (approvals.Person, error) {
 
 // show reads a script for one who may see it.
 func (b *Bot) show(ctx context.Context, t Typed, id string) Answer {
+	ctx, cancel := context.WithTimeout(ctx, workTime)
+	defer cancel()
 	s, err := b.readFor(ctx, t, id)
 	if err != nil {
 		return b.explainShow(err)
 	}
-	return Shown{Script: stored(s)}
+	script, err := b.stored(s)
+	if err != nil {
+		return b.explainShow(err)
+	}
+	return Shown{Script: script}
 }
 
 func (b *Bot) readFor(ctx context.Context, t Typed, id string) (bmclient.Script, error) {
@@ -136,6 +151,8 @@ func (b *Bot) explainShow(err error) Answer {
 // status shows one request, to those who see its card anyway: people in its
 // channel, who asked, and who may approve.
 func (b *Bot) status(ctx context.Context, t Typed, id string) Answer {
+	ctx, cancel := context.WithTimeout(ctx, workTime)
+	defer cancel()
 	k, err := b.load(ctx, id)
 	if err != nil {
 		return b.explain(err, approvals.Kept{Request: approvals.Request{ID: id}})
@@ -144,7 +161,7 @@ func (b *Bot) status(ctx context.Context, t Typed, id string) Answer {
 	if err != nil {
 		return b.explainShow(err)
 	}
-	if k.Origin.Channel != t.Origin.Channel && !k.Requester.Same(p) {
+	if k.Origin.Channel != t.Origin.Channel && !asked(k, p) {
 		waits, err := b.waitsFor(ctx, k.Request, p)
 		if err != nil {
 			return b.explainShow(err)
@@ -160,11 +177,18 @@ func (b *Bot) status(ctx context.Context, t Typed, id string) Answer {
 	return Status{Request: k, Events: events, Link: b.Board.Link(ctx, k.Card)}
 }
 
+// asked reports whether p asked for k, also before that was looked up.
+func asked(k approvals.Kept, p approvals.Person) bool {
+	return k.Requester.Same(p) || k.State == approvals.Received && k.Requester.User == p.User && k.Requester.Org == p.Org
+}
+
 // longestList bounds how many open requests list looks at.
 const longestList = 200
 
 // list shows the open requests here, the person's own, and those they may decide on.
 func (b *Bot) list(ctx context.Context, t Typed) Answer {
+	ctx, cancel := context.WithTimeout(ctx, workTime)
+	defer cancel()
 	p, err := b.person(ctx, t.By)
 	if err != nil {
 		return b.explainShow(err)
@@ -179,7 +203,7 @@ func (b *Bot) list(ctx context.Context, t Typed) Answer {
 		if err != nil {
 			return b.explainShow(err)
 		}
-		here, mine := k.Origin.Channel == t.Origin.Channel, k.Requester.Same(p)
+		here, mine := k.Origin.Channel == t.Origin.Channel, asked(k, p)
 		if !here && !mine && !waits {
 			continue
 		}

@@ -4,42 +4,66 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
 )
 
-// storeTime is how long one word with the store may take.
-const storeTime = 2 * time.Second
+const (
+	storeTime = 2 * time.Second  // the longest that one word with the store may take
+	chatTime  = 15 * time.Second // one message
+	workTime  = 20 * time.Second // all that is read before a step
+)
 
 // errRest says that the request needs nothing more for now.
 var errRest = errors.New("nothing to do for now")
 
 // work does what the request's state still needs, one step and one stored move at
 // a time, until it needs nothing for now or the store does not answer. Whatever
-// is left undone is found due later, here or elsewhere.
-func (b *Bot) work(ctx context.Context, k approvals.Kept) {
-	defer func() {
-		if p := recover(); p != nil {
-			b.Log.Error("a step panicked", "request", k.ID, "state", k.State, "stack", b.Scrub(string(debug.Stack())))
+// is left undone is found due later, here or elsewhere. stale says that k may be
+// an older version.
+func (b *Bot) work(ctx context.Context, k approvals.Kept, stale bool) {
+	defer b.survive(k.ID)
+	if stale || k.Revision == 0 {
+		now, err := b.fresh(ctx, k)
+		if err != nil {
+			b.Log.Warn("a request could not be read again", "request", k.ID, b.said(err))
+			return
 		}
-	}()
-	for {
+		k = now
+	}
+	for k.ID != "" && k.Mine {
 		next, err := b.step(ctx, k)
 		switch {
-		case err == nil:
-		case errors.Is(err, approvals.ErrConflict): // somebody was faster: next is theirs
+		case err == nil, errors.Is(err, approvals.ErrConflict): // somebody was faster: next is theirs
 		case errors.Is(err, errRest):
 			return
 		default:
-			b.Log.Warn("a step was not stored", "request", k.ID, "state", k.State, "error", err)
-			return
-		}
-		if next.ID == "" || !next.Mine {
+			b.Log.Warn("a step was not stored", "request", k.ID, "state", k.State, b.said(err))
 			return
 		}
 		k = next
+	}
+}
+
+// fresh reads a request again. A bot that had k at hand works on; one that does
+// not even know whether its move was stored asks whether it may.
+func (b *Bot) fresh(ctx context.Context, k approvals.Kept) (approvals.Kept, error) {
+	if k.Revision == 0 {
+		return b.touch(ctx, k.ID)
+	}
+	now, err := b.load(ctx, k.ID)
+	now.Mine = true
+	return now, err
+}
+
+// survive ends a job that panicked, not the process: the request is found again
+// when the hold on it ends. The value may hold anything and is not logged.
+func (b *Bot) survive(id string) {
+	if p := recover(); p != nil {
+		b.Log.Error("a step panicked", "request", id, "type", fmt.Sprintf("%T", p), "stack", b.Scrub(string(debug.Stack())))
 	}
 }
 
@@ -55,7 +79,7 @@ func (b *Bot) step(ctx context.Context, k approvals.Kept) (approvals.Kept, error
 		return b.advance(ctx, k, approvals.Expire())
 	case k.State == approvals.Approved && (k.Waiting == "" || passed(k.RetryAt)):
 		return b.dispatch(ctx, k)
-	case k.State == approvals.Executing && k.LastSend().Worker == b.Desk.Worker():
+	case b.mine(k):
 		return b.resume(ctx, k)
 	case k.State == approvals.Executing && passed(k.LastSend().LeaseUntil):
 		return b.advance(ctx, k, approvals.Lose())
@@ -65,53 +89,141 @@ func (b *Bot) step(ctx context.Context, k approvals.Kept) (approvals.Kept, error
 	return k, errRest
 }
 
-// advance stores a move on the version in hand.
+// advance stores a move on the version in hand. If the store does not say what
+// became of it, it is asked until it tells. A move that was stored after all comes
+// back as a newer version, with ErrConflict.
 func (b *Bot) advance(ctx context.Context, k approvals.Kept, m approvals.Move) (approvals.Kept, error) {
+	next, err := b.advanceOnce(ctx, k, m)
+	if !notAnswered(err) {
+		return next, err
+	}
+	b.Log.Warn("the store has not answered", "request", k.ID, "move", m.Name, b.said(err))
+	now, err := b.touch(ctx, k.ID)
+	if err != nil {
+		return k, err
+	}
+	if now.Revision != k.Revision+1 { // more than the touch
+		return now, approvals.ErrConflict
+	}
+	return b.advanceOnce(ctx, now, m)
+}
+
+func (b *Bot) advanceOnce(ctx context.Context, k approvals.Kept, m approvals.Move) (approvals.Kept, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	return b.Desk.Advance(ctx, k, m)
+	next, err := b.Desk.Advance(ctx, k, m)
+	return next, unsure(err)
 }
+
+// unsure takes the bare end of a context for what it means: nobody knows.
+func unsure(err error) error {
+	if (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) && !notAnswered(err) {
+		return fmt.Errorf("%w: %w", approvals.ErrUncertain, err)
+	}
+	return err
+}
+
+func notAnswered(err error) bool {
+	return errors.Is(err, approvals.ErrUncertain) || errors.Is(err, approvals.ErrUnavailable)
+}
+
+// touch asks how a request stands and whether this bot holds it, again and again
+// for some seconds. Whatever was on its way to the store does not land after it.
+func (b *Bot) touch(ctx context.Context, id string) (k approvals.Kept, err error) {
+	for tries := range 6 {
+		if tries > 0 {
+			<-time.After(pause(nil, tries-1) / 4)
+		}
+		if k, err = b.move(ctx, id, approvals.Touch()); !notAnswered(err) {
+			break
+		}
+	}
+	return k, err
+}
+
+func (b *Bot) load(ctx context.Context, id string) (approvals.Kept, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	return b.Desk.Load(ctx, id)
+}
+
+// move applies m to what is stored, as often as others are faster.
+func (b *Bot) move(ctx context.Context, id string, m approvals.Move) (approvals.Kept, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	k, err := b.Desk.Move(ctx, id, m)
+	return k, unsure(err)
+}
+
+// moveFrom is move for a version that was just read: no need to read it again.
+// With a move's error it answers the version that the move was held against.
+func (b *Bot) moveFrom(ctx context.Context, k approvals.Kept, m approvals.Move) (approvals.Kept, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	for {
+		next, err := b.Desk.Advance(ctx, k, m)
+		if err == nil {
+			return next, nil
+		}
+		if !errors.Is(err, approvals.ErrConflict) {
+			return k, unsure(err)
+		}
+		k = next
+	}
+}
+
+// said is an error for the log: what others say may hold anything.
+func (b *Bot) said(err error) slog.Attr { return slog.String("error", b.Scrub(err.Error())) }
+
+// longestTries is how often a message is tried: about a day, at half a minute each.
+const longestTries = 2880
 
 // post draws the card if it is behind, else posts the first notice.
 func (b *Bot) post(ctx context.Context, k approvals.Kept) (approvals.Kept, error) {
-	ctx2, cancel := context.WithTimeout(ctx, 15*time.Second)
+	work, cancel := context.WithTimeout(ctx, chatTime)
 	defer cancel()
 	var err error
 	var done approvals.Move
 	if k.Behind() {
-		done, err = b.draw(ctx2, k)
+		done, err = b.draw(work, k)
 	} else {
 		n := k.Notices[0]
 		done = approvals.Told(n.N)
-		if err = b.Board.Notify(ctx2, k.Request, n); errors.Is(err, ErrRejected) || errors.Is(err, ErrNotInChannel) {
-			b.Log.Error("a notice can not be posted", "request", k.ID, "notice", n.Kind, "error", err)
+		if err = b.Board.Notify(work, k.Request, n); errors.Is(err, ErrRejected) || errors.Is(err, ErrNotInChannel) {
+			b.Log.Error("a notice can not be posted", "request", k.ID, "notice", n.Kind, b.said(err))
 			err = nil
 		}
 	}
-	if err != nil {
-		b.Log.Warn("the chat did not take a message", "request", k.ID, "error", err)
+	switch {
+	case err != nil && k.PostTries >= longestTries:
+		b.Log.Error("a message is given up", "request", k.ID, "tries", k.PostTries, b.said(err))
+	case err != nil:
+		b.Log.Warn("the chat did not take a message", "request", k.ID, b.said(err))
 		done = approvals.Postpone(k.Clock().Add(pause(err, k.PostTries)))
 	}
 	return b.advance(ctx, k, done)
 }
 
 // draw brings the card up to date. A card that was deleted is posted again, once.
+// The move is what to store; with an error, what to store when it is given up.
 func (b *Bot) draw(ctx context.Context, k approvals.Kept) (approvals.Move, error) {
 	err := b.Board.Redraw(ctx, k.Request)
-	switch {
-	case err == nil:
-		return approvals.Shown(k.Card.Channel, k.Card.TS, k.Card.Look, false), nil
-	case errors.Is(err, ErrCardGone) && !k.Card.Reposted:
-		channel, ts, err := b.Board.Post(ctx, k.Request)
-		if errors.Is(err, ErrNotInChannel) || errors.Is(err, ErrRejected) {
-			break
+	if errors.Is(err, ErrCardGone) && !k.Card.Reposted {
+		var channel, ts string
+		if channel, ts, err = b.Board.Post(ctx, k.Request); err == nil {
+			return approvals.Shown(channel, ts, k.Card.Look, true), nil
 		}
-		return approvals.Shown(channel, ts, k.Card.Look, true), err
-	case !errors.Is(err, ErrCardGone) && !errors.Is(err, ErrRejected) && !errors.Is(err, ErrNotInChannel):
-		return approvals.Move{}, err
 	}
-	b.Log.Error("the card can not be drawn any more", "request", k.ID, "error", err)
-	return approvals.Vanished(), nil
+	if err == nil {
+		return approvals.Shown(k.Card.Channel, k.Card.TS, k.Card.Look, false), nil
+	}
+	for _, last := range []error{ErrCardGone, ErrNotInChannel, ErrRejected, ErrTooLong} {
+		if errors.Is(err, last) {
+			b.Log.Error("the card can not be drawn any more", "request", k.ID, b.said(err))
+			return approvals.Vanished(), nil
+		}
+	}
+	return approvals.Vanished(), err
 }
 
 // pause is how long to wait before the next try: as long as the chat asks, else
@@ -166,3 +278,6 @@ func userRef(p approvals.Person, team string) UserRef {
 
 // errWho says that the directory did not tell who somebody is.
 var errWho = errors.New("Slack did not tell who this is")
+
+// errChat says that the card could not be posted.
+var errChat = errors.New("the card could not be posted")

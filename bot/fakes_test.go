@@ -1,0 +1,264 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
+)
+
+// journal keeps what the fakes were asked, in order.
+type journal struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (j *journal) add(format string, args ...any) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.lines = append(j.lines, fmt.Sprintf(format, args...))
+}
+
+// of is the lines that begin with one of the words.
+func (j *journal) of(words ...string) []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var out []string
+	for _, l := range j.lines {
+		first, _, _ := strings.Cut(l, " ")
+		if slices.Contains(words, first) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// Canaries: none of these may be found anywhere outside of bmclient.
+const (
+	canaryPassword = "CANARY-password-7f3a"
+	canaryKeyID    = "CANARY-key-id-91bc"
+	canaryKey      = "CANARY-key-44de"
+)
+
+// scrub is the Config.Scrub of the tests.
+func scrub(s string) string {
+	return strings.NewReplacer(canaryPassword, "[secret]", canaryKeyID, "[secret]", canaryKey, "[secret]").Replace(s)
+}
+
+type secret string
+
+func (s secret) Reveal() string { return string(s) }
+
+// cloud is a Cloud with scripts. Its hooks run without a lock and may block.
+type cloud struct {
+	*journal
+	mu      sync.Mutex
+	scripts map[string]bmclient.Script
+	onRead  func() error
+	onRun   func(ctx context.Context) error // what RunUserCmd answers
+	sent    []bmclient.Run
+}
+
+func (c *cloud) Script(_ context.Context, id string) (bmclient.Script, error) {
+	c.add("read %s", id)
+	c.mu.Lock()
+	s, known := c.scripts[id]
+	hook := c.onRead
+	c.mu.Unlock()
+	if hook != nil {
+		if err := hook(); err != nil {
+			return bmclient.Script{}, err
+		}
+	}
+	if !known {
+		return bmclient.Script{}, fmt.Errorf("GetUserCmd: %w", bmclient.ErrNoScript)
+	}
+	return s, nil
+}
+
+func (c *cloud) Run(ctx context.Context, key bmclient.Key, r bmclient.Run) (bmclient.Accepted, error) {
+	c.add("run %s on %s as %s with %q", r.CmdID, strings.Join(r.Hosts, ","), r.User, r.Parameters)
+	if r.Password.Reveal() != canaryPassword || key.Secret.Reveal() != canaryKey {
+		panic("sent with other credentials than the vault's")
+	}
+	c.mu.Lock()
+	c.sent = append(c.sent, r)
+	hook := c.onRun
+	c.mu.Unlock()
+	if hook != nil {
+		if err := hook(ctx); err != nil {
+			return bmclient.Accepted{}, err
+		}
+	}
+	return bmclient.Accepted{}, nil
+}
+
+func (c *cloud) set(f func(*cloud)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f(c)
+}
+
+// logins is a Logins of one login for all hosts that begin with ins-.
+type logins struct {
+	*journal
+	mu     sync.Mutex
+	login  approvals.Login
+	onOpen func() error
+}
+
+func (l *logins) For(hosts []string) (approvals.Login, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, h := range hosts {
+		if !strings.HasPrefix(h, "ins-") {
+			return approvals.Login{}, fmt.Errorf("no login is configured for %s; ask whoever keeps the config", h)
+		}
+	}
+	return l.login, nil
+}
+
+func (l *logins) Open(_ context.Context, g approvals.Grant) (Credentials, error) {
+	l.add("open %s", g.Login().Name)
+	l.mu.Lock()
+	hook := l.onOpen
+	l.mu.Unlock()
+	if hook != nil {
+		if err := hook(); err != nil {
+			return Credentials{}, err
+		}
+	}
+	return Credentials{Key: bmclient.Key{ID: canaryKeyID, Secret: secret(canaryKey)}, Password: secret(canaryPassword)}, nil
+}
+
+func (l *logins) Forget(g approvals.Grant) { l.add("forget %s", g.Login().Name) }
+
+func (l *logins) set(f func(*logins)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f(l)
+}
+
+// directory is a Directory of a few people. Profiles are by user id.
+type directory struct {
+	mu       sync.Mutex
+	profiles map[string]approvals.Profile
+	groups   approvals.Members
+	fault    error // of both calls
+	noGroups error // of Members
+}
+
+func (d *directory) Profile(_ context.Context, u UserRef) (approvals.Profile, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.fault != nil {
+		return approvals.Profile{}, d.fault
+	}
+	p, known := d.profiles[u.User]
+	if !known {
+		return approvals.Profile{}, errors.New("user_not_found")
+	}
+	return p, nil
+}
+
+func (d *directory) Members(_ context.Context, groups []string) (approvals.Members, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m := approvals.Members{}
+	for _, g := range groups {
+		if err := errors.Join(d.fault, d.noGroups); err != nil {
+			return nil, err
+		}
+		m[g] = d.groups[g]
+	}
+	return m, nil
+}
+
+func (d *directory) set(f func(*directory)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f(d)
+}
+
+// board is a Board that keeps each card as it was last drawn.
+type board struct {
+	*journal
+	mu    sync.Mutex
+	cards map[string]approvals.Request // by ts
+	next  int
+	hook  func(call string, r approvals.Request) error // may block; nil: all is well
+}
+
+func (b *board) ask(call string, r approvals.Request) error {
+	b.mu.Lock()
+	hook := b.hook
+	b.mu.Unlock()
+	if hook == nil {
+		return nil
+	}
+	return hook(call, r)
+}
+
+func (b *board) Post(_ context.Context, r approvals.Request) (channel, ts string, err error) {
+	if err := b.ask("post", r); err != nil {
+		return "", "", err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.next++
+	ts = fmt.Sprintf("%d.0", b.next)
+	b.cards[ts] = r
+	b.add("post %s %s", ts, r.State)
+	return r.Origin.Channel, ts, nil
+}
+
+func (b *board) Redraw(_ context.Context, r approvals.Request) error {
+	if err := b.ask("redraw", r); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, there := b.cards[r.Card.TS]; !there {
+		return ErrCardGone
+	}
+	b.cards[r.Card.TS] = r
+	b.add("draw %s %s", r.Card.TS, r.State)
+	return nil
+}
+
+func (b *board) Notify(_ context.Context, r approvals.Request, n approvals.Notice) error {
+	if err := b.ask("notify", r); err != nil {
+		return err
+	}
+	b.add("notice %s %s", n.Kind, r.State)
+	return nil
+}
+
+func (b *board) Link(_ context.Context, c approvals.Card) string {
+	if c.TS == "" {
+		return ""
+	}
+	return "link:" + c.Channel + "/" + c.TS
+}
+
+func (b *board) set(f func(*board)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f(b)
+}
+
+// states are those of all cards, as people see them.
+func (b *board) states() map[string]approvals.State {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := map[string]approvals.State{}
+	for ts, r := range b.cards {
+		out[ts] = r.State
+	}
+	return out
+}

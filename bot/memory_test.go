@@ -1,0 +1,247 @@
+package bot
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// memory is an approvals.Store for tests in virtual time. Records lie in it as JSON,
+// as they do in the real one, so that nothing is shared with who wrote them.
+type memory struct {
+	mu   sync.Mutex
+	rows map[string]*row
+
+	// fault says what goes wrong with one call; nil: nothing. move is that of the
+	// swap's event, or empty for a mark.
+	fault func(call, move string) fault
+}
+
+type row struct {
+	body     []byte
+	received time.Time
+	moves    []string
+	twin     string
+	holder   string
+	until    time.Time // of the hold
+	due      time.Time // zero: never
+	ended    bool
+	events   []approvals.Event
+}
+
+// fault is how a call to the store goes wrong.
+type fault int
+
+const (
+	fine       fault = iota
+	away             // nothing is written, and that is known
+	lostBefore       // nothing is written, and nobody knows
+	lostAfter        // it is written, and nobody knows
+)
+
+func newMemory() *memory { return &memory{rows: map[string]*row{}} }
+
+// begin takes the lock and says what goes wrong. The caller unlocks.
+func (s *memory) begin(ctx context.Context, call, move string) (fault, error) {
+	if err := ctx.Err(); err != nil {
+		return away, errors.Join(approvals.ErrUnavailable, err)
+	}
+	s.mu.Lock()
+	f := fine
+	if s.fault != nil {
+		f = s.fault(call, move)
+	}
+	switch f {
+	case away:
+		return f, approvals.ErrUnavailable
+	case lostBefore:
+		return f, approvals.ErrUncertain
+	case fine, lostAfter:
+	}
+	return f, nil
+}
+
+// setFault changes what goes wrong.
+func (s *memory) setFault(f func(call, move string) fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault = f
+}
+
+func (s *memory) kept(r *row, worker string) approvals.Kept {
+	var k approvals.Kept
+	if err := json.Unmarshal(r.body, &k.Request); err != nil {
+		panic(err)
+	}
+	k.Received = r.received
+	k.Now, k.Seen = time.Now(), time.Now()
+	k.Mine = worker != "" && r.holder == worker && time.Now().Before(r.until)
+	return k
+}
+
+func (r *row) write(s approvals.Swap) {
+	body, err := json.Marshal(s.Next)
+	if err != nil {
+		panic(err)
+	}
+	r.body, r.moves = body, append(r.moves, s.MoveID)
+	r.ended = s.Next.State.Ended()
+	if s.Event.Move != "" {
+		r.events = append(r.events, s.Event)
+	}
+	now := time.Now()
+	if r.holder != s.Worker && now.Before(r.until) {
+		return
+	}
+	if s.Hold > 0 {
+		r.holder, r.until = s.Worker, now.Add(s.Hold)
+		r.due = r.until
+		return
+	}
+	r.holder, r.until, r.due = "", time.Time{}, s.Next.Due()
+}
+
+func (s *memory) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, bool, error) {
+	f, err := s.begin(ctx, "create", w.Event.Move)
+	defer s.mu.Unlock()
+	if err != nil {
+		return approvals.Kept{}, false, err
+	}
+	if r := s.rows[w.Next.ID]; r != nil {
+		return s.kept(r, w.Worker), slices.Contains(r.moves, w.MoveID), nil
+	}
+	twin := w.Next.Twin()
+	for _, r := range s.rows {
+		if r.twin == twin && !r.ended {
+			return s.kept(r, w.Worker), false, nil
+		}
+	}
+	r := &row{received: time.Now(), twin: twin}
+	w.Next.Received = r.received
+	r.write(w)
+	s.rows[w.Next.ID] = r
+	if f == lostAfter {
+		return approvals.Kept{}, false, approvals.ErrUncertain
+	}
+	return s.kept(r, w.Worker), true, nil
+}
+
+func (s *memory) Load(ctx context.Context, id string) (approvals.Kept, error) {
+	_, err := s.begin(ctx, "load", "")
+	defer s.mu.Unlock()
+	if err != nil {
+		return approvals.Kept{}, approvals.ErrUnavailable
+	}
+	if r := s.rows[id]; r != nil {
+		return s.kept(r, ""), nil
+	}
+	return approvals.Kept{}, approvals.ErrNotFound
+}
+
+func (s *memory) Swap(ctx context.Context, w approvals.Swap) (approvals.Kept, error) {
+	f, err := s.begin(ctx, "swap", w.Event.Move)
+	defer s.mu.Unlock()
+	if err != nil {
+		return approvals.Kept{}, err
+	}
+	r := s.rows[w.Next.ID]
+	if r == nil {
+		return approvals.Kept{}, approvals.ErrNotFound
+	}
+	switch is := s.kept(r, w.Worker); {
+	case slices.Contains(r.moves, w.MoveID):
+		return is, nil
+	case is.Revision != w.Next.Revision-1:
+		return is, approvals.ErrConflict
+	case !w.NotAfter.IsZero() && time.Now().After(w.NotAfter):
+		return approvals.Kept{}, approvals.ErrLate
+	}
+	r.write(w)
+	if f == lostAfter {
+		return approvals.Kept{}, approvals.ErrUncertain
+	}
+	return s.kept(r, w.Worker), nil
+}
+
+func (s *memory) Take(ctx context.Context, worker string, hold time.Duration, n int) ([]approvals.Kept, time.Duration, error) {
+	_, err := s.begin(ctx, "take", "")
+	defer s.mu.Unlock()
+	if err != nil {
+		return nil, 0, err
+	}
+	var taken []approvals.Kept
+	var wake time.Duration
+	now := time.Now()
+	for _, r := range s.rows {
+		if r.due.IsZero() || len(taken) == n {
+			continue
+		}
+		if !r.due.After(now) {
+			r.holder, r.until = worker, now.Add(hold)
+			r.due = r.until
+			taken = append(taken, s.kept(r, worker))
+		}
+		if left := r.due.Sub(now); wake == 0 || left < wake {
+			wake = left
+		}
+	}
+	return taken, wake, nil
+}
+
+func (s *memory) Record(ctx context.Context, e approvals.Event) error {
+	_, err := s.begin(ctx, "record", e.Move)
+	defer s.mu.Unlock()
+	if r := s.rows[e.Request]; err == nil && r != nil {
+		r.events = append(r.events, e)
+	}
+	return err
+}
+
+func (s *memory) Events(ctx context.Context, id string) ([]approvals.Event, error) {
+	_, err := s.begin(ctx, "events", "")
+	defer s.mu.Unlock()
+	if r := s.rows[id]; err == nil && r != nil {
+		return slices.Clone(r.events), nil
+	}
+	return nil, err
+}
+
+func (s *memory) Open(ctx context.Context, n int) ([]approvals.Kept, error) {
+	_, err := s.begin(ctx, "open", "")
+	defer s.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	var open []approvals.Kept
+	for _, r := range s.rows {
+		if !r.ended {
+			open = append(open, s.kept(r, ""))
+		}
+	}
+	slices.SortFunc(open, func(a, b approvals.Kept) int {
+		return cmp.Or(b.Received.Compare(a.Received), cmp.Compare(a.ID, b.ID))
+	})
+	return open[:min(n, len(open))], nil
+}
+
+// bytes is all that lies in the store.
+func (s *memory) bytes() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []byte
+	for _, r := range s.rows {
+		all = append(all, r.body...)
+		events, err := json.Marshal(r.events)
+		if err != nil {
+			panic(err)
+		}
+		all = append(all, events...)
+	}
+	return all
+}

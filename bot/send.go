@@ -1,0 +1,179 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
+)
+
+// send claims the run, hands it to the API once and stores what came back.
+func (b *Bot) send(ctx context.Context, k approvals.Kept, g approvals.Grant, creds Credentials) (approvals.Kept, error) {
+	k, err := b.claim(ctx, k, g)
+	if errors.Is(err, approvals.ErrTooLate) || errors.Is(err, approvals.ErrLate) {
+		return b.advance(ctx, k, approvals.Wait(b.tooLate(k), time.Time{}))
+	}
+	if err != nil {
+		return k, err
+	}
+	b.remember(k.ID, &approvals.Answer{Outcome: approvals.OutcomeUnknown, Meaning: "the call was broken off inside the bot"})
+	defer b.drawIfSlow(ctx, k)() // before anybody draws the answer: one writer
+	a := b.call(ctx, k, g, creds)
+	b.remember(k.ID, &a)
+	return b.keepAnswer(ctx, k, a)
+}
+
+// claim stores that this worker sends. Only without an error may it send. That the
+// card was drawn or clicked on meanwhile changes nothing about the grant.
+func (b *Bot) claim(ctx context.Context, k approvals.Kept, g approvals.Grant) (approvals.Kept, error) {
+	sends := len(k.Sends)
+	for {
+		next, err := b.advance(ctx, k, approvals.Claim(g, b.Desk.Worker(), b.Lease))
+		if !errors.Is(err, approvals.ErrConflict) {
+			return next, err
+		}
+		switch {
+		case b.mine(next) && len(next.Sends) == sends+1 && next.LastSend().Answer == nil:
+			return next, nil // ours: only the reply was lost
+		case next.State != approvals.Approved || len(next.Sends) != sends:
+			return next, err
+		}
+		k = next
+	}
+}
+
+// mine reports whether this process has claimed k.
+func (b *Bot) mine(k approvals.Kept) bool {
+	return k.State == approvals.Executing && k.LastSend().Worker == b.Desk.Worker()
+}
+
+// remember keeps what came of a call in memory until it is stored; nil forgets.
+func (b *Bot) remember(id string, a *approvals.Answer) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if a == nil {
+		delete(b.calls, id)
+	} else {
+		b.calls[id] = a
+	}
+}
+
+// resume ends a send that this very process has claimed. It is not sending now,
+// for there is one job a request: so either it knows the answer, or it never
+// called and can say so for sure.
+func (b *Bot) resume(ctx context.Context, k approvals.Kept) (approvals.Kept, error) {
+	b.mu.Lock()
+	a := b.calls[k.ID]
+	b.mu.Unlock()
+	if a == nil {
+		a = &approvals.Answer{Outcome: approvals.OutcomeNotSent, Message: "the claim came too late to be used"}
+	}
+	return b.keepAnswer(ctx, k, *a)
+}
+
+// call makes the one call.
+func (b *Bot) call(ctx context.Context, k approvals.Kept, g approvals.Grant, creds Credentials) approvals.Answer {
+	if left := k.LastSend().LeaseUntil.Sub(k.Clock()); left < b.SendFor {
+		return approvals.Answer{Outcome: approvals.OutcomeNotSent, Message: "too little of the lease was left"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.SendFor)
+	defer cancel()
+	_, err := b.Cloud.Run(ctx, creds.Key, bmclient.Run{
+		CmdID: k.Plan.Script.CmdID, Hosts: k.Plan.Hosts, Parameters: []byte(k.Plan.Parameters),
+		User: k.Plan.Login.User, Password: creds.Password,
+	})
+	a := b.answer(err)
+	if a.Code == 4100 || a.Code == 4104 || a.Code == 4105 || a.Code == 18012 {
+		b.Logins.Forget(g) // a rotated value: the next try reads it again
+	}
+	b.Log.Info("the API has answered", "request", k.ID, "outcome", a.Outcome, "code", a.Code, "name", a.Name)
+	return a
+}
+
+// slow is how long people wait for an answer without asking what happens.
+const slow = 700 * time.Millisecond
+
+// drawIfSlow shows that the run is being sent, if that takes long. The function
+// that it returns waits for the drawing to end.
+func (b *Bot) drawIfSlow(ctx context.Context, k approvals.Kept) (wait func()) {
+	done := make(chan struct{})
+	t := time.AfterFunc(slow, func() {
+		defer close(done)
+		defer b.survive(k.ID)
+		ctx, cancel := context.WithTimeout(ctx, chatTime)
+		defer cancel()
+		if err := b.Board.Redraw(ctx, k.Request); err != nil {
+			b.Log.Warn("the card could not be drawn while sending", "request", k.ID, b.said(err))
+		}
+	})
+	return func() {
+		if !t.Stop() {
+			<-done
+		}
+	}
+}
+
+// answer is what a call's error means for the run.
+func (b *Bot) answer(err error) approvals.Answer {
+	var e *bmclient.Error
+	switch {
+	case err == nil:
+		return approvals.Answer{Outcome: approvals.OutcomeAccepted, Meaning: "accepted"}
+	case errors.Is(err, bmclient.ErrBadPassword):
+		return approvals.Answer{
+			Outcome: approvals.OutcomeRefused, Name: "not sent",
+			Meaning: "the login's password begins with @, which this API's signature cannot carry",
+			Hint:    "Give the login another password, then press Run.",
+		}
+	case errors.Is(err, bmclient.ErrNotSent):
+		return approvals.Answer{Outcome: approvals.OutcomeNotSent, Message: b.Scrub(err.Error())}
+	case errors.As(err, &e):
+		return approvals.Answer{
+			Outcome: outcomes[e.Class], Code: e.Number, Name: b.Scrub(e.Name),
+			Message: b.Scrub(e.Message), Meaning: b.Scrub(e.Meaning), Hint: b.Scrub(e.Hint()),
+		}
+	}
+	return approvals.Answer{Outcome: approvals.OutcomeUnknown, Meaning: b.Scrub(err.Error())}
+}
+
+var outcomes = map[bmclient.Class]approvals.Outcome{
+	bmclient.ClassRefused: approvals.OutcomeRefused,
+	bmclient.ClassFailed:  approvals.OutcomeFailed,
+	bmclient.ClassUnknown: approvals.OutcomeUnknown,
+}
+
+// keepAnswer stores the answer, for as long as it takes within an hour: nobody
+// else can ever know it.
+func (b *Bot) keepAnswer(ctx context.Context, k approvals.Kept, a approvals.Answer) (approvals.Kept, error) {
+	m := approvals.Answered(b.Desk.Worker(), a)
+	ctx, cancel := context.WithTimeout(ctx, time.Hour)
+	defer cancel()
+	next, err := b.moveFrom(ctx, k, m)
+	for tries := 0; err != nil; tries++ {
+		if errors.Is(err, approvals.ErrNotHeld) || errors.Is(err, approvals.ErrEnded) ||
+			errors.Is(err, approvals.ErrNotAllowed) || errors.Is(err, approvals.ErrNotFound) {
+			b.remember(k.ID, nil)
+			return b.touch(ctx, k.ID) // it is stored already, or the state has no use for it
+		}
+		if tries%60 == 0 {
+			b.Log.Error("an answer is not stored yet", "request", k.ID, "outcome", a.Outcome, "code", a.Code, b.said(err))
+		}
+		select {
+		case <-ctx.Done():
+			return k, err
+		case <-time.After(min(time.Second, pause(nil, tries)/4)):
+		}
+		next, err = b.move(ctx, k.ID, m)
+	}
+	b.remember(k.ID, nil)
+	if a.Outcome != approvals.OutcomeNotSent || next.State != approvals.Approved {
+		return next, nil
+	}
+	ref := b.reference("nothing was sent", errors.New(a.Message), k.ID)
+	return b.advance(ctx, next, approvals.Wait(
+		fmt.Sprintf("The API could not be reached, and nothing was sent. I try again. (%s)", ref),
+		next.Clock().Add(pause(nil, len(next.Sends)))))
+}
