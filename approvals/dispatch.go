@@ -113,16 +113,18 @@ func Claim(g Grant, worker string, lease time.Duration) Move {
 	}}
 }
 
-// Answered stores what came of the send that worker claimed. A worker that was
-// taken for lost may still bring its answer: it knows what nobody else can.
-func Answered(worker string, a Answer) Move {
+// Answered stores what came of the nth send (from 1), which worker claimed. A
+// worker that was taken for lost may still bring its answer: it knows what nobody
+// else can. Naming the send keeps an answer that is stored late from being taken
+// for that of a later send.
+func Answered(worker string, nth int, a Answer) Move {
 	return Move{Name: "answer", Note: a.event(), apply: func(r *Request, now time.Time) error {
 		late := r.State == Unknown
 		if err := r.is(Executing); err != nil && !late {
 			return err
 		}
 		send := r.LastSend()
-		if send.Worker != worker || send.Answer != nil {
+		if send.Worker != worker || send.Answer != nil || nth != len(r.Sends) {
 			return ErrNotHeld
 		}
 		answer := a // the move may be used again

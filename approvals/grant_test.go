@@ -124,11 +124,14 @@ func TestClaim(t *testing.T) {
 
 func TestAnswerIsForWhoClaimed(t *testing.T) {
 	r := in(t, Executing)
-	if _, _, err := r.Apply(Answered("w2", Answer{Outcome: OutcomeAccepted}), t0); !errors.Is(err, ErrNotHeld) {
+	if _, _, err := r.Apply(Answered("w2", 1, Answer{Outcome: OutcomeAccepted}), t0); !errors.Is(err, ErrNotHeld) {
 		t.Errorf("another worker: %v", err)
 	}
+	if _, _, err := r.Apply(Answered("w1", 2, Answer{Outcome: OutcomeNotSent}), t0); !errors.Is(err, ErrNotHeld) {
+		t.Errorf("of another send of the same worker: %v", err)
+	}
 	r.Sends[0].Answer = &Answer{Outcome: OutcomeAccepted}
-	if _, _, err := r.Apply(Answered("w1", Answer{Outcome: OutcomeNotSent}), t0); !errors.Is(err, ErrNotHeld) {
+	if _, _, err := r.Apply(Answered("w1", 1, Answer{Outcome: OutcomeNotSent}), t0); !errors.Is(err, ErrNotHeld) {
 		t.Errorf("a second answer: %v", err)
 	}
 }
@@ -153,11 +156,11 @@ func TestLateAnswers(t *testing.T) {
 		{"splendid", "", ErrNotAllowed, "a word we do not know proves nothing"},
 	}
 	for _, tt := range tests {
-		next, _, err := lost.Apply(Answered("w1", Answer{Outcome: tt.outcome}), now)
+		next, _, err := lost.Apply(Answered("w1", 1, Answer{Outcome: tt.outcome}), now)
 		if next.State != tt.want || !errors.Is(err, tt.err) {
 			t.Errorf("%s: to %q, error %v", tt.why, next.State, err)
 		}
-		if _, _, err := lost.Apply(Answered("w2", Answer{Outcome: tt.outcome}), now); !errors.Is(err, ErrNotHeld) {
+		if _, _, err := lost.Apply(Answered("w2", 1, Answer{Outcome: tt.outcome}), now); !errors.Is(err, ErrNotHeld) {
 			t.Errorf("%s: from another worker: %v", tt.why, err)
 		}
 	}
@@ -165,7 +168,7 @@ func TestLateAnswers(t *testing.T) {
 
 // After a refusal by the API nothing is sent again without a press of Run.
 func TestRefusedByTheAPI(t *testing.T) {
-	r := apply(t, in(t, Executing), t0.Add(10*time.Second), Answered("w1", Answer{Outcome: OutcomeRefused, Code: 4100}))
+	r := apply(t, in(t, Executing), t0.Add(10*time.Second), Answered("w1", 1, Answer{Outcome: OutcomeRefused, Code: 4100}))
 	if _, err := r.Grant(*r.Plan, someFacts(1), t0.Add(11*time.Second)); !errors.Is(err, ErrTooLate) {
 		t.Errorf("it would go out again by itself: %v", err)
 	}

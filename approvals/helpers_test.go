@@ -105,11 +105,11 @@ func in(t testing.TB, s State) Request {
 	r = apply(t, r, t0.Add(4*time.Second), Claim(grant(t, r), "w1", lease))
 	switch s {
 	case Accepted:
-		return apply(t, r, t0.Add(5*time.Second), Answered("w1", Answer{Outcome: OutcomeAccepted}))
+		return apply(t, r, t0.Add(5*time.Second), Answered("w1", 1, Answer{Outcome: OutcomeAccepted}))
 	case Failed:
-		return apply(t, r, t0.Add(5*time.Second), Answered("w1", Answer{Outcome: OutcomeFailed, Code: 1801}))
+		return apply(t, r, t0.Add(5*time.Second), Answered("w1", 1, Answer{Outcome: OutcomeFailed, Code: 1801}))
 	case Unknown:
-		return apply(t, r, t0.Add(5*time.Second), Answered("w1", Answer{Outcome: OutcomeUnknown}))
+		return apply(t, r, t0.Add(5*time.Second), Answered("w1", 1, Answer{Outcome: OutcomeUnknown}))
 	}
 	return r
 }

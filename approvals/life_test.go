@@ -190,7 +190,7 @@ func (l *life) answer(t *rapid.T) {
 			l.mayRun--
 		}
 	}
-	_, err := l.desks[w].Move(context.Background(), l.id, Answered(l.desks[w].Worker(), a))
+	_, err := l.desks[w].Move(context.Background(), l.id, Answered(l.desks[w].Worker(), len(l.sending[w].Sends), a))
 	if err == nil || errors.Is(err, ErrNotHeld) || errors.Is(err, ErrEnded) || errors.Is(err, ErrNotAllowed) {
 		delete(l.sending, w)
 		delete(l.said, w)

@@ -17,7 +17,7 @@ func TestEveryMoveFromEveryState(t *testing.T) {
 	fresh := in(t, Approved)
 	late := func(r Request) time.Time { return r.Expires }
 	answer := func(o Outcome) func(Request) Move {
-		return func(Request) Move { return Answered("w1", Answer{Outcome: o}) }
+		return func(Request) Move { return Answered("w1", 1, Answer{Outcome: o}) }
 	}
 	tests := []struct {
 		name                                 string
@@ -114,7 +114,7 @@ func checkMoved(t *testing.T, what string, r, next Request, event Event, err err
 
 func TestMovesArePure(t *testing.T) {
 	r := in(t, Executing)
-	m := Answered("w1", Answer{Outcome: OutcomeAccepted})
+	m := Answered("w1", 1, Answer{Outcome: OutcomeAccepted})
 	first := apply(t, r, t0.Add(10*time.Second), m)
 	second := apply(t, r, t0.Add(20*time.Second), m)
 	if a, b := first.LastSend().Answer.At, second.LastSend().Answer.At; a.Equal(b) {
@@ -321,7 +321,7 @@ func TestDeadlines(t *testing.T) {
 		{Claim(grant(t, r), "w1", lease), r.DispatchBy, "no claim by itself after its time"},
 		{Cancel(alice), time.Time{}, "cancelling is always safe"},
 		{Expire(), time.Time{}, "it is made late"},
-		{Answered("w1", Answer{}), time.Time{}, "an answer is always good to have"},
+		{Answered("w1", 1, Answer{}), time.Time{}, "an answer is always good to have"},
 	}
 	for _, tt := range tests {
 		if got := tt.m.Deadline(r); !got.Equal(tt.want) {
@@ -401,8 +401,8 @@ func TestDue(t *testing.T) {
 		{shown(apply(t, approved, t0, Wait("too old", time.Time{}))), approved.Expires, "only a press of Run goes on"},
 		{shown(apply(t, approved, t0, Wait("away", at), RunNow(alice, approved.Digest, someFacts(1), within))), t0, "somebody pressed Run"},
 		{shown(in(t, Executing)), t0.Add(4*time.Second + lease), "when the worker is taken for lost"},
-		{shown(apply(t, in(t, Executing), t0, Answered("w1", Answer{Outcome: OutcomeNotSent}))), t0, "no byte left: again at once"},
-		{shown(apply(t, in(t, Executing), t0, Answered("w1", Answer{Outcome: OutcomeRefused}))), approved.Expires, "the API refused: a person decides"},
+		{shown(apply(t, in(t, Executing), t0, Answered("w1", 1, Answer{Outcome: OutcomeNotSent}))), t0, "no byte left: again at once"},
+		{shown(apply(t, in(t, Executing), t0, Answered("w1", 1, Answer{Outcome: OutcomeRefused}))), approved.Expires, "the API refused: a person decides"},
 		{in(t, Denied), t0, "the end is to be told"},
 		{shown(in(t, Accepted)), time.Time{}, "nothing is left to do"},
 		{shown(in(t, Unknown)), time.Time{}, "nothing that a machine can do"},

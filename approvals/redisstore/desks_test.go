@@ -140,7 +140,7 @@ func TestLifeOfARequest(t *testing.T) {
 		}
 		steps := []approvals.Move{
 			approvals.Claim(grant, amy, time.Minute),
-			approvals.Answered(amy, approvals.Answer{Outcome: approvals.OutcomeAccepted}),
+			approvals.Answered(amy, 1, approvals.Answer{Outcome: approvals.OutcomeAccepted}),
 			approvals.Told(1),
 		}
 		for _, m := range steps {
