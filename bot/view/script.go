@@ -79,7 +79,7 @@ func Script(s approvals.Script) Message {
 		return p.message("script")
 	}
 	shown, notes := scriptText(s.Content)
-	kept := headLines(shown, maxCost-p.cost-1000)
+	kept := headLines(shown, maxCost-p.cost-1600) // blocks and their titles
 	if rest := shown[len(kept):]; rest != "" {
 		notes = append(notes, "the last "+count(lines([]byte(rest)), "line")+", "+
 			count(utf8.RuneCountInString(rest), "character")+", do not fit here")
