@@ -185,6 +185,7 @@ func TestScrubber(t *testing.T) {
 		{"as in JSON", []string{`a"b\c`}, `{"x":"a\"b\\c"}`, `{"x":"[secret]"}`},
 		{"as in HTML", []string{"a<b>&c"}, "a&lt;b&gt;&amp;c", "[secret]"},
 		{"overlapping secrets leave no rest", []string{"abcd", "cdef"}, "abcdef", "[secret]"},
+		{"a secret that overlaps itself", []string{"aba"}, "ababa", "[secret]"},
 		{"a secret within another", []string{"abc", "xabcx"}, "xabcx", "[secret]"},
 		{"a short secret too", []string{"7"}, "code 7", "code [secret]"},
 		{"an empty one hides nothing", []string{""}, "text", "text"},
