@@ -168,7 +168,7 @@ func (t *turn) submit(ctx context.Context, i interaction) {
 	}
 	text := m.Text
 	if w, isWords := a.(bot.Words); isWords {
-		text = w.Text
+		text = words(w)
 	}
 	if !t.ack(said(text)) {
 		t.answer(m)

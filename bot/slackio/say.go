@@ -41,7 +41,7 @@ func plain(text string) view.Message { return view.Words(text, "", "") }
 func (s *Slack) render(a bot.Answer) (view.Message, bool) {
 	switch a := a.(type) {
 	case bot.Words:
-		return view.Words(a.Text, a.Request, a.Link), true
+		return view.Words(words(a), a.Request, a.Link), true
 	case bot.Help:
 		return view.Help(s.cfg.command, a.Unknown, a.Nearest), true
 	case bot.Shown:
@@ -52,6 +52,14 @@ func (s *Slack) render(a bot.Answer) (view.Message, bool) {
 		return view.List(listed(a.Here), listed(a.Mine), listed(a.Waiting)), true
 	}
 	return view.Message{}, false
+}
+
+// words are an answer's text with the people it names.
+func words(a bot.Words) string {
+	if a.Who.Empty() {
+		return a.Text
+	}
+	return a.Text + " " + view.People(a.Who)
 }
 
 func listed(in []bot.Listed) []view.Listed {
