@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/bmcmd/bmcmd/bot/slacksim"
+)
+
+// expect waits until what a line expects is so.
+func (s *stage) expect(ctx context.Context, l line) error {
+	var got string
+	err := until(ctx, errBusy, func() bool {
+		var ok bool
+		got, ok = s.holds(l)
+		return ok
+	})
+	s.print()
+	if err != nil {
+		return fmt.Errorf("expected %s %s: %q, but there is:\n%s", l.verb, l.what, l.text, got)
+	}
+	return nil
+}
+
+// holds reports whether what l expects is so, and what is there instead.
+func (s *stage) holds(l line) (got string, ok bool) {
+	switch l.verb {
+	case vSees:
+		got = s.seen(l.who)
+		return got, strings.Contains(got, l.text) == (l.what == "sees")
+	case vCard:
+		m, _ := s.w.slack.Message(s.channel, s.card)
+		if l.what == "offers" {
+			got = strings.Join(m.Buttons(), ", ")
+			return got, got == l.text || got == "" && l.text == "nothing"
+		}
+		got = slacksim.Render(m)
+		return got, strings.Contains(got, l.text) == (l.what == "says")
+	case vThread:
+		got = s.thread()
+		return got, strings.Contains(got, l.text) == (l.what == "says")
+	case vNoCard:
+		s.findCard()
+		return s.card, s.card == ""
+	case vSent:
+		n := s.w.cloud.Count("RunUserCmd")
+		return fmt.Sprint(n), n == l.num
+	case vRan:
+		got = s.ran()
+		return got, got == l.text
+	}
+	return "", false
+}
+
+// seen is what only that person was shown since the last action.
+func (s *stage) seen(name string) string {
+	p, err := personNamed(name)
+	if err != nil {
+		return err.Error()
+	}
+	var b strings.Builder
+	for _, e := range s.w.slack.Transcript()[s.before:] {
+		switch e.Kind {
+		case slacksim.KindEphemeral, slacksim.KindWarning:
+			if e.UserID == p.ID {
+				fmt.Fprintf(&b, "%s\n%s\n", slacksim.Render(e.Message), e.Text)
+			}
+		case slacksim.KindModal:
+			if e.UserID == p.ID {
+				fmt.Fprintln(&b, slacksim.RenderView(e.View))
+			}
+		}
+	}
+	return b.String()
+}
+
+// thread is what stands in the newest card's thread, the card left out.
+func (s *stage) thread() string {
+	root := s.root()
+	var b strings.Builder
+	for _, m := range s.w.slack.Messages(s.channel) {
+		if m.ReplyTo == root && m.TS != s.card && m.UserID == s.w.slack.BotUserID() {
+			fmt.Fprintln(&b, slacksim.Render(m))
+		}
+	}
+	return b.String()
+}
+
+// ran is the newest script that was started, as a play writes it.
+func (s *stage) ran() string {
+	runs := s.w.cloud.Runs()
+	if len(runs) == 0 {
+		return "nothing"
+	}
+	r := runs[len(runs)-1]
+	got := fmt.Sprintf("%s on %s as %s", r.CmdID, strings.Join(r.Hosts, ","), r.User)
+	if len(r.Parameters) > 0 {
+		got += fmt.Sprintf(" with [%s]", r.Parameters)
+	}
+	return got
+}
+
+// reasonLabel names the input of the deny form.
+const reasonLabel = "reason"

@@ -1,0 +1,264 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"github.com/bmcmd/bmcmd/bmclient/bmtest"
+	"github.com/bmcmd/bmcmd/bot/slacksim"
+	"github.com/bmcmd/bmcmd/cmd/internal/config"
+	"github.com/bmcmd/bmcmd/cmd/internal/serve"
+)
+
+// The people, by the names that a play uses.
+var people = []slacksim.Person{
+	{ID: "U0ALICE", Name: "alice", RealName: "Alice Chen"},
+	{ID: "U0BOB", Name: "bob", RealName: "Bob Okafor"},
+	{ID: "U0CAROL", Name: "carol", RealName: "Carol Lindqvist"},
+	{ID: "U0DAVE", Name: "dave", RealName: "Dave Ortiz"},
+	{ID: "U0GUEST", Name: "gus", RealName: "Gus (guest)", Restricted: true},
+}
+
+// The channels. The bot is not in #general.
+var channels = []slacksim.Channel{
+	{ID: "C0INCIDENT", Name: "incident", Members: []string{"U0ALICE", "U0BOB", "U0CAROL", "U0DAVE", "U0GUEST", "U0BOT"}},
+	{ID: "C0WEB", Name: "web", Members: []string{"U0ALICE", "U0BOB", "U0CAROL", "U0BOT"}},
+	{ID: "C0GENERAL", Name: "general", Members: []string{"U0ALICE", "U0BOB"}},
+}
+
+var groups = []slacksim.Group{
+	{ID: "S0ONCALL", Handle: "oncall", Members: []string{"U0ALICE", "U0BOB", "U0CAROL"}},
+	{ID: "S0LEADS", Handle: "web-leads", Members: []string{"U0BOB", "U0CAROL"}},
+}
+
+var scripts = []bmtest.Script{
+	{CmdID: "cmd-nozcbhuw", Alias: "hello", Content: []byte("#!/bin/bash\n\necho \"hello\"")},
+	{CmdID: "cmd-rst9w2kd", Alias: "restart-web", Content: []byte("#!/bin/bash\nset -eu\nsystemctl restart \"${1:-nginx}\"\nsystemctl --no-pager status \"${1:-nginx}\"\n")},
+	{CmdID: "cmd-dropc4ch", Alias: "drop-cache", Content: []byte("#!/bin/bash\nset -eu\nsync\necho 3 > /proc/sys/vm/drop_caches\n")},
+}
+
+var hosts = []string{"ins-web1", "ins-web2", "ins-web3", "ins-db1"}
+
+const demoConfig = `slack:
+  bot_token: ref+file://%[1]s/slack_bot_token
+  app_token: ref+file://%[1]s/slack_app_token
+  api_url: %[2]s
+redis:
+  addresses: ["%[3]s"]
+  password: ref+file://%[1]s/redis_password
+bm:
+  endpoint: %[4]s
+  region: ap-beijing
+  read_key: {id: "ref+file://%[1]s/read_id", secret: "ref+file://%[1]s/read_secret"}
+  run_key: {id: "ref+file://%[1]s/run_id", secret: "ref+file://%[1]s/run_secret"}
+logins:
+  - {name: db-root, hosts: ["ins-db*"], user: root, password: "ref+file://%[1]s/db_password"}
+  - {name: web-root, hosts: ["ins-*"], user: root, password: "ref+file://%[1]s/web_password"}
+rules:
+  - name: database
+    hosts: ["ins-db*"]
+    channels: [C0INCIDENT]
+    show: {groups: [S0ONCALL]}
+    ask: {groups: [S0ONCALL]}
+    approve: {groups: [S0LEADS]}
+    quorum: 2
+    lifetime: 15m
+  - name: web
+    channels: [C0INCIDENT, C0WEB, C0GENERAL]
+    show: {groups: [S0ONCALL]}
+    ask: {groups: [S0ONCALL]}
+    approve: {groups: [S0LEADS]}
+    lifetime: 30m
+log: {level: debug, format: text}
+`
+
+// world is everything that bmcmd talks to, offline, and bmcmd itself.
+type world struct {
+	slack   *slacksim.Slack
+	cloud   *bmtest.Server
+	redis   *miniredis.Miniredis
+	secrets map[string]string // by file name
+	dir     string            // where their files are
+	logs    *logBuffer
+	server  *serve.Server
+
+	mu    sync.Mutex
+	ahead time.Duration // how far Redis' clock runs ahead
+	done  chan struct{}
+
+	stop    context.CancelFunc
+	stopped chan error
+}
+
+// open starts the world. Nothing of it listens but on loopback, and nothing is
+// left on the disk after close.
+func open(ctx context.Context) (*world, error) {
+	w := &world{logs: &logBuffer{}, stopped: make(chan error, 1), done: make(chan struct{}), secrets: map[string]string{
+		"slack_bot_token": slacksim.DefaultBotToken + "-" + canary(), "slack_app_token": slacksim.DefaultAppToken + "-" + canary(),
+		"redis_password": canary(), "read_id": "AKIDread" + canary(), "read_secret": canary(), "run_id": "AKIDrun" + canary(), "run_secret": canary(),
+		"web_password": canary(), "db_password": canary(),
+	}}
+	for _, part := range []func() error{w.writeSecrets, w.startSlack, w.startCloud, w.startRedis, func() error { return w.startBot(ctx) }} {
+		if err := part(); err != nil {
+			w.close()
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// canary is a credential that can be recognised wherever it turns up.
+func canary() string { return "canary" + rand.Text()[:18] }
+
+func (w *world) writeSecrets() error {
+	dir, err := os.MkdirTemp("", "bmcmd-demo-")
+	if err != nil {
+		return err
+	}
+	w.dir = dir
+	for name, value := range w.secrets {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(value+"\n"), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *world) startSlack() error {
+	s, err := slacksim.Start(slacksim.Config{BotToken: w.secrets["slack_bot_token"], AppToken: w.secrets["slack_app_token"]})
+	if err != nil {
+		return err
+	}
+	w.slack = s
+	for _, p := range people {
+		s.AddPerson(p)
+	}
+	for _, g := range groups {
+		s.AddGroup(g)
+	}
+	for _, c := range channels {
+		s.AddChannel(c)
+	}
+	return nil
+}
+
+func (w *world) startCloud() error {
+	w.cloud = bmtest.New()
+	w.cloud.AddKey(w.secrets["read_id"], w.secrets["read_secret"], bmtest.MayRead)
+	w.cloud.AddKey(w.secrets["run_id"], w.secrets["run_secret"], bmtest.MayRun)
+	for _, s := range scripts {
+		s.Created, s.Modified = time.Unix(1508412575, 0), time.Unix(1508430415, 0)
+		w.cloud.AddScript(s)
+	}
+	for _, h := range hosts {
+		password := w.secrets["web_password"]
+		if strings.HasPrefix(h, "ins-db") {
+			password = w.secrets["db_password"]
+		}
+		w.cloud.AddHost(h, map[string]string{"root": password})
+	}
+	return w.cloud.Start()
+}
+
+func (w *world) startRedis() error {
+	w.redis = miniredis.NewMiniRedis()
+	w.redis.RequireAuth(w.secrets["redis_password"])
+	return w.redis.Start()
+}
+
+// startBot runs what `bmcmd serve` runs.
+func (w *world) startBot(ctx context.Context) error {
+	text := fmt.Sprintf(demoConfig, w.dir, w.slack.APIURL(), w.redis.Addr(), w.cloud.URL())
+	cfg, err := config.Parse("demo.yaml", []byte(text))
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: cfg.Log.Level}))
+	if w.server, err = serve.New(ctx, cfg, log); err != nil {
+		return err
+	}
+	running, stop := context.WithCancel(ctx)
+	w.stop = stop
+	go func() { w.stopped <- w.server.Run(running) }()
+	wait, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return w.slack.WaitConnected(wait, 2)
+}
+
+// close ends what open started. It may be called on a half-open world.
+func (w *world) close() {
+	close(w.done)
+	if w.stop != nil {
+		w.stop()
+		<-w.stopped
+		w.server.Close()
+	}
+	if w.slack != nil {
+		_ = w.slack.Close()
+	}
+	if w.cloud != nil {
+		w.cloud.Close()
+	}
+	if w.redis != nil {
+		w.redis.Close()
+	}
+	if w.dir != "" {
+		_ = os.RemoveAll(w.dir)
+	}
+}
+
+// errBusy says that the bot did not come to rest.
+var errBusy = errors.New("the bot is still busy after 20 seconds")
+
+// settle waits until the bot has dealt with everything it was told.
+func (w *world) settle(ctx context.Context) error {
+	return until(ctx, errBusy, func() bool { return w.server.Busy() == 0 })
+}
+
+// until looks again and again until done, at most 20 seconds.
+func until(ctx context.Context, otherwise error, done func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-ctx.Done():
+			return otherwise
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// logBuffer keeps the bot's log.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) Bytes() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Clone(l.buf.Bytes())
+}
+
+var _ io.Writer = (*logBuffer)(nil)
