@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -47,6 +48,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 	flags.StringVar(&cfg.Listen, "listen", "127.0.0.1:0", "loopback `address` of the Web API and the sockets")
 	flags.StringVar(&cfg.BotToken, "bot-token", slacksim.DefaultBotToken, "the bot's `token`, xoxb-sim-…")
 	flags.StringVar(&cfg.AppToken, "app-token", slacksim.DefaultAppToken, "the app's `token`, xapp-sim-…")
+	flags.Func("scopes", "`scopes` of the bot's token, with commas; all that it may need if not given", func(list string) error {
+		cfg.Scopes = strings.Split(list, ",")
+		return nil
+	})
 	flags.StringVar(&cfg.Team.EnterpriseID, "enterprise", "", "Enterprise Grid `id`")
 	flags.DurationVar(&cfg.AckWithin, "ack-within", 3*time.Second, "how long an envelope may stay unacknowledged")
 	flags.DurationVar(&cfg.PingEvery, "ping-every", 5*time.Second, "between WebSocket pings")

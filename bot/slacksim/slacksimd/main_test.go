@@ -149,6 +149,18 @@ func TestProcess(t *testing.T) {
 	}
 }
 
+func TestProcessScopes(t *testing.T) {
+	url, a := start(t, "-scopes", "chat:write,users:read")
+	api := slack.New(slacksim.DefaultBotToken, slack.OptionAPIURL(url), slack.OptionHTTPClient(a.client))
+	who, err := api.AuthTest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := who.Header.Get("X-OAuth-Scopes"); got != "chat:write,users:read" {
+		t.Errorf("scopes: %q", got)
+	}
+}
+
 func TestProcessEndsWithItsInput(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
