@@ -77,7 +77,7 @@ func (b *Bot) counted(c Click, k approvals.Kept) Answer {
 	case Cancel:
 		w.Text = "Recorded: the request is cancelled, and nothing runs."
 	case Run:
-		w.Text = "Recorded: it is being sent now. The answer comes into the card's thread."
+		w.Text = "Recorded: everything is read once more and then sent. The answer comes into the card's thread."
 	}
 	return w
 }

@@ -103,7 +103,7 @@ func (b *Bot) grant(ctx context.Context, k approvals.Kept) (approvals.Grant, err
 	}
 	g, err := k.Grant(plan, today, k.Clock())
 	if errors.Is(err, approvals.ErrNotGranted) {
-		return g, refuse("The approvals do not hold any more (%s). Nothing ran; ask again.", err)
+		return g, refuse("%s Nothing ran; ask again.", sentence(err))
 	}
 	return g, err
 }

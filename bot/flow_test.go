@@ -215,8 +215,8 @@ func TestExpiry(t *testing.T) {
 func TestAClickAfterTheTimeFindsItExpired(t *testing.T) {
 	play(t, func(r *rig) {
 		id := r.asks("ALICE")
-		r.memory.setFault(func(call, _ string) fault {
-			if call == "take" {
+		r.memory.setFault(func(c storeCall) fault {
+			if c.name == "take" {
 				return away // nobody finds it due
 			}
 			return fine

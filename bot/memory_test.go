@@ -18,9 +18,14 @@ type memory struct {
 	mu   sync.Mutex
 	rows map[string]*row
 
-	// fault says what goes wrong with one call; nil: nothing. move is that of the
-	// swap's event, or empty for a mark.
-	fault func(call, move string) fault
+	fault func(storeCall) fault // what goes wrong with one call; nil: nothing
+}
+
+// storeCall is what a fault is decided on.
+type storeCall struct {
+	name   string // of the method, in small letters
+	move   string // of the swap's event; empty for a mark
+	worker string // for create, swap and take
 }
 
 type row struct {
@@ -48,14 +53,14 @@ const (
 func newMemory() *memory { return &memory{rows: map[string]*row{}} }
 
 // begin takes the lock and says what goes wrong. The caller unlocks.
-func (s *memory) begin(ctx context.Context, call, move string) (fault, error) {
+func (s *memory) begin(ctx context.Context, name, move, worker string) (fault, error) {
+	s.mu.Lock()
 	if err := ctx.Err(); err != nil {
 		return away, errors.Join(approvals.ErrUnavailable, err)
 	}
-	s.mu.Lock()
 	f := fine
 	if s.fault != nil {
-		f = s.fault(call, move)
+		f = s.fault(storeCall{name, move, worker})
 	}
 	switch f {
 	case away:
@@ -68,7 +73,7 @@ func (s *memory) begin(ctx context.Context, call, move string) (fault, error) {
 }
 
 // setFault changes what goes wrong.
-func (s *memory) setFault(f func(call, move string) fault) {
+func (s *memory) setFault(f func(storeCall) fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fault = f
@@ -108,7 +113,7 @@ func (r *row) write(s approvals.Swap) {
 }
 
 func (s *memory) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, bool, error) {
-	f, err := s.begin(ctx, "create", w.Event.Move)
+	f, err := s.begin(ctx, "create", w.Event.Move, w.Worker)
 	defer s.mu.Unlock()
 	if err != nil {
 		return approvals.Kept{}, false, err
@@ -133,7 +138,7 @@ func (s *memory) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, 
 }
 
 func (s *memory) Load(ctx context.Context, id string) (approvals.Kept, error) {
-	_, err := s.begin(ctx, "load", "")
+	_, err := s.begin(ctx, "load", "", "")
 	defer s.mu.Unlock()
 	if err != nil {
 		return approvals.Kept{}, approvals.ErrUnavailable
@@ -145,7 +150,7 @@ func (s *memory) Load(ctx context.Context, id string) (approvals.Kept, error) {
 }
 
 func (s *memory) Swap(ctx context.Context, w approvals.Swap) (approvals.Kept, error) {
-	f, err := s.begin(ctx, "swap", w.Event.Move)
+	f, err := s.begin(ctx, "swap", w.Event.Move, w.Worker)
 	defer s.mu.Unlock()
 	if err != nil {
 		return approvals.Kept{}, err
@@ -170,7 +175,7 @@ func (s *memory) Swap(ctx context.Context, w approvals.Swap) (approvals.Kept, er
 }
 
 func (s *memory) Take(ctx context.Context, worker string, hold time.Duration, n int) ([]approvals.Kept, time.Duration, error) {
-	_, err := s.begin(ctx, "take", "")
+	_, err := s.begin(ctx, "take", "", worker)
 	defer s.mu.Unlock()
 	if err != nil {
 		return nil, 0, err
@@ -195,7 +200,7 @@ func (s *memory) Take(ctx context.Context, worker string, hold time.Duration, n 
 }
 
 func (s *memory) Record(ctx context.Context, e approvals.Event) error {
-	_, err := s.begin(ctx, "record", e.Move)
+	_, err := s.begin(ctx, "record", e.Move, "")
 	defer s.mu.Unlock()
 	if r := s.rows[e.Request]; err == nil && r != nil {
 		r.events = append(r.events, e)
@@ -204,7 +209,7 @@ func (s *memory) Record(ctx context.Context, e approvals.Event) error {
 }
 
 func (s *memory) Events(ctx context.Context, id string) ([]approvals.Event, error) {
-	_, err := s.begin(ctx, "events", "")
+	_, err := s.begin(ctx, "events", "", "")
 	defer s.mu.Unlock()
 	if r := s.rows[id]; err == nil && r != nil {
 		return slices.Clone(r.events), nil
@@ -213,7 +218,7 @@ func (s *memory) Events(ctx context.Context, id string) ([]approvals.Event, erro
 }
 
 func (s *memory) Open(ctx context.Context, n int) ([]approvals.Kept, error) {
-	_, err := s.begin(ctx, "open", "")
+	_, err := s.begin(ctx, "open", "", "")
 	defer s.mu.Unlock()
 	if err != nil {
 		return nil, err

@@ -148,7 +148,7 @@ var outcomes = map[bmclient.Class]approvals.Outcome{
 // keepAnswer stores the answer, for as long as it takes within an hour: nobody
 // else can ever know it.
 func (b *Bot) keepAnswer(ctx context.Context, k approvals.Kept, a approvals.Answer) (approvals.Kept, error) {
-	m := approvals.Answered(b.Desk.Worker(), a)
+	m := approvals.Answered(b.Desk.Worker(), len(k.Sends), a)
 	ctx, cancel := context.WithTimeout(ctx, time.Hour)
 	defer cancel()
 	next, err := b.moveFrom(ctx, k, m)
