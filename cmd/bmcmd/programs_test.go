@@ -108,6 +108,15 @@ func (p *process) term() {
 	}
 }
 
+// logs waits until standard error holds the text.
+func (p *process) logs(text string) {
+	p.t.Helper()
+	until(p.t, p.name+" logs "+text, func() (string, bool) {
+		log := p.stderr.String()
+		return log, strings.Contains(log, text)
+	})
+}
+
 var errRuns = errors.New("it still runs")
 
 // wait waits for the end and returns how it ended.

@@ -1,0 +1,137 @@
+package main
+
+import "testing"
+
+// TestKilledBetweenDecisionAndRun kills a replica with -9 while it reads the
+// script once more after the last approval. Another takes the request up.
+func TestKilledBetweenDecisionAndRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	first := w.serve()
+	w.opens()
+	w.cloud.fail("GetUserCmd", `{"hang":true}`)
+	reads := w.cloud.sends("GetUserCmd")
+	w.slack.presses(bob, "Approve")
+	w.cloud.awaitSends("GetUserCmd", reads+1)
+	first.kill()
+	second := w.serve()
+	w.ranOnce()
+	second.term()
+	w.noSecretLeft()
+}
+
+// TestKilledWhileSending kills a replica with -9 after RunUserCmd has arrived at
+// the API. Nobody can know whether it runs, and nobody sends it again.
+func TestKilledWhileSending(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	first := w.serve()
+	w.opens()
+	w.cloud.slow("RunUserCmd", 500)
+	w.slack.presses(bob, "Approve")
+	w.cloud.awaitSends("RunUserCmd", 1)
+	first.kill()
+	second := w.serve()
+	w.slack.cardSays("Unknown, nobody can know whether it ran")
+	w.slack.threadSays("Nobody can know whether this ran.", "@"+alice, "@"+bob)
+	second.term()
+	if n := w.cloud.sends("RunUserCmd"); n != 1 {
+		t.Errorf("the run was sent %d times, want once", n)
+	}
+}
+
+// TestRedisAwayAtStart starts the bot before Redis. What is asked for meanwhile is
+// said to be not recorded, and then all is well without a restart.
+func TestRedisAwayAtStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{redisLater: true})
+	bot := w.serve()
+	w.slack.types(alice, "run cmd-rst9w2kd ins-web1")
+	w.slack.sees(alice, "This was NOT recorded")
+	w.redis.start()
+	until(t, "a request that is recorded", func() (string, bool) {
+		if len(w.slack.cards()) > 0 {
+			return "", true
+		}
+		w.slack.types(alice, "run cmd-rst9w2kd ins-web1") // the same request, if it was recorded
+		return "", false
+	})
+	w.slack.presses(bob, "Approve")
+	w.ranOnce()
+	bot.logs("the store is away")
+	bot.logs("the store is back")
+	bot.term()
+	w.noSecretLeft()
+}
+
+// TestRedisKilledBetweenDecisionAndRun kills Redis while the script is read once
+// more after the last approval, and starts it again with what it had stored.
+func TestRedisKilledBetweenDecisionAndRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	bot := w.serve()
+	w.opens()
+	w.cloud.fail("GetUserCmd", `{"hang":true}`)
+	reads := w.cloud.sends("GetUserCmd")
+	w.slack.presses(bob, "Approve")
+	w.cloud.awaitSends("GetUserCmd", reads+1)
+	w.redis.proc.kill()
+	w.slack.types(carol, "list")
+	w.slack.sees(carol, "my store is away")
+	w.redis.start()
+	w.ranOnce()
+	bot.term()
+}
+
+// TestRedisKilledWhileSending kills Redis after the run was claimed and sent. The
+// answer is kept until Redis has it.
+func TestRedisKilledWhileSending(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	bot := w.serve()
+	w.opens()
+	w.cloud.slow("RunUserCmd", 500)
+	w.slack.presses(bob, "Approve")
+	w.cloud.awaitSends("RunUserCmd", 1)
+	w.redis.proc.kill()
+	bot.logs("an answer is not stored yet")
+	w.redis.start()
+	w.ranOnce()
+	bot.term()
+}
+
+// TestVaultAway stops the vault between the card and the approval. The card says
+// that it waits; when the vault is back, the run goes out by itself.
+func TestVaultAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{vault: true})
+	bot := w.serve()
+	w.opens()
+	w.vaultAt.shut()
+	w.slack.presses(bob, "Approve")
+	w.slack.cardSays("Approved, but not sent", "The credentials could not be read from the vault.", "Nothing was sent")
+	if n := w.cloud.sends("RunUserCmd"); n != 0 {
+		t.Errorf("%d runs were sent without a vault", n)
+	}
+	w.vaultAt.open()
+	w.ranOnce()
+	bot.term()
+	w.noSecretLeft()
+}
+
+// TestVaultLacksAField removes a login's password from the vault. The log names
+// the reference, the card does not; when it is there again, the run goes out.
+func TestVaultLacksAField(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{vault: true})
+	bot := w.serve()
+	w.opens()
+	w.putSecrets(w.without("web"))
+	w.slack.presses(bob, "Approve")
+	w.slack.cardSays("Approved, but not sent", "The credentials could not be read from the vault.")
+	bot.logs(w.ref("web") + ": no such field")
+	w.putSecrets(w.secrets)
+	w.ranOnce()
+	bot.term()
+	w.noSecretLeft()
+}
