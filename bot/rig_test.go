@@ -35,6 +35,7 @@ type rig struct {
 	first   *Bot
 	stop    []func() // one for each bot that runs
 	events  int
+	poll    time.Duration
 }
 
 // logBuffer keeps what is logged.
@@ -107,6 +108,7 @@ func (r *rig) config() Config {
 		Desk:  approvals.NewDesk(r.store, fmt.Sprintf("worker-%d", len(r.bots)+1), hold),
 		Cloud: r.cloud, Logins: r.logins, Directory: r.people, Board: r.board, Policy: r.policy,
 		Target: approvals.Target{API: "2.0", Endpoint: "https://bm.example", ArrayKey: "instanceId"},
+		Poll:   r.poll,
 		Scrub:  scrub, Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }

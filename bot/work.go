@@ -94,18 +94,19 @@ func (b *Bot) step(ctx context.Context, k approvals.Kept) (approvals.Kept, error
 // back as a newer version, with ErrConflict.
 func (b *Bot) advance(ctx context.Context, k approvals.Kept, m approvals.Move) (approvals.Kept, error) {
 	next, err := b.advanceOnce(ctx, k, m)
-	if !notAnswered(err) {
-		return next, err
+	for tries := 0; notAnswered(err) && tries < 3; tries++ {
+		b.Log.Warn("the store has not answered", "request", k.ID, "move", m.Name, b.said(err))
+		now, touchErr := b.touch(ctx, k.ID)
+		if touchErr != nil {
+			return k, touchErr
+		}
+		if now.Revision != k.Revision+1 { // more than the touch
+			return now, approvals.ErrConflict
+		}
+		k = now
+		next, err = b.advanceOnce(ctx, k, m)
 	}
-	b.Log.Warn("the store has not answered", "request", k.ID, "move", m.Name, b.said(err))
-	now, err := b.touch(ctx, k.ID)
-	if err != nil {
-		return k, err
-	}
-	if now.Revision != k.Revision+1 { // more than the touch
-		return now, approvals.ErrConflict
-	}
-	return b.advanceOnce(ctx, now, m)
+	return next, err
 }
 
 func (b *Bot) advanceOnce(ctx context.Context, k approvals.Kept, m approvals.Move) (approvals.Kept, error) {

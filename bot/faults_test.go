@@ -1,0 +1,445 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
+)
+
+// Every move's reply may be lost, before or after it was written. Whatever is
+// lost, the request gets where it should, the API is called once at most, and
+// people are owed nothing. Nothing has to wait for a hold to end.
+func TestLostReplies(t *testing.T) {
+	vote := func(r *rig, id string) { r.press("BOB", Approve, id) }
+	scenes := []struct {
+		name  string
+		moves []string // "" is every mark
+		setup func(*rig)
+		act   func(r *rig, id string)
+		want  approvals.State
+		runs  int
+	}{
+		{"a run", []string{"prepare", "open", "claim", "answer", ""}, nil, vote, approvals.Accepted, 1},
+		{"a look-up that refuses", []string{"refuse", ""}, func(r *rig) { r.policy[0].Channels = []string{"C-other"} }, nil, approvals.Refused, 0},
+		{"time passes", []string{"expire"}, nil, func(r *rig, _ string) { r.pass(31 * time.Minute) }, approvals.Expired, 0},
+		{"the vault comes back", []string{"wait"}, nil, func(r *rig, id string) {
+			r.logins.set(func(l *logins) { l.onOpen = func() error { return errors.New("sealed") } })
+			vote(r, id)
+			r.logins.set(func(l *logins) { l.onOpen = nil })
+			r.pass(time.Minute)
+		}, approvals.Accepted, 1},
+		{"nothing left", []string{"answer", "wait", "claim"}, func(r *rig) {
+			r.cloud.onRun = func(context.Context) error {
+				r.cloud.set(func(c *cloud) { c.onRun = nil })
+				return bmclient.ErrNotSent
+			}
+		}, func(r *rig, id string) { vote(r, id); r.pass(time.Minute) }, approvals.Accepted, 2},
+		{"an unknown outcome", []string{"answer"}, func(r *rig) { r.cloud.onRun = func(context.Context) error { return errors.New("reset") } }, vote, approvals.Unknown, 1},
+	}
+	for _, s := range scenes {
+		for _, move := range s.moves {
+			for f, how := range map[fault]string{away: "away", lostBefore: "lost before", lostAfter: "lost after"} {
+				for times := range 2 {
+					if f == lostAfter && times > 0 {
+						continue // what was written is not written again
+					}
+					t.Run(fmt.Sprintf("%s/%s/%s/%d", s.name, move, how, times+1), func(t *testing.T) {
+						playWith(t, s.setup, func(r *rig) {
+							left := times + 1
+							r.memory.setFault(func(c storeCall) fault {
+								if c.name == "swap" && c.move == move && left > 0 {
+									left--
+									return f
+								}
+								return fine
+							})
+							id := r.asks("ALICE")
+							r.pass(4 * time.Second) // less than the hold
+							if s.act != nil {
+								s.act(r, id)
+							}
+							r.pass(4 * time.Second)
+							if left > 0 {
+								r.Fatalf("the move %q was not made", move)
+							}
+							r.is(id, s.want)
+							r.pass(10 * time.Minute)
+							r.ran(s.runs)
+							if posts := r.journal.of("post"); len(posts) > 1 {
+								r.Errorf("the card was posted more than once: %v", posts)
+							}
+						})
+					})
+				}
+			}
+		}
+	}
+}
+
+// The same for the moves that people make.
+func TestLostRepliesToPeople(t *testing.T) {
+	const unknown = "I cannot tell whether this was recorded, because my store did not answer. Look at the card; if it does not change within a minute, press again."
+	for _, tt := range []struct {
+		move   string
+		press  func(r *rig, id string) Answer
+		f      fault
+		want   string
+		after  approvals.State // once the bot has looked again
+		second approvals.State // after the same press once more
+	}{
+		{"vote", approve, lostAfter, unknown, approvals.Accepted, approvals.Accepted},
+		{"vote", approve, lostBefore, unknown, approvals.Pending, approvals.Accepted},
+		{"vote", approve, away, "This was NOT recorded, because my store is away. Do it again in a moment.", approvals.Pending, approvals.Accepted},
+		{"deny", deny, lostAfter, unknown, approvals.Denied, approvals.Denied},
+		{"deny", deny, lostBefore, unknown, approvals.Pending, approvals.Denied},
+		{"cancel", cancel, lostAfter, unknown, approvals.Cancelled, approvals.Cancelled},
+		{"cancel", cancel, lostBefore, unknown, approvals.Pending, approvals.Cancelled},
+	} {
+		t.Run(fmt.Sprintf("%s/%d", tt.move, tt.f), func(t *testing.T) {
+			play(t, func(r *rig) {
+				id := r.asks("ALICE")
+				r.memory.setFault(func(c storeCall) fault {
+					if c.move == tt.move {
+						return tt.f
+					}
+					return fine
+				})
+				r.hears(tt.press(r, id), tt.want)
+				r.is(id, tt.after)
+				r.memory.setFault(nil)
+				tt.press(r, id)
+				r.is(id, tt.second)
+				if n := len(r.journal.of("run")); n > 1 {
+					r.Errorf("%d calls", n)
+				}
+			})
+		})
+	}
+}
+
+func approve(r *rig, id string) Answer { return r.press("BOB", Approve, id) }
+func deny(r *rig, id string) Answer    { return r.press("BOB", Deny, id) }
+func cancel(r *rig, id string) Answer  { return r.press("ALICE", Cancel, id) }
+
+func TestTheStoreIsAwayWhenACommandComes(t *testing.T) {
+	for _, tt := range []struct {
+		f    fault
+		want string
+		card bool
+	}{
+		{away, "This was NOT recorded, because my store is away. Do it again in a moment.", false},
+		{lostBefore, "I cannot tell whether your request was recorded, because my store did not answer. If no card appears within a minute, ask again.", false},
+		{lostAfter, "I cannot tell whether your request was recorded, because my store did not answer. If no card appears within a minute, ask again.", true},
+	} {
+		t.Run(tt.want[:12]+fmt.Sprint(tt.f), func(t *testing.T) {
+			play(t, func(r *rig) {
+				r.memory.setFault(func(c storeCall) fault {
+					if c.name == "create" {
+						return tt.f
+					}
+					return fine
+				})
+				r.hears(r.says("ALICE", "run cmd-nozcbhuw ins-1"), tt.want)
+				r.memory.setFault(nil)
+				if cards := len(r.journal.of("post")); (cards > 0) != tt.card {
+					r.Errorf("%d cards", cards)
+				}
+				// Asked again, there is one card in any case.
+				r.says("ALICE", "run cmd-nozcbhuw ins-1")
+				r.did("post", "post 1.0 received")
+			})
+		})
+	}
+}
+
+func TestTheStoreIsAwayForAWhile(t *testing.T) {
+	play(t, func(r *rig) {
+		sending, answer := make(chan struct{}), make(chan struct{})
+		r.cloud.set(func(c *cloud) { c.onRun = blockUntil(sending, answer, nil) })
+		id := r.asks("ALICE")
+		r.pressOn(r.first, "BOB", Approve, id)
+		<-sending
+		r.memory.setFault(func(storeCall) fault { return away })
+		close(answer)
+		r.pass(10 * time.Minute)
+		r.hears(r.press("BOB", Approve, id), "This was NOT recorded, because my store is away. Do it again in a moment.")
+		r.memory.setFault(nil)
+		r.pass(5 * time.Second)
+		r.is(id, approvals.Accepted) // long after its lease, and never sent again
+		r.ran(1)
+		log := r.log.String()
+		if n := strings.Count(log, `msg="the store is away"`); n != 1 || !strings.Contains(log, "the store is back") {
+			r.Errorf("the log says %d times that the store is away:\n%s", n, log)
+		}
+	})
+}
+
+func TestSlackIsAwayForAWhile(t *testing.T) {
+	playTwo(t, func(r *rig) {
+		id := r.asks("ALICE")
+		r.board.set(func(b *board) { b.hook = func(string, approvals.Request) error { return errors.New("503") } })
+		r.press("BOB", Approve, id)
+		r.press("CAROL", Approve, id)
+		if k := r.get(id); k.State != approvals.Accepted {
+			r.Errorf("state %s: the run waits for Slack", k.State)
+		}
+		r.pass(10 * time.Minute)
+		r.did("draw notice")
+		r.board.set(func(b *board) { b.hook = nil })
+		r.pass(time.Minute)
+		r.is(id, approvals.Accepted)
+		r.did("draw notice", "draw 1.0 accepted", "notice answer accepted")
+	})
+}
+
+func TestSlackAsksToWait(t *testing.T) {
+	play(t, func(r *rig) {
+		id := r.asks("ALICE")
+		tries := 0
+		r.board.set(func(b *board) {
+			b.hook = func(string, approvals.Request) error {
+				tries++
+				return fmt.Errorf("chat.update: %w", &Later{After: 50 * time.Second})
+			}
+		})
+		r.press("BOB", Deny, id)
+		r.pass(45 * time.Second)
+		if tries != 1 {
+			r.Errorf("%d tries within the time that Slack asked for", tries)
+		}
+		r.board.set(func(b *board) { b.hook = nil })
+		r.pass(10 * time.Second)
+		r.is(id, approvals.Denied)
+	})
+}
+
+func TestAMessageThatSlackNeverTakesIsGivenUp(t *testing.T) {
+	playWith(t, func(r *rig) { r.poll = time.Minute }, func(r *rig) {
+		id := r.asks("ALICE")
+		r.board.set(func(b *board) { b.hook = func(string, approvals.Request) error { return errors.New("fatal_error") } })
+		r.press("BOB", Deny, id)
+		r.pass(5 * 24 * time.Hour)
+		if k := r.get(id); k.Owes() || !k.Card.Gone {
+			r.Errorf("still owed after five days: %+v, %v", k.Card, k.Notices)
+		}
+	})
+}
+
+func TestRejectedMessages(t *testing.T) {
+	for _, err := range []error{ErrRejected, ErrNotInChannel, ErrTooLong} {
+		play(t, func(r *rig) {
+			id := r.asks("ALICE")
+			r.board.set(func(b *board) {
+				b.hook = func(call string, _ approvals.Request) error {
+					if call == "redraw" {
+						return fmt.Errorf("x: %w", err)
+					}
+					return nil
+				}
+			})
+			r.press("BOB", Approve, id)
+			if k := r.get(id); k.State != approvals.Accepted || k.Owes() || !k.Card.Gone {
+				r.Errorf("%v: state %s, card %+v, notices %v", err, k.State, k.Card, k.Notices)
+			}
+			r.did("notice", "notice answer accepted")
+		})
+	}
+}
+
+// One request that makes a neighbour panic leaves the others alone, and is found
+// again.
+func TestAPanicEndsNothingElse(t *testing.T) {
+	type neighbour struct {
+		name string
+		set  func(r *rig, broken string)
+		heal func(r *rig)
+	}
+	for _, n := range []neighbour{
+		{"the board", func(r *rig, broken string) {
+			r.board.set(func(b *board) {
+				b.hook = func(_ string, k approvals.Request) error {
+					if k.Asked.Reason == broken {
+						panic(canaryPassword)
+					}
+					return nil
+				}
+			})
+		}, func(r *rig) { r.board.set(func(b *board) { b.hook = nil }) }},
+		{"the vault", func(r *rig, _ string) {
+			once := true
+			r.logins.set(func(l *logins) {
+				l.onOpen = func() error {
+					if once {
+						once = false
+						panic(errors.New(canaryKey))
+					}
+					return nil
+				}
+			})
+		}, func(*rig) {}},
+	} {
+		t.Run(n.name, func(t *testing.T) {
+			play(t, func(r *rig) {
+				n.set(r, "broken")
+				bad := r.words(r.says("ALICE", "run cmd-nozcbhuw ins-1 --reason broken")).Request
+				good := r.words(r.says("EVE", "run cmd-nozcbhuw ins-1 --reason whole")).Request
+				r.press("BOB", Approve, bad)
+				r.press("BOB", Approve, good)
+				r.is(good, approvals.Accepted)
+				n.heal(r)
+				r.pass(hold + 5*time.Second)
+				if k := r.get(bad); k.State == approvals.Pending {
+					r.press("BOB", Approve, bad)
+				}
+				r.is(bad, approvals.Accepted)
+				if log := r.log.String(); !strings.Contains(log, "a step panicked") || strings.Contains(log, "CANARY") {
+					r.Errorf("the log must tell of the panic and not its value:\n%s", log)
+				}
+			})
+		})
+	}
+}
+
+// After a panic inside the call nobody can know: it is never sent again.
+func TestAPanicInTheCallIsUnknown(t *testing.T) {
+	play(t, func(r *rig) {
+		r.cloud.set(func(c *cloud) { c.onRun = func(context.Context) error { panic("x") } })
+		id := r.asks("ALICE")
+		r.press("BOB", Approve, id)
+		r.pass(2 * time.Minute)
+		k := r.is(id, approvals.Unknown)
+		if a := k.LastSend().Answer; a == nil || a.Meaning != "the call was broken off inside the bot" {
+			r.Errorf("the answer kept is %+v", a)
+		}
+		r.ran(1)
+	})
+}
+
+func TestAPanicWhileDrawingASlowSend(t *testing.T) {
+	play(t, func(r *rig) {
+		sending, answer := make(chan struct{}), make(chan struct{})
+		r.cloud.set(func(c *cloud) { c.onRun = blockUntil(sending, answer, nil) })
+		id := r.asks("ALICE")
+		r.board.set(func(b *board) {
+			b.hook = func(_ string, k approvals.Request) error {
+				if k.State == approvals.Executing {
+					panic("x")
+				}
+				return nil
+			}
+		})
+		r.pressOn(r.first, "BOB", Approve, id)
+		<-sending
+		r.pass(time.Second)
+		close(answer)
+		r.settle()
+		r.is(id, approvals.Accepted)
+	})
+}
+
+func TestShutdownWaitsForASend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.first = r.newBot()
+		stop := r.work(r.first)
+		sending, answer := make(chan struct{}), make(chan struct{})
+		r.cloud.set(func(c *cloud) { c.onRun = blockUntil(sending, answer, nil) })
+		id := r.asks("ALICE")
+		other := r.asks("EVE")
+		r.pressOn(r.first, "BOB", Approve, id)
+		<-sending
+		stopped := make(chan struct{})
+		go func() { defer close(stopped); stop() }()
+		r.settle()
+		select {
+		case <-stopped:
+			r.Fatal("Run has ended while a run was being sent")
+		default:
+		}
+		// A vote is still counted, but what it starts is left to other bots.
+		r.hears(r.press("BOB", Approve, other), saidApproved)
+		if k := r.get(other); k.State != approvals.Approved {
+			r.Errorf("state %s, want approved", k.State)
+		}
+		r.cloud.set(func(c *cloud) { c.onRun = nil })
+		close(answer)
+		<-stopped
+		r.is(id, approvals.Accepted)
+		if n := r.first.Busy(); n != 0 {
+			r.Errorf("%d requests are still worked on", n)
+		}
+		second := r.newBot()
+		r.work(second)
+		r.pass(hold + 5*time.Second)
+		r.is(other, approvals.Accepted)
+	})
+}
+
+// Many requests on four places: each gets its turn.
+func TestManyRequestsOnFewPlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.first = r.newBot(func(c *Config) { c.Workers = 4 })
+		var ids []string
+		for i := range 200 {
+			w := r.words(r.first.Typed(r.Context(), Typed{
+				Event: r.event(), By: ref("ALICE"), Origin: approvals.Origin{Team: theTeam, Channel: theChannel},
+				Text: fmt.Sprintf("run cmd-nozcbhuw ins-%d", i),
+			}))
+			ids = append(ids, w.Request)
+		}
+		r.work(r.first)
+		r.settle()
+		for _, id := range ids {
+			r.is(id, approvals.Pending)
+		}
+		r.pass(31 * time.Minute) // all fall due at once
+		for _, id := range ids {
+			r.is(id, approvals.Expired)
+		}
+	})
+}
+
+func TestEventsAreOnePerMove(t *testing.T) {
+	play(t, func(r *rig) {
+		r.memory.setFault(func(c storeCall) fault {
+			if c.name == "swap" && c.move != "" {
+				if k, ok := r.memory.rows[lastID(r)]; ok && len(k.events)%2 == 1 {
+					return lostAfter
+				}
+			}
+			return fine
+		})
+		id := r.asks("ALICE")
+		r.pass(5 * time.Second)
+		r.press("BOB", Approve, id)
+		r.pass(time.Minute)
+		r.memory.setFault(nil)
+		r.pass(time.Minute)
+		moves := r.moves(id)
+		seen := slices.Clone(moves)
+		slices.Sort(seen)
+		if diff := cmp.Diff([]string{"answer", "claim", "open", "prepare", "receive", "vote"}, slices.Compact(seen)); diff != "" || len(moves) != 6 {
+			r.Errorf("events %v (-want +got):\n%s", moves, diff)
+		}
+		r.ran(1)
+	})
+}
+
+// lastID is the one request there is. The caller holds the store's lock.
+func lastID(r *rig) string {
+	for id := range r.memory.rows {
+		return id
+	}
+	return ""
+}
