@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -135,35 +136,40 @@ func TestProfileAsksOnce(t *testing.T) {
 
 // One impatient caller does not spoil the look-up for the others.
 func TestALookUpOutlivesWhoBeganIt(t *testing.T) {
-	c := newCache[string](time.Minute, 10)
-	asked, tell := make(chan struct{}), make(chan struct{})
-	ctx, cancel := context.WithCancel(context.Background())
-	first := make(chan error)
-	go func() {
-		_, err := c.get(ctx, "k", func(ctx context.Context) (string, error) {
-			close(asked)
-			<-tell
-			return "told", ctx.Err()
-		})
-		first <- err
-	}()
-	<-asked
-	cancel()
-	if err := <-first; !errors.Is(err, context.Canceled) {
-		t.Errorf("the impatient one got %v", err)
-	}
-	second := make(chan string)
-	go func() {
-		v, _ := c.get(context.Background(), "k", func(context.Context) (string, error) { return "asked again", nil })
-		second <- v
-	}()
-	close(tell)
-	if v := <-second; v != "told" && v != "asked again" {
-		t.Errorf("got %q", v)
-	}
-	if v, ok := c.known("k"); !ok || v == "" {
-		t.Error("nothing was kept")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache[string](time.Minute, 10)
+		tell := make(chan struct{})
+		ctx, cancel := context.WithCancel(t.Context())
+		first := make(chan error, 1)
+		go func() {
+			_, err := c.get(ctx, "k", func(ctx context.Context) (string, error) {
+				<-tell
+				return "told", ctx.Err()
+			})
+			first <- err
+		}()
+		synctest.Wait()
+		second := make(chan string, 1)
+		go func() {
+			v, err := c.get(t.Context(), "k", func(context.Context) (string, error) { return "asked again", nil })
+			if err != nil {
+				t.Error(err)
+			}
+			second <- v
+		}()
+		synctest.Wait()
+		cancel()
+		if err := <-first; !errors.Is(err, context.Canceled) {
+			t.Errorf("the impatient one got %v", err)
+		}
+		close(tell)
+		if v := <-second; v != "told" {
+			t.Errorf("the other one got %q", v)
+		}
+		if v, ok := c.known("k"); !ok || v != "told" {
+			t.Error("nothing was kept")
+		}
+	})
 }
 
 func TestACacheIsBounded(t *testing.T) {

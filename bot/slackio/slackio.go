@@ -137,7 +137,7 @@ func New(c Config) (*Slack, error) {
 			// A redirect would carry the token to another address.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		slots: make(chan struct{}, c.AtOnce), busy: make(chan struct{}, c.AtOnce),
+		slots: make(chan struct{}, c.AtOnce), busy: make(chan struct{}, max(c.AtOnce, 64)),
 		replies: newReplies(time.Now), groups: c.Groups,
 		people: newCache[approvals.Profile](time.Minute, 4096),
 		links:  newCache[string](24*time.Hour, 4096),

@@ -35,11 +35,24 @@ func (r *receiver) receive(l *link, f frame) {
 	select {
 	case r.busy <- struct{}{}:
 		go t.run(r.busy, t.tooBusy)
-	default: // even saying "busy" is too much: Slack's own timeout answers
-		r.log.Error("a slack envelope is left unanswered: too many at once", "envelope", plainID(f.EnvelopeID), "type", plainCode(f.Type))
-		t.begun.Store(true)
-		r.tasks.wasAcked()
+	default: // the reader waits for this one ack, and so does Slack
+		r.log.Error("far too many slack envelopes at once", "envelope", plainID(f.EnvelopeID), "type", plainCode(f.Type))
+		t.busyAck()
 		r.tasks.done()
+	}
+}
+
+// busyAck says "busy" as far as an ack can.
+func (t *turn) busyAck() {
+	switch t.frame.Type {
+	case "events_api": // without an ack, Slack delivers it again by itself
+		if t.begun.CompareAndSwap(false, true) {
+			t.tasks.wasAcked()
+		}
+	case "slash_commands":
+		t.ack(privately(busyNow))
+	default:
+		t.ack(nil)
 	}
 }
 

@@ -158,16 +158,11 @@ func (t *turn) foreign(team, enterprise, app string) string {
 // tooBusy answers an envelope that there is no room for.
 func (t *turn) tooBusy(context.Context) {
 	t.log.Warn("an envelope is told to come again: too many at once", "envelope", plainID(t.frame.EnvelopeID), "type", plainCode(t.frame.Type))
-	switch t.frame.Type {
-	case "slash_commands":
-		t.ack(privately(busyNow))
-	case "interactive":
+	if t.frame.Type == "interactive" {
 		t.busyClick()
-	case "events_api": // without an ack, Slack delivers it again by itself
-		if t.begun.CompareAndSwap(false, true) {
-			t.tasks.wasAcked()
-		}
+		return
 	}
+	t.busyAck()
 }
 
 // first is the first that is not empty.
