@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
 )
@@ -12,7 +13,7 @@ import (
 // it says is recorded is in the store. Buttons carry no authority: who may do
 // what is looked up at the click.
 func (b *Bot) Clicked(ctx context.Context, c Click) Answer {
-	k, err := b.load(ctx, c.Request)
+	k, err := b.loadOpen(ctx, c.Request)
 	if err != nil {
 		return b.explain(err, approvals.Kept{Request: approvals.Request{ID: c.Request}})
 	}
@@ -33,6 +34,22 @@ func (b *Bot) Clicked(ctx context.Context, c Click) Answer {
 	}
 	b.nudge(ctx, moved)
 	return b.counted(c, moved)
+}
+
+// loadOpen loads a request that somebody clicked on. A card is up a moment before
+// its request is open; a click in that moment waits for it, up to a second.
+func (b *Bot) loadOpen(ctx context.Context, id string) (approvals.Kept, error) {
+	for wait := time.Millisecond; ; wait *= 2 {
+		k, err := b.load(ctx, id)
+		if err != nil || k.State != approvals.Received || wait > time.Second/2 {
+			return k, err
+		}
+		select {
+		case <-ctx.Done():
+			return k, nil
+		case <-time.After(wait):
+		}
+	}
 }
 
 // moveFor is the move that a button stands for.
