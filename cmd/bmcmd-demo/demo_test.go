@@ -75,10 +75,25 @@ func TestPlayFails(t *testing.T) {
 		{"nobody: /bmcmd help", "there is no such person"},
 		{"bob presses", "no line of the language"},
 	} {
-		if err := (demo{out: io.Discard}).perform(t.Context(), tt.play); err == nil {
+		if err := playImpatiently(t, tt.play); err == nil {
 			t.Errorf("%q passes, but %s", tt.play, tt.why)
 		}
 	}
+}
+
+func playImpatiently(t *testing.T, play string) error {
+	lines, err := parsePlay(play)
+	if err != nil {
+		return err
+	}
+	w, err := open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.close()
+	s := newStage(w, io.Discard)
+	s.patience = 50 * time.Millisecond
+	return s.play(t.Context(), lines)
 }
 
 // What was found is counted, not typed: a secret that is printed must be found.

@@ -11,7 +11,7 @@ import (
 // expect waits until what a line expects is so.
 func (s *stage) expect(ctx context.Context, l line) error {
 	var got string
-	err := until(ctx, errBusy, func() bool {
+	err := until(ctx, s.patience, errBusy, func() bool {
 		var ok bool
 		got, ok = s.holds(l)
 		return ok

@@ -142,7 +142,9 @@ func (d demo) count(w *world, printed []byte) error {
 		w.cloud.Count("GetUserCmd"), w.cloud.Count("RunUserCmd"), len(w.cloud.Runs()))
 	fmt.Fprintf(out, "Secrets looked for: %d, in %d bytes of Slack traffic, Redis, logs and this output. Found: %s.\n",
 		len(w.secrets), found.bytes, found)
-	if os.Getenv("DEMOLOG") != "" { os.Stderr.Write(w.logs.Bytes()) }
+	if os.Getenv("DEMOLOG") != "" {
+		os.Stderr.Write(w.logs.Bytes())
+	}
 	if len(found.found) > 0 {
 		return errors.New("a secret has leaked")
 	}

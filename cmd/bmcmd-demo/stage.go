@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bmcmd/bmcmd/bot/slacksim"
 )
@@ -20,11 +21,12 @@ type stage struct {
 	card     string // ts of the newest card
 	before   int    // entries there were before the last action
 	prints   printer
+	patience time.Duration
 	envelope string // of the last command or click
 }
 
 func newStage(w *world, out io.Writer) *stage {
-	return &stage{w: w, out: out, channel: "C0INCIDENT", prints: printer{out: out, shown: map[string]string{}}}
+	return &stage{w: w, out: out, channel: "C0INCIDENT", patience: patience, prints: printer{out: out, shown: map[string]string{}}}
 }
 
 // play does every line in turn, and fails at the first that differs from what is

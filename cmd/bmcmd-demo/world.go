@@ -100,12 +100,17 @@ type world struct {
 
 	stop    context.CancelFunc
 	stopped chan error
+
+	lean  bool                                   // keep no history, for benchmarks
+	other func(password string) (address string) // starts a Redis to use instead of the one in memory
 }
 
 // open starts the world. Nothing of it listens but on loopback, and nothing is
 // left on the disk after close.
-func open(ctx context.Context) (*world, error) {
-	w := &world{logs: &logBuffer{}, stopped: make(chan error, 1), done: make(chan struct{}), secrets: map[string]string{
+func open(ctx context.Context) (*world, error) { return new(world).open(ctx) }
+
+func (w *world) open(ctx context.Context) (*world, error) {
+	*w = world{lean: w.lean, other: w.other, logs: &logBuffer{}, stopped: make(chan error, 1), done: make(chan struct{}), secrets: map[string]string{
 		"slack_bot_token": slacksim.DefaultBotToken + "-" + canary(), "slack_app_token": slacksim.DefaultAppToken + "-" + canary(),
 		"redis_password": canary(), "read_id": "AKIDread" + canary(), "read_secret": canary(), "run_id": "AKIDrun" + canary(), "run_secret": canary(),
 		"web_password": canary(), "db_password": canary(),
@@ -137,7 +142,7 @@ func (w *world) writeSecrets() error {
 }
 
 func (w *world) startSlack() error {
-	s, err := slacksim.Start(slacksim.Config{BotToken: w.secrets["slack_bot_token"], AppToken: w.secrets["slack_app_token"]})
+	s, err := slacksim.Start(slacksim.Config{Lean: w.lean, BotToken: w.secrets["slack_bot_token"], AppToken: w.secrets["slack_app_token"]})
 	if err != nil {
 		return err
 	}
@@ -180,7 +185,14 @@ func (w *world) startRedis() error {
 
 // startBot runs what `bmcmd serve` runs.
 func (w *world) startBot(ctx context.Context) error {
-	text := fmt.Sprintf(demoConfig, w.dir, w.slack.APIURL(), w.redis.Addr(), w.cloud.URL())
+	address := w.redis.Addr()
+	if w.other != nil {
+		address = w.other(w.secrets["redis_password"])
+	}
+	text := fmt.Sprintf(demoConfig, w.dir, w.slack.APIURL(), address, w.cloud.URL())
+	if w.lean {
+		text = strings.Replace(text, "level: debug", "level: warn", 1)
+	}
 	cfg, err := config.Parse("demo.yaml", []byte(text))
 	if err != nil {
 		return err
@@ -220,16 +232,19 @@ func (w *world) close() {
 }
 
 // errBusy says that the bot did not come to rest.
-var errBusy = errors.New("the bot is still busy after 20 seconds")
+var errBusy = errors.New("the bot is still busy after ten seconds")
 
 // settle waits until the bot has dealt with everything it was told.
 func (w *world) settle(ctx context.Context) error {
-	return until(ctx, errBusy, func() bool { return w.server.Busy() == 0 })
+	return until(ctx, patience, errBusy, func() bool { return w.server.Busy() == 0 })
 }
 
-// until looks again and again until done, at most 20 seconds.
-func until(ctx context.Context, otherwise error, done func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+// patience is how long a play waits for what it expects.
+const patience = 10 * time.Second
+
+// until looks again and again until done, for so long.
+func until(ctx context.Context, long time.Duration, otherwise error, done func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, long)
 	defer cancel()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
