@@ -99,5 +99,15 @@ func (d *Desk) Events(ctx context.Context, id string) ([]Event, error) {
 	return d.store.Events(ctx, id)
 }
 
+// KeepOutputs keeps what the hosts of a request printed, for a set time only.
+func (d *Desk) KeepOutputs(ctx context.Context, id string, out Outputs) error {
+	return d.store.KeepOutputs(ctx, id, out)
+}
+
+// Outputs is what is kept of it.
+func (d *Desk) Outputs(ctx context.Context, id string) (Outputs, error) {
+	return d.store.Outputs(ctx, id)
+}
+
 // Open lists up to n requests that have not ended, newest first.
 func (d *Desk) Open(ctx context.Context, n int) ([]Kept, error) { return d.store.Open(ctx, n) }

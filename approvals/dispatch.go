@@ -89,8 +89,9 @@ func (f Facts) admits(p Person) bool {
 }
 
 // Claim is stored before the run is sent. worker has until lease to store the
-// answer; after that the run counts as lost.
-func Claim(g Grant, worker string, lease time.Duration) Move {
+// answer; after that the run counts as lost. before are the newest tasks that the
+// API knows: none of them is this run's.
+func Claim(g Grant, worker string, lease time.Duration, before []string) Move {
 	until := func(r Request) time.Time {
 		if r.DispatchBy.Before(r.Expires) {
 			return r.DispatchBy
@@ -108,7 +109,7 @@ func Claim(g Grant, worker string, lease time.Duration) Move {
 			return ErrTooLate
 		}
 		r.State, r.Waiting = Executing, ""
-		r.Sends = append(r.Sends, Send{Worker: worker, ClaimedAt: now, LeaseUntil: now.Add(lease)})
+		r.Sends = append(r.Sends, Send{Worker: worker, ClaimedAt: now, LeaseUntil: now.Add(lease), Before: before})
 		return nil
 	}}
 }
@@ -140,10 +141,13 @@ func (r *Request) take(a Answer, late bool, now time.Time) {
 	switch {
 	case a.Outcome == OutcomeAccepted:
 		r.State = Accepted
+		r.begin(a, now)
 		r.notify(NoticeAnswer)
 	case a.Outcome == OutcomeFailed, late && (a.Outcome == OutcomeRefused || a.Outcome == OutcomeNotSent):
 		r.State = Failed
 		r.notify(NoticeAnswer)
+	case a.Outcome == OutcomeRefused && a.Again:
+		r.State = Approved
 	case a.Outcome == OutcomeRefused:
 		// The approval still stands; a person decides when to try again.
 		r.State, r.DispatchBy, r.Waiting = Approved, now, "the API refused the run before anything could start"

@@ -34,6 +34,9 @@ var allowed = []struct {
 	{"answer", Executing, Approved},
 	{"answer", Executing, Unknown},
 	{"lose", Executing, Unknown},
+	{"find", Accepted, Accepted},
+	{"finish", Accepted, Succeeded},
+	{"finish", Accepted, Failed},
 	{"answer", Unknown, Accepted}, // the sender was slow to store its answer, not lost
 	{"answer", Unknown, Failed},
 }
@@ -44,7 +47,7 @@ type Move struct {
 	Name  string
 	By    Person // zero: the bot itself
 	Note  string // for the event; never a secret
-	quiet bool   // housekeeping: in no event, and nothing the card shows
+	quiet bool   // housekeeping: in no event; it alone says whether the card shows it
 	apply func(r *Request, now time.Time) error
 	until func(r Request) time.Time // the store refuses the move after this time
 }
@@ -116,6 +119,9 @@ func Prepare(by Person, p Plan) Move {
 			return err
 		}
 		r.Requester, r.Plan, r.Digest = by, &p, p.Digest()
+		if r.Asked.Script != p.Script.CmdID {
+			r.Asked.Alias, r.Asked.Script = r.Asked.Script, p.Script.CmdID
+		}
 		r.Expires = now.Add(p.Rule.Lifetime)
 		return nil
 	}}
@@ -260,7 +266,7 @@ func (r Request) is(states ...State) error {
 		return nil
 	case r.State.Ended():
 		return ErrEnded
-	case r.State == Executing:
+	case r.State == Executing, r.State == Accepted:
 		return ErrRunning
 	case r.State == Received:
 		return ErrNotReady

@@ -16,8 +16,9 @@ const (
 	Pending   State = "pending"   // the card is up, people may decide
 	Approved  State = "approved"  // enough people agreed; not yet claimed
 	Executing State = "executing" // claimed, perhaps sent
-	Accepted  State = "accepted"  // the API took it; what happened on the hosts is not known
-	Failed    State = "failed"    // the API said that it cannot run
+	Accepted  State = "accepted"  // the API took it, and the hosts are followed
+	Succeeded State = "succeeded" // every host ended with exit code 0, and its record says that it ran what was approved
+	Failed    State = "failed"    // the API said that it cannot run, or not every host succeeded
 	Unknown   State = "unknown"   // nobody can know whether it ran
 	Refused   State = "refused"   // the rules, the plan or the look-up did not allow it
 	Denied    State = "denied"
@@ -28,7 +29,7 @@ const (
 // Ended reports whether s is final: no decision changes it any more.
 func (s State) Ended() bool {
 	switch s {
-	case Received, Pending, Approved, Executing:
+	case Received, Pending, Approved, Executing, Accepted:
 		return false
 	}
 	return true
@@ -56,6 +57,7 @@ type Request struct {
 	Expires   time.Time `json:"expires,omitzero"` // for pending and approved
 
 	Decisions []Decision `json:"decisions,omitempty"` // one a person at most
+	Follow    Follow     `json:"follow,omitzero"`     // from accepted on: what became of the hosts
 	Sends     []Send     `json:"sends,omitempty"`
 
 	ApprovedAt time.Time `json:"approved_at,omitzero"` // when the quorum was reached
@@ -91,6 +93,7 @@ type Asked struct {
 	Parameters string   `json:"parameters,omitempty"`
 	Reason     string   `json:"reason,omitempty"`
 	Again      string   `json:"again,omitempty"` // the ended request that this one repeats
+	Alias      string   `json:"alias,omitempty"` // what was typed instead of the script's id
 }
 
 // Verdict is what a person decided.
@@ -115,7 +118,8 @@ type Decision struct {
 type Send struct {
 	Worker     string    `json:"worker"`
 	ClaimedAt  time.Time `json:"claimed_at"`
-	LeaseUntil time.Time `json:"lease_until"` // after it, the worker is taken for lost
+	LeaseUntil time.Time `json:"lease_until"`      // after it, the worker is taken for lost
+	Before     []string  `json:"before,omitempty"` // the newest tasks of the API before the claim: not this run's
 	Answer     *Answer   `json:"answer,omitempty"`
 }
 
@@ -133,13 +137,16 @@ const (
 // Answer is what came of a send. Its texts are scrubbed of credentials before
 // they get here.
 type Answer struct {
-	Outcome Outcome   `json:"outcome"`
-	Code    int       `json:"code"`
-	Name    string    `json:"name,omitempty"`
-	Message string    `json:"message,omitempty"` // the API's own words
-	Meaning string    `json:"meaning,omitempty"` // ours
-	Hint    string    `json:"hint,omitempty"`    // what to do
-	At      time.Time `json:"at"`
+	Outcome Outcome      `json:"outcome"`
+	Code    int          `json:"code"`
+	Name    string       `json:"name,omitempty"`
+	Message string       `json:"message,omitempty"` // the API's own words
+	Meaning string       `json:"meaning,omitempty"` // ours
+	Hint    string       `json:"hint,omitempty"`    // what to do
+	Tasks   []string     `json:"tasks,omitempty"`   // the API's tasks, where the answer names them
+	Refused []HostResult `json:"refused,omitempty"` // hosts that the API did not take
+	Again   bool         `json:"again,omitempty"`   // refused for a reason that is mended by itself: dispatch again at once
+	At      time.Time    `json:"at"`
 }
 
 // Card is the message that shows the request.
@@ -160,6 +167,8 @@ const (
 	NoticeEnded   NoticeKind = "ended"   // refused, denied, expired or cancelled, to the requester
 	NoticeWaiting NoticeKind = "waiting" // approved, but not run yet, and why
 	NoticeUnknown NoticeKind = "unknown" // nobody can know whether it ran, to requester and approvers
+	NoticeResult  NoticeKind = "result"  // what happened on the hosts, to requester and approvers
+	NoticeAlarm   NoticeKind = "alarm"   // a host ran something else than was approved, to all who may approve
 )
 
 // Notice is a message that is owed. It leaves the list when it was posted.
@@ -262,6 +271,11 @@ func (r Request) nextStep() time.Time {
 		return r.Expires
 	case Executing:
 		return r.LastSend().LeaseUntil
+	case Accepted:
+		if !r.RetryAt.IsZero() {
+			return r.RetryAt
+		}
+		return r.Received
 	}
 	return time.Time{}
 }
@@ -273,5 +287,7 @@ func (r Request) clone() Request {
 	r.Sends = slices.Clone(r.Sends)
 	r.Notices = slices.Clone(r.Notices)
 	r.Changes = slices.Clone(r.Changes)
+	r.Follow.Tasks = slices.Clone(r.Follow.Tasks)
+	r.Follow.Hosts = slices.Clone(r.Follow.Hosts)
 	return r
 }

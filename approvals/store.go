@@ -74,6 +74,13 @@ type Store interface {
 	// Events are a request's events, oldest first; none for an unknown id.
 	Events(ctx context.Context, id string) ([]Event, error)
 
+	// KeepOutputs keeps what a request's hosts printed, for a set time only. Repeats
+	// replace.
+	KeepOutputs(ctx context.Context, id string, out Outputs) error
+
+	// Outputs answers what is kept of it: none after that time.
+	Outputs(ctx context.Context, id string) (Outputs, error)
+
 	// Open lists up to n requests that have not ended, newest first.
 	Open(ctx context.Context, n int) ([]Kept, error)
 }

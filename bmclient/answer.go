@@ -27,7 +27,10 @@ type answer struct {
 	name      string // codeDesc, or a 3.0 error's code
 	message   string
 	requestID string
-	data      json.RawMessage
+	data      json.RawMessage // 2.0: "data"; 3.0: "Response"
+
+	hide  func([]byte) []byte // hides the secrets of the call in bytes of any length
+	clean func(string) string // the same for a short text, and cuts it
 }
 
 // ok says that the API reported success.
@@ -151,28 +154,25 @@ func isEmpty(data json.RawMessage) bool {
 	return len(s) >= 2 && (s[0] == '{' || s[0] == '[') && len(bytes.TrimSpace(s[1:len(s)-1])) == 0
 }
 
-// decodeScript reads the data of GetUserCmd. A script without a content would be shown and approved as an empty one, so that is
+// decodeScript reads one script. A script without a content would be shown and approved as an empty one, so that is
 // an error.
-func decodeScript(data json.RawMessage) (Script, error) {
-	m, err := object(data)
-	if err != nil {
-		return Script{}, errJSON
-	}
-	raw, ok := m["content"]
-	if !ok || len(raw) == 0 || raw[0] != '"' {
+func decodeScript(f fields) (Script, error) {
+	raw := f.raw("content")
+	if len(raw) == 0 || raw[0] != '"' {
 		return Script{}, errors.New("the answer holds no content of the script")
 	}
 	s := Script{
-		CmdID:  flexText(m["cmdId"]),
-		Alias:  flexText(m["alias"]),
-		OSType: flexText(m["osType"]),
-		AppID:  flexText(m["appId"]),
+		CmdID:  f.text("cmdId"),
+		Alias:  f.text("alias"),
+		OSType: f.text("osType"),
+		AppID:  f.text("appId"),
 	}
+	var err error
 	s.Content, s.Plain = lenientBase64(text(raw))
-	if s.Created, err = parseTime(flexText(m["createTime"])); err != nil {
+	if s.Created, err = parseTime(f.text("createTime")); err != nil {
 		return Script{}, fmt.Errorf("the script's createTime is not a time: %w", err)
 	}
-	if s.Modified, err = parseTime(flexText(m["modifyTime"])); err != nil {
+	if s.Modified, err = parseTime(f.text("modifyTime")); err != nil {
 		return Script{}, fmt.Errorf("the script's modifyTime is not a time: %w", err)
 	}
 	return s, nil

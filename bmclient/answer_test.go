@@ -92,7 +92,7 @@ func TestDecodeScript(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {
-			got, err := decodeScript(json.RawMessage(tt.data))
+			got, err := decodeScriptOf(json.RawMessage(tt.data))
 			if (err != nil) != tt.err {
 				t.Fatalf("error %v, want one: %v", err, tt.err)
 			}
@@ -101,6 +101,15 @@ func TestDecodeScript(t *testing.T) {
 			}
 		})
 	}
+}
+
+// decodeScriptOf reads the data of GetUserCmd.
+func decodeScriptOf(data json.RawMessage) (Script, error) {
+	f, found, err := api2{}.pick(nil, data, "")
+	if err != nil || !found {
+		return Script{}, errors.Join(err, ErrNoScript)
+	}
+	return decodeScript(f)
 }
 
 func TestIsEmpty(t *testing.T) {
@@ -142,7 +151,7 @@ func FuzzDecodeAnswer(f *testing.F) {
 		if a.ok() && !json.Valid([]byte(bomless(body))) {
 			t.Error("a success was read from what is not JSON")
 		}
-		s, err := decodeScript(a.data)
+		s, err := decodeScriptOf(a.data)
 		if err == nil && s.Content == nil {
 			t.Error("a script without a content")
 		}

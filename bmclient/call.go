@@ -7,116 +7,56 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
-const (
-	actionRun  = "RunUserCmd"
-	actionRead = "GetUserCmd"
-)
+const actionRun = "RunUserCmd" // in both versions
 
-// signedCall is one signed request, good for one send, and the values that must not be seen in any text about it.
-type signedCall struct {
-	action, method, form string
-	secrets              []string
-}
-
-// sign adds the common parameters, with a fresh nonce, to an action's own ones and signs them all.
-func (c *Client) sign(method, action string, key Key, at time.Time, own params) (signedCall, error) {
-	if err := key.check(); err != nil {
-		return signedCall{}, err
-	}
-	ps := make(params, 0, len(own)+8)
-	ps.add("Action", action)
-	ps.add("Nonce", strconv.FormatUint(c.cfg.Nonce(), 10))
-	if c.cfg.Region != "" {
-		ps.add("Region", c.cfg.Region)
-	}
-	ps.add("SecretId", key.ID)
-	ps.add("SignatureMethod", c.cfg.Signature)
-	ps.add("Timestamp", strconv.FormatInt(at.Unix(), 10))
-	call := signedCall{action: action, method: method, secrets: []string{key.ID}}
-	if key.Token != nil {
-		token := key.Token.Reveal()
-		ps.add("Token", token)
-		call.secrets = append(call.secrets, token)
-	}
-	ps = append(ps, own...)
-	if err := ps.check(); err != nil {
-		return signedCall{}, err
-	}
-	secret := key.Secret.Reveal()
-	if secret == "" {
-		return signedCall{}, local("the key's secret is empty")
-	}
-	sum := signature(c.cfg.Signature, secret, textToSign(method, c.host, c.url.EscapedPath(), ps))
-	ps.add("Signature", sum)
-	call.secrets = append(call.secrets, secret, sum)
-	call.form = ps.encode()
-	return call, nil
-}
-
-// check refuses what would be sent but, by the vendor's own clients, left out of the signature.
-func (ps params) check() error {
-	for _, p := range ps {
-		switch {
-		case !strings.HasPrefix(p.value, "@"):
-		case p.key == "password":
-			return ErrBadPassword
-		default:
-			return local(`the value of %s begins with "@", which the API's signature leaves out`, p.key)
-		}
-	}
-	return nil
-}
-
-// read sends a read, and sends it again, signed anew, where the number or the fault allows it.
-func (c *Client) read(ctx context.Context, action string, own params) (answer, error) {
+// read sends a read, and sends it again, signed anew, where the answer or the fault allows it.
+func (c *Client) read(ctx context.Context, call call) (answer, error) {
 	key, err := c.cfg.ReadKey(ctx)
 	if err != nil {
-		return answer{}, notSent(action, fmt.Errorf("the key for reads could not be read: %w", err))
+		return answer{}, notSent(call.action, fmt.Errorf("the key for reads could not be read: %w", err))
+	}
+	if err := c.admit(ctx, call.action); err != nil {
+		return answer{}, notSent(call.action, err)
 	}
 	for attempt := 1; ; attempt++ {
-		ans, again, err := c.sendRead(ctx, action, key, own, attempt)
+		ans, again, err := c.sendRead(ctx, call, key, attempt)
 		if err == nil || ctx.Err() != nil || attempt >= c.mostSends(again) {
 			return ans, err
 		}
 		pause := c.pause(again, attempt)
 		c.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "read is sent again",
-			slog.String("action", action), slog.Int("attempt", attempt), slog.Duration("after", pause), slog.Any("error", err))
-		if !c.wait(ctx, pause) {
-			return answer{}, err // what the API said last tells more than that time ran out
+			slog.String("action", call.action), slog.Int("attempt", attempt), slog.Duration("after", pause), slog.Any("error", err))
+		if !c.wait(ctx, pause) || c.admit(ctx, call.action) != nil {
+			return answer{}, err // what the API said last tells more than that time or quota ran out
 		}
 	}
 }
 
-func (c *Client) sendRead(ctx context.Context, action string, key Key, own params, attempt int) (answer, again, error) {
-	method := http.MethodPost
-	if c.cfg.ReadsByGET {
-		method = http.MethodGet
-	}
-	call, err := c.sign(method, action, key, c.cfg.Now(), own)
+func (c *Client) sendRead(ctx context.Context, call call, key Key, attempt int) (answer, again, error) {
+	signed, err := c.api.sign(c, call, key, c.cfg.Now())
 	if err != nil {
-		return answer{}, againNever, notSent(action, err)
+		return answer{}, againNever, notSent(call.action, err)
 	}
 	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	got, err := roundTrip(c.reads, c.newRequest(limited, method, call.form), longestRead)
+	got, err := roundTrip(c.reads, c.newRequest(limited, signed), call.longest())
 	if err != nil {
-		err = c.noAnswer(call, got.status, err)
-		c.log(ctx, call, attempt, began, err)
+		err = c.noAnswer(signed, got.status, err)
+		c.log(ctx, signed, attempt, began, err)
 		return answer{}, againAfter(err), err
 	}
-	ans, err := c.answered(call, got)
-	c.log(ctx, call, attempt, began, err)
+	ans, err := c.answered(signed, got)
+	c.log(ctx, signed, attempt, began, err)
 	return ans, againAfter(err), err
 }
 
 // answered turns a whole HTTP answer into the API's success, its texts scrubbed, or into an *Error.
 func (c *Client) answered(call signedCall, got reply) (answer, error) {
-	ans, err := decodeAnswer(got.body)
+	ans, err := c.api.decode(got.body)
 	if err != nil {
 		return answer{}, c.noAnswer(call, got.status, err)
 	}
@@ -126,6 +66,7 @@ func (c *Client) answered(call signedCall, got reply) (answer, error) {
 	if ans.ok() {
 		clean := cleaner(call.secrets)
 		ans.message, ans.requestID = clean(ans.message), clean(ans.requestID)
+		ans.hide, ans.clean = hider(call.secrets), clean
 		return ans, nil
 	}
 	return answer{}, c.refusal(call, got, ans)
@@ -135,25 +76,21 @@ var errContradicts = errors.New("the answer says success, its HTTP status does n
 
 // refusal is the API's own error.
 func (c *Client) refusal(call signedCall, got reply, ans answer) *Error {
-	clean, known := cleaner(call.secrets), lookUp(ans.code)
+	clean := cleaner(call.secrets)
+	ans.name = clean(ans.name)
 	e := &Error{
-		Action: call.action, Number: ans.code, Outer: ans.outer, Name: clean(ans.name), Meaning: known.meaning,
-		Message: clean(ans.message), RequestID: clean(ans.requestID), HTTPStatus: got.status,
-		Class: classOf(ans.code, ans.outer), hint: c.hint(call.action, ans.code, got.date),
+		Action: call.action, Name: ans.name, Message: clean(ans.message), RequestID: clean(ans.requestID), HTTPStatus: got.status,
 	}
-	if e.Name == "" {
-		e.Name = known.name
-	}
-	switch {
-	case ans.code == 0:
-		e.Meaning = "the API answered in the style of API 3.0"
-	case got.status >= 500:
+	c.api.judge(c, e, ans, got.date)
+	if got.status >= http.StatusInternalServerError {
 		e.Class = ClassUnknown
 	}
-	if call.action == actionRead && meansNoScript(ans.code) {
+	switch {
+	case call.to == toReadScript && (meansNoScript(e.Number) || isCode(e.Code, "ResourceNotFound")):
 		e.cause = ErrNoScript
-	}
-	if call.action == actionRun && e.Class == ClassUnknown {
+	case call.to == toListHosts && (e.Number == noTask || isCode(e.Code, "ResourceNotFound")):
+		e.cause = ErrNoTask
+	case call.to == toRun && e.Class == ClassUnknown:
 		e.hint = hintUnknown // before anything else that might be done about it
 	}
 	return e
@@ -173,7 +110,7 @@ func (c *Client) noAnswer(call signedCall, status int, cause error) *Error {
 	case status != 0 && status != http.StatusOK:
 		e.Meaning = "the endpoint answered HTTP " + strconv.Itoa(status)
 	}
-	if call.action == actionRun {
+	if call.to == toRun {
 		e.hint = hintUnknown
 	}
 	return e

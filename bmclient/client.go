@@ -1,6 +1,7 @@
 package bmclient
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -15,30 +16,41 @@ import (
 	"time"
 )
 
-// DefaultEndpoint is where API 2.0 answers.
-const DefaultEndpoint = "https://bm.api.qcloud.com/v2/index.php"
+const (
+	// DefaultEndpoint is where API 2.0 answers.
+	DefaultEndpoint = "https://bm.api.qcloud.com/v2/index.php"
+	// DefaultEndpoint3 is where API 3.0 answers.
+	DefaultEndpoint3 = "https://bm.tencentcloudapi.com"
+)
 
-// Config says how to reach the API. The zero value of each field but ReadKey is good.
+// Config says how to reach the API. The zero value of each field but ReadKey is good; API 3.0 needs a Region, too.
 type Config struct {
-	Endpoint     string        // DefaultEndpoint if empty; http only for loopback hosts
-	Region       string        // optional: ap-beijing, bj, …
-	ArrayKey     string        // "instanceId" (default) or "instanceIds": how RunUserCmd names its hosts
-	Signature    string        // HmacSHA256 (default) or HmacSHA1
-	ReadsByGET   bool          // GET for reads only; RunUserCmd is always POST
+	API          string        // API2 (default) or API3
+	Endpoint     string        // DefaultEndpoint or DefaultEndpoint3 if empty; http only for loopback hosts
+	Region       string        // ap-beijing, bj, …; optional in 2.0, which is sent what stands here
+	ArrayKey     string        // 2.0: "instanceId" (default) or "instanceIds": how RunUserCmd names its hosts
+	Signature    string        // 2.0: HmacSHA256 (default) or HmacSHA1
+	ReadsByGET   bool          // 2.0: GET for reads only; RunUserCmd is always POST
 	ReadKey      KeySource     // required: the key that reads are signed with
 	Timeout      time.Duration // for one send of a read; 10 s if zero
 	RunTimeout   time.Duration // for RunUserCmd, dialling included; 30 s if zero
 	ReadAttempts int           // sends of one read at most; 4 if zero
 	ReadBackoff  time.Duration // before the second send, doubled for each further one, with jitter; 200 ms if zero
 	RootCAs      *x509.CertPool
-	Log          *slog.Logger     // nil: no log
-	Now          func() time.Time // nil: time.Now
-	Nonce        func() uint64    // nil: from crypto/rand; for tests
+
+	// Admit is asked before every send of every action, the repeated ones of a read included; nil: nothing is asked. It may wait, until ctx
+	// ends at the latest. Its error means that nothing is sent, and reaches the caller wrapped in ErrNotSent. It is called by many at once.
+	Admit func(ctx context.Context, action string) error
+
+	Log   *slog.Logger     // nil: no log
+	Now   func() time.Time // nil: time.Now
+	Nonce func() uint64    // nil: from crypto/rand; for tests
 }
 
 // Client is safe for use by many goroutines at once.
 type Client struct {
 	cfg   Config
+	api   dialect
 	url   url.URL
 	host  string // as signed and sent
 	reads *http.Transport
@@ -54,6 +66,12 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	switch {
+	case cfg.API != API2 && cfg.API != API3:
+		return nil, fmt.Errorf("API version %q is not known; it is %s or %s", cfg.API, API2, API3)
+	case cfg.API == API3 && cfg.Region == "":
+		return nil, fmt.Errorf("API 3.0 needs a region; set one like ap-beijing")
+	case cfg.API == API3 && u.Path != "/":
+		return nil, fmt.Errorf("the endpoint of API 3.0 has no path; write it like %s", DefaultEndpoint3)
 	case cfg.ArrayKey != "instanceId" && cfg.ArrayKey != "instanceIds":
 		return nil, fmt.Errorf("array key %q is not known; it is instanceId or instanceIds", cfg.ArrayKey)
 	case cfg.Signature != HmacSHA256 && cfg.Signature != HmacSHA1:
@@ -65,7 +83,10 @@ func New(cfg Config) (*Client, error) {
 	case cfg.Timeout < 0 || cfg.RunTimeout < 0 || cfg.ReadBackoff < 0 || cfg.ReadAttempts < 0:
 		return nil, fmt.Errorf("a time or a number of attempts is negative; leave it out for the default")
 	}
-	c := &Client{cfg: cfg, url: *u, host: u.Host, wait: waitTimer, proxy: http.ProxyFromEnvironment}
+	c := &Client{cfg: cfg, api: api2{}, url: *u, host: u.Host, wait: waitTimer, proxy: http.ProxyFromEnvironment}
+	if cfg.API == API3 {
+		c.api = api3{}
+	}
 	c.reads = c.newTransport()
 	c.reads.MaxIdleConns, c.reads.MaxIdleConnsPerHost = keptConns, keptConns
 	c.reads.IdleConnTimeout = 90 * time.Second
@@ -79,6 +100,10 @@ func (c *Client) Close() { c.reads.CloseIdleConnections() }
 const keptConns = 128
 
 func withDefaults(c Config) Config {
+	setDefault(&c.API, API2)
+	if c.API == API3 {
+		setDefault(&c.Endpoint, DefaultEndpoint3)
+	}
 	setDefault(&c.Endpoint, DefaultEndpoint)
 	setDefault(&c.ArrayKey, "instanceId")
 	setDefault(&c.Signature, HmacSHA256)

@@ -111,3 +111,6 @@ func meansNoScript(number int) bool {
 	}
 	return false
 }
+
+// noTask is the number that, on a read of a task, says it is not there.
+const noTask = 18010

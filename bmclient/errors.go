@@ -10,6 +10,10 @@ import (
 var (
 	// ErrNoScript says that the script does not exist.
 	ErrNoScript = errors.New("there is no such script")
+	// ErrNoTask says that the API knows no such task, or does not know it yet.
+	ErrNoTask = errors.New("there is no such task")
+	// ErrTooLong says that an answer was longer than is read. Nothing of it is kept.
+	ErrTooLong = errors.New("the answer is too long")
 	// ErrNotSent says that for sure no byte of the request left this machine, and none can leave any more.
 	ErrNotSent = errors.New("nothing was sent")
 	// ErrBadPassword says that a password begins with "@". It comes with ErrNotSent.
@@ -40,10 +44,11 @@ func (c Class) String() string {
 	return fmt.Sprintf("class %d", int(c))
 }
 
-// Error is every error that Script and Run return. Its texts hold no URL, no body, and none of the call's secrets.
+// Error is every error that a [Client] returns for a call. Its texts hold no URL, no body, and none of the call's secrets.
 type Error struct {
-	Action     string // RunUserCmd or GetUserCmd
-	Number     int    // the most telling number of the answer; 0 when none came
+	Action     string // RunUserCmd, GetUserCmd, …
+	Number     int    // API 2.0: the most telling number of the answer; 0 when none came
+	Code       string // API 3.0: the code, AuthFailure.SignatureExpire or the like; empty when none came
 	Outer      int    // what stood in "code" when Number was taken from the message's "(NNN)"; else 0
 	Name       string // codeDesc, or the documented name
 	Message    string // what the API said, scrubbed of the call's secrets; often Chinese
@@ -62,6 +67,9 @@ func (e *Error) Error() string {
 	b.WriteString(e.Action + ": ")
 	if e.Number != 0 {
 		fmt.Fprintf(&b, "%d ", e.Number)
+	}
+	if e.Code != "" {
+		b.WriteString(e.Code + ": ")
 	}
 	if e.Name != "" {
 		b.WriteString(e.Name + ": ")
@@ -94,7 +102,7 @@ func (e *Error) LogValue() slog.Value {
 	if e.HTTPStatus != 0 {
 		as = append(as, slog.Int("http_status", e.HTTPStatus))
 	}
-	for _, kv := range [][2]string{{"name", e.Name}, {"meaning", e.Meaning}, {"message", e.Message}, {"request_id", e.RequestID}} {
+	for _, kv := range [][2]string{{"code", e.Code}, {"name", e.Name}, {"meaning", e.Meaning}, {"message", e.Message}, {"request_id", e.RequestID}} {
 		if kv[1] != "" {
 			as = append(as, slog.String(kv[0], kv[1]))
 		}

@@ -1,6 +1,7 @@
 package bmclient
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -36,6 +37,17 @@ func cleaner(secrets []string) func(string) string {
 			return ""
 		}
 		return s().clean(in)
+	}
+}
+
+// hider is cleaner for bytes of any length and kind: it cuts nothing and leaves what is no UTF-8 as it is.
+func hider(secrets []string) func([]byte) []byte {
+	s := sync.OnceValue(func() scrubber { return newScrubber(secrets...) })
+	return func(in []byte) []byte {
+		if len(in) == 0 {
+			return in
+		}
+		return s().hide(in)
 	}
 }
 
@@ -87,26 +99,31 @@ func lowerHex(s string) string {
 }
 
 // clean replaces every occurrence, overlapping ones too, and then cuts what is too long.
-func (s scrubber) clean(in string) string {
-	hidden := make([]bool, len(in))
-	found := false
+func (s scrubber) clean(in string) string { return cut(string(s.hide([]byte(in)))) }
+
+// hide replaces every occurrence, overlapping ones too. What holds none is returned as it is.
+func (s scrubber) hide(in []byte) []byte {
+	var hidden []bool
 	for _, needle := range s.needles {
 		for at := 0; needle != ""; {
-			i := strings.Index(in[at:], needle)
+			i := bytes.Index(in[at:], []byte(needle))
 			if i < 0 {
 				break
+			}
+			if hidden == nil {
+				hidden = make([]bool, len(in))
 			}
 			for j := at + i; j < at+i+len(needle); j++ {
 				hidden[j] = true
 			}
-			at, found = at+i+1, true
+			at += i + 1
 		}
 	}
-	if !found {
-		return cut(in)
+	if hidden == nil {
+		return in
 	}
-	var b strings.Builder
-	for i := range len(in) {
+	var b bytes.Buffer
+	for i := range in {
 		switch {
 		case !hidden[i]:
 			b.WriteByte(in[i])
@@ -114,7 +131,7 @@ func (s scrubber) clean(in string) string {
 			b.WriteString(redacted)
 		}
 	}
-	return cut(b.String())
+	return b.Bytes()
 }
 
 func cut(s string) string {

@@ -60,7 +60,9 @@ func againAfter(err error) again {
 	switch {
 	case e.Number != 0 && e.HTTPStatus < http.StatusInternalServerError:
 		return lookUp(e.Number).read
-	case errors.Is(e.cause, errRedirect), errors.Is(e.cause, errTooLong), errors.Is(e.cause, errNotTLS), isCertificate(e.cause):
+	case e.Code != "" && e.HTTPStatus < http.StatusInternalServerError:
+		return lookUp3(e.Code).read
+	case errors.Is(e.cause, errRedirect), errors.Is(e.cause, ErrTooLong), errors.Is(e.cause, errNotTLS), isCertificate(e.cause):
 		return againNever
 	case e.HTTPStatus >= 400 && e.HTTPStatus < 500:
 		return againAfter4xx(e.HTTPStatus)

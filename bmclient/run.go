@@ -2,11 +2,8 @@ package bmclient
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"strconv"
 	"time"
 )
 
@@ -30,17 +27,41 @@ func (r Run) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("cmd_id", r.CmdID), slog.Int("hosts", len(r.Hosts)), slog.String("user", r.User))
 }
 
-// Accepted is code 0: the API took the order. Whether the script ran, or the login was right, is not known from it.
+// Accepted says that the API took the order. Whether the script ran, or the login was right, is not known from it.
 type Accepted struct {
 	RequestID string    // rarely given by API 2.0
-	Message   string    // often empty or "OK"; scrubbed
+	Message   string    // of API 2.0; often empty or "OK"; scrubbed
 	SignedAt  time.Time // the Timestamp that was signed
+
+	// API 3.0 says more; 2.0 leaves these empty.
+	TaskID  string // the task of this run; empty if the API gave none, or more than one
+	Hosts   []HostAccepted
+	Refused []HostRefused // nothing was started there
 }
 
-// Run sends RunUserCmd, once: whatever happens, it does not send a second time. Key and password are revealed here and not kept.
-// Its error is an *Error; one that is ErrNotSent proves that nothing left this machine, and its Class says what the others mean.
-// Calling Run again is another order, and may be a second run.
+// HostAccepted is a host on which API 3.0 started the script.
+type HostAccepted struct {
+	Host      string
+	TaskID    string // of the script's run; may be empty, as in the documents' own sample
+	AsyncTask uint64 // of the product's general tasks; 0 if none
+}
+
+// HostRefused is a host that API 3.0 did not start the script on.
+type HostRefused struct {
+	Host    string
+	Message string // what the API said, scrubbed of the call's secrets; often Chinese
+}
+
+// Run sends RunUserCmd, once: whatever happens, it does not send a second time. Key and password are revealed after Config.Admit has agreed,
+// and not kept. Its error is an *Error; one that is ErrNotSent proves that nothing left this machine, and its Class says what the others
+// mean. Calling Run again is another order, and may be a second run.
 func (c *Client) Run(ctx context.Context, key Key, r Run) (Accepted, error) {
+	if err := r.check(); err != nil {
+		return Accepted{}, notSent(actionRun, err)
+	}
+	if err := c.admit(ctx, actionRun); err != nil {
+		return Accepted{}, notSent(actionRun, err)
+	}
 	signedAt := r.SignedAt
 	if signedAt.IsZero() {
 		signedAt = c.cfg.Now()
@@ -55,27 +76,27 @@ func (c *Client) Run(ctx context.Context, key Key, r Run) (Accepted, error) {
 	if err != nil {
 		return Accepted{}, err
 	}
-	return Accepted{RequestID: ans.requestID, Message: ans.message, SignedAt: signedAt}, nil
+	return c.accepted(call, ans, signedAt)
 }
 
-// signRun checks the order, reveals the password and signs.
-func (c *Client) signRun(key Key, r Run, at time.Time) (signedCall, error) {
-	if err := r.check(); err != nil {
-		return signedCall{}, err
+// accepted reads what the API says beside its yes. A yes that cannot be read leaves unknown what was started.
+func (c *Client) accepted(call signedCall, ans answer, signedAt time.Time) (Accepted, error) {
+	a := Accepted{RequestID: ans.requestID, Message: ans.message, SignedAt: signedAt}
+	if err := c.api.accept(&a, ans); err != nil {
+		e := c.unusable(call.call, ans, err)
+		e.hint = hintUnknown
+		return Accepted{}, e
 	}
+	return a, nil
+}
+
+// signRun reveals the password and signs.
+func (c *Client) signRun(key Key, r Run, at time.Time) (signedCall, error) {
 	password := r.Password.Reveal()
 	if password == "" {
 		return signedCall{}, local("the password is empty")
 	}
-	ps := make(params, 0, len(r.Hosts)+4)
-	ps.add("cmdId", r.CmdID)
-	ps.add("cmdParam", base64.StdEncoding.EncodeToString(r.Parameters))
-	for i, host := range r.Hosts {
-		ps.add(c.cfg.ArrayKey+"."+strconv.Itoa(i), host)
-	}
-	ps.add("password", password)
-	ps.add("userName", r.User)
-	call, err := c.sign(http.MethodPost, actionRun, key, at, ps)
+	call, err := c.api.sign(c, c.api.run(c, r, password), key, at)
 	call.secrets = append(call.secrets, password)
 	return call, err
 }
@@ -113,7 +134,7 @@ func (c *Client) sendRun(ctx context.Context, call signedCall) (answer, error) {
 	var g gate
 	transport := c.runTransport(ctx, &g)
 	defer transport.CloseIdleConnections()
-	got, err := roundTrip(transport, c.newRequest(ctx, call.method, call.form), longestRun)
+	got, err := roundTrip(transport, c.newRequest(ctx, call), longestRun)
 	switch {
 	case err == nil:
 		return c.answered(call, got)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"net/http"
 	"time"
 )
 
@@ -26,20 +27,28 @@ func (s Script) SHA256() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Script reads one script. It is sent again, signed anew, on a fault or a number that may pass, at most Config.ReadAttempts times and
+// Script reads one script. It is sent again, signed anew, on a fault or an answer that may pass, at most Config.ReadAttempts times and
 // never beyond ctx. Its error is an *Error; one that is ErrNoScript says that there is no such script.
 func (c *Client) Script(ctx context.Context, cmdID string) (Script, error) {
+	call := c.api.script(cmdID)
 	if cmdID == "" {
-		return Script{}, notSent(actionRead, local("no script is named"))
+		return Script{}, notSent(call.action, local("no script is named"))
 	}
-	ans, err := c.read(ctx, actionRead, params{{"cmdId", cmdID}})
+	ans, err := c.read(ctx, call)
 	if err != nil {
 		return Script{}, err
 	}
-	if isEmpty(ans.data) {
-		return Script{}, &Error{Action: actionRead, Meaning: "the API found nothing", Class: ClassFailed, HTTPStatus: 200, cause: ErrNoScript}
+	f, found, err := c.api.pick(c, ans.data, cmdID)
+	switch {
+	case err != nil:
+		return Script{}, c.unusable(call, ans, err)
+	case !found:
+		return Script{}, &Error{
+			Action: call.action, Meaning: "the API found nothing", Class: ClassFailed, HTTPStatus: http.StatusOK, RequestID: ans.requestID,
+			cause: ErrNoScript,
+		}
 	}
-	s, err := decodeScript(ans.data)
+	s, err := decodeScript(f)
 	switch {
 	case err != nil:
 	case s.CmdID == "":
@@ -48,7 +57,7 @@ func (c *Client) Script(ctx context.Context, cmdID string) (Script, error) {
 		err = errors.New("the answer is about another script")
 	}
 	if err != nil {
-		return Script{}, &Error{Action: actionRead, Meaning: "no usable answer came", HTTPStatus: 200, RequestID: ans.requestID, cause: err}
+		return Script{}, c.unusable(call, ans, err)
 	}
 	return s, nil
 }

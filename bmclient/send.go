@@ -15,18 +15,30 @@ import (
 )
 
 const (
-	longestRead = 8 << 20 // bytes of an answer to a read
-	longestRun  = 1 << 20 // bytes of an answer to RunUserCmd, which is tiny
+	longestRead = 8 << 20  // bytes of an answer to a read
+	longestList = 32 << 20 // bytes of an answer that holds what hosts wrote
+	longestRun  = 1 << 20  // bytes of an answer to RunUserCmd, which is tiny
 )
 
 var (
-	errTooLong     = errors.New("the answer is too long")
 	errNotTLS      = errors.New("the other side does not speak TLS")
 	errBroken      = errors.New("the connection broke, or what came back is not HTTP")
 	errSealed      = errors.New("the attempt was given up before its first byte")
 	errCertificate = errors.New("the certificate was refused")
 	errRedirect    = errors.New("the answer is a redirect, which is never followed")
 )
+
+// longest is how many bytes of an answer are read.
+func (c call) longest() int64 {
+	switch c.to {
+	case toRun:
+		return longestRun
+	case toListHosts, toListScripts: // 3.0 lists scripts with their contents
+		return longestList
+	case toReadScript, toListTasks:
+	}
+	return longestRead
+}
 
 // reply is a whole answer over HTTP.
 type reply struct {
@@ -45,7 +57,7 @@ func roundTrip(rt http.RoundTripper, req *http.Request, limit int64) (reply, err
 	defer resp.Body.Close()
 	r := reply{status: resp.StatusCode, date: resp.Header.Get("Date")}
 	if r.body, err = readAll(resp, limit); err != nil {
-		if !errors.Is(err, errTooLong) {
+		if !errors.Is(err, ErrTooLong) {
 			err = fault(req.Context(), err)
 		}
 		return r, err
@@ -58,29 +70,31 @@ func roundTrip(rt http.RoundTripper, req *http.Request, limit int64) (reply, err
 
 func readAll(resp *http.Response, limit int64) ([]byte, error) {
 	if resp.ContentLength > limit {
-		return nil, errTooLong
+		return nil, ErrTooLong
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err == nil && int64(len(body)) > limit {
-		err = errTooLong
+		err = ErrTooLong
 	}
 	return body, err
 }
 
-// newRequest makes a POST with a form body, or a GET with a query. It sets no GetBody, and gives a GET an empty body that is not
+// newRequest makes a POST with a body, or a GET with a query. It sets no GetBody, and gives a GET an empty body that is not
 // http.NoBody: either keeps net/http from sending the same bytes again on its own when a kept connection breaks.
-func (c *Client) newRequest(ctx context.Context, method, form string) *http.Request {
+func (c *Client) newRequest(ctx context.Context, call signedCall) *http.Request {
 	u := c.url
 	req := &http.Request{
-		Method: method, URL: &u, Host: c.host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Method: call.method, URL: &u, Host: c.host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{"User-Agent": {"bmcmd"}, "Accept": {"application/json"}},
 	}
-	if method == http.MethodGet {
-		u.RawQuery = form
+	for k, v := range call.header {
+		req.Header.Set(k, v)
+	}
+	if call.method == http.MethodGet {
+		u.RawQuery = call.query
 		req.Body, req.ContentLength = io.NopCloser(strings.NewReader("")), -1
 	} else {
-		req.Header["Content-Type"] = []string{"application/x-www-form-urlencoded"}
-		req.Body, req.ContentLength = io.NopCloser(strings.NewReader(form)), int64(len(form))
+		req.Body, req.ContentLength = io.NopCloser(strings.NewReader(call.body)), int64(len(call.body))
 	}
 	return req.WithContext(ctx)
 }

@@ -69,7 +69,7 @@ func TestRequestCannotBeReplayed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
-		req := c.newRequest(t.Context(), method, "a=b")
+		req := c.newRequest(t.Context(), signedCall{method: method, query: "a=b", body: "a=b"})
 		if req.GetBody != nil || req.Body == nil || req.Body == http.NoBody {
 			t.Errorf("%s has GetBody %v, body %v", method, req.GetBody != nil, req.Body)
 		}

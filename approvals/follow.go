@@ -1,0 +1,162 @@
+package approvals
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Follow is what is known of a run on its hosts.
+type Follow struct {
+	Since time.Time    `json:"since"`           // when the API took it
+	Tasks []string     `json:"tasks,omitempty"` // the API's tasks that are or may be this run; none until found
+	Hosts []HostResult `json:"hosts"`           // of each task; without a task, what is known of each host
+	Polls int          `json:"polls,omitempty"` // how often it was looked at
+	Why   string       `json:"why,omitempty"`   // why it was given up, or cannot be told; words for people
+}
+
+// HostState is how far a host is.
+type HostState string
+
+const (
+	HostWaiting HostState = "waiting" // nothing is recorded of it yet
+	HostRunning HostState = "running"
+	HostEnded   HostState = "ended"   // the script ran to its end
+	HostFailed  HostState = "failed"  // the API could not run it there
+	HostRefused HostState = "refused" // the API did not take this host
+)
+
+// Proof is whether a host's record says that it ran what was approved.
+type Proof string
+
+const (
+	ProofNone    Proof = ""        // there is no record yet, or it says nothing
+	ProofSame    Proof = "same"    // the recorded script and parameters are the approved bytes
+	ProofDiffers Proof = "differs" // they are not
+)
+
+// HostResult is the API's record of one host in one task.
+type HostResult struct {
+	Host     string    `json:"host"`
+	Task     string    `json:"task,omitempty"`
+	State    HostState `json:"state"`
+	Status   int       `json:"status,omitempty"` // the API's own, over 0 for a failure
+	Exit     int       `json:"exit"`             // of the script; -1: none
+	Begun    time.Time `json:"begun,omitzero"`
+	Finished time.Time `json:"finished,omitzero"`
+	Output   int       `json:"output,omitempty"` // its size in bytes; the text is kept apart
+	Proof    Proof     `json:"proof,omitempty"`
+	Drift    []Change  `json:"drift,omitempty"` // with ProofDiffers
+	BadLogin bool      `json:"bad_login,omitempty"`
+	Note     string    `json:"note,omitempty"` // the API's words, scrubbed
+}
+
+// Over reports whether nothing more will happen on the host.
+func (h HostResult) Over() bool {
+	return h.State == HostEnded || h.State == HostFailed || h.State == HostRefused
+}
+
+// Good reports whether the host ran what was approved, with exit code 0.
+func (h HostResult) Good() bool {
+	return h.State == HostEnded && h.Status == 0 && h.Exit == 0 && h.Proof == ProofSame
+}
+
+// Counts are how many hosts there are, are over, and are over but not good.
+func (f Follow) Counts() (all, over, bad int) {
+	for _, h := range f.Hosts {
+		if h.Over() {
+			over++
+			if !h.Good() {
+				bad++
+			}
+		}
+	}
+	return len(f.Hosts), over, bad
+}
+
+// Drifted reports whether some host ran something else than was approved.
+func (f Follow) Drifted() bool {
+	return slices.ContainsFunc(f.Hosts, func(h HostResult) bool { return h.Proof == ProofDiffers })
+}
+
+// Outputs are what hosts printed, by task and host; see [OutputKey].
+type Outputs map[string][]byte
+
+// OutputKey names the output of one host in one task.
+func OutputKey(task, host string) string { return task + "/" + host }
+
+// begin starts following, with what the API's answer said of the hosts.
+func (r *Request) begin(a Answer, now time.Time) {
+	r.Follow = Follow{Since: now, Tasks: slices.Clone(a.Tasks)}
+	for _, host := range r.Plan.Hosts {
+		i := slices.IndexFunc(a.Refused, func(h HostResult) bool { return h.Host == host })
+		if i >= 0 {
+			h := a.Refused[i]
+			h.State, h.Exit = HostRefused, -1
+			r.Follow.Hosts = append(r.Follow.Hosts, h)
+			continue
+		}
+		r.Follow.Hosts = append(r.Follow.Hosts, HostResult{Host: host, State: HostWaiting, Exit: -1})
+	}
+}
+
+// Find stores which of the API's tasks are this run: more than one if they cannot
+// be told apart.
+func Find(tasks []string) Move {
+	return Move{Name: "find", Note: fmt.Sprint(tasks), apply: func(r *Request, _ time.Time) error {
+		if err := r.followed(); err != nil {
+			return err
+		}
+		r.Follow.Tasks = slices.Clone(tasks)
+		r.RetryAt = time.Time{}
+		return nil
+	}}
+}
+
+// Look stores what the API records of the hosts now, and when to look again. The
+// card changes only if how many hosts are over or bad has.
+func Look(hosts []HostResult, again time.Time) Move {
+	return Move{Name: "look", quiet: true, apply: func(r *Request, _ time.Time) error {
+		if err := r.followed(); err != nil {
+			return err
+		}
+		was, is := r.Follow, Follow{Hosts: hosts}
+		all, over, bad := was.Counts()
+		all2, over2, bad2 := is.Counts()
+		if all != all2 || over != over2 || bad != bad2 {
+			r.Card.Look = r.Revision
+		}
+		r.Follow.Hosts, r.RetryAt = slices.Clone(hosts), again
+		r.Follow.Polls++
+		return nil
+	}}
+}
+
+// Finish ends the following: succeeded only if every host is good and nothing
+// else stands against it. why says what does: given up, or not to be told.
+func Finish(hosts []HostResult, why string) Move {
+	return Move{Name: "finish", Note: why, apply: func(r *Request, _ time.Time) error {
+		if err := r.followed(); err != nil {
+			return err
+		}
+		r.Follow.Hosts, r.Follow.Why = slices.Clone(hosts), why
+		r.State = Succeeded
+		bad := func(h HostResult) bool { return !h.Good() }
+		if why != "" || len(hosts) == 0 || slices.ContainsFunc(hosts, bad) {
+			r.State = Failed
+		}
+		if r.Follow.Drifted() {
+			r.notify(NoticeAlarm)
+		}
+		r.notify(NoticeResult)
+		return nil
+	}}
+}
+
+// followed answers why r is not followed.
+func (r Request) followed() error {
+	if r.State.Ended() {
+		return ErrEnded
+	}
+	return r.is(Accepted)
+}

@@ -1,0 +1,38 @@
+package bmclient
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// API2 and API3 are the two versions of the API.
+	API2 = "2.0"
+	API3 = "3.0"
+)
+
+// AccountQuota is how many calls of all actions together API 2.0 allows an account in AccountQuotaPer. 3.0's introduction repeats it.
+const (
+	AccountQuota    = 1000
+	AccountQuotaPer = time.Minute
+)
+
+// Quota is the documented limit for one action: n calls in per. 2.0 has 100 a minute for each action; 3.0 has 10 a second for each of the
+// script actions. The limit is the account's, not this process's. An API that is not known has none: 0.
+func Quota(api, _ string) (n int, per time.Duration) {
+	switch api {
+	case "", API2:
+		return 100, time.Minute
+	case API3:
+		return 10, time.Second
+	}
+	return 0, 0
+}
+
+// admit asks before a send.
+func (c *Client) admit(ctx context.Context, action string) error {
+	if c.cfg.Admit == nil {
+		return nil
+	}
+	return c.cfg.Admit(ctx, action)
+}
