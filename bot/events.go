@@ -54,6 +54,14 @@ type Help struct {
 // Shown is a script, for one who may see it.
 type Shown struct{ Script approvals.Script }
 
+// Scripts is a page of the stored scripts, newest first, without their contents.
+type Scripts struct {
+	List   []approvals.Script
+	Total  int
+	Page   int    // from 1
+	Search string // what was searched for, or empty
+}
+
 // Status is one request in full.
 type Status struct {
 	Request approvals.Kept
@@ -70,8 +78,9 @@ type Listed struct {
 	Link    string
 }
 
-func (Words) answer()  {}
-func (Help) answer()   {}
-func (Shown) answer()  {}
-func (Status) answer() {}
-func (List) answer()   {}
+func (Words) answer()   {}
+func (Help) answer()    {}
+func (Shown) answer()   {}
+func (Scripts) answer() {}
+func (Status) answer()  {}
+func (List) answer()    {}

@@ -22,6 +22,8 @@ type Desk interface {
 	Refused(ctx context.Context, k approvals.Kept, by approvals.Person, click, why string) error
 	Events(ctx context.Context, id string) ([]approvals.Event, error)
 	Open(ctx context.Context, n int) ([]approvals.Kept, error)
+	KeepOutputs(ctx context.Context, id string, out approvals.Outputs) error
+	Outputs(ctx context.Context, id string) (approvals.Outputs, error)
 }
 
 // Cloud is the script API; [bmclient.Client] is one.
@@ -74,6 +76,9 @@ type Board interface {
 	// Notify posts a notice: into the card's thread, or where there is no card to
 	// the requester alone.
 	Notify(ctx context.Context, r approvals.Request, n approvals.Notice) error
+	// Report posts what happened on the hosts into the card's thread: out is what
+	// they printed, scrubbed.
+	Report(ctx context.Context, r approvals.Request, out approvals.Outputs) error
 	// Link is a link to the card, or empty.
 	Link(ctx context.Context, c approvals.Card) string
 }
