@@ -1,4 +1,73 @@
 // Package bot is what happens: a command becomes a request, a request a decision,
 // a decision a run, a run a report. It knows no Slack, no Redis and no vault; what
-// it needs of them stands in ports.go.
+// it needs of them stands in ports.go. This is the tour of the house.
+//
+// # What a command goes through
+//
+//   - Somebody types a line. The chat (package slackio) hands it in as [Typed], and
+//     command.go and words.go read it: [Parse].
+//   - typed.go keeps a run as a request before it answers "Recorded". Its id is made
+//     from the chat's event, so the same event twice, on two replicas, is one request.
+//   - lookup.go finds out who asks, which rule applies and what exactly would run: the
+//     plan. That is stored, then the card goes up, then people may decide.
+//   - Somebody presses a button: [Click]. clicked.go looks up who that is and what the
+//     rules say now, and stores the decision before it answers.
+//   - dispatch.go takes an approved request, reads everything again and holds it
+//     against what was approved. Only that gives a grant, and only a grant a login.
+//   - send.go claims the run in the store, calls the API once and stores the answer.
+//   - work.go brings card and thread up to date with the record, and says how one step
+//     follows another. bot.go decides who works on what, and when.
+//   - explain.go is what people are told when something goes wrong: two sentences, what
+//     happened and what to do.
+//
+// Rules, states and moves are package approvals'; each step here ends in one of its
+// moves. The API is package bmclient's. Package view draws.
+//
+// # What it promises
+//
+// What was approved is what runs: script, hosts, login, rules and people are read again
+// after the approval, and a difference stops the run and is shown.
+//
+// Never twice: RunUserCmd is called only after a claim was stored, once for each claim,
+// and by the process that made it. Only an answer that proves that nothing ran, or a
+// proof that no byte left, allows another claim.
+//
+// Never lost: what a person was told is recorded is in the store, and whatever a request
+// still needs is found by any bot that shares the store, after any crash.
+//
+// Nothing secret leaves: texts from the cloud, the vault and the chat go through
+// Config.Scrub before they reach a record, a log or a person.
+//
+// # Why level-triggered
+//
+// No step remembers that another is to follow. A bot takes a request, asks its record
+// what it still needs, does that, stores it, and asks again. So there is one way through
+// the life of a request, with or without a crash, a lost reply or a second replica, and
+// every test of one is a test of the other. A move nudges this bot at once; the loop in
+// Run finds what nobody was nudged for.
+//
+// # Why the claim comes before the call
+//
+// Between a call and its answer a process can die. Without a claim, the next one would
+// find an approved request and run it again as root. With it, the next one finds that
+// somebody may have sent it, waits out the lease, and says that nobody knows.
+//
+// # Why the answer is kept in memory until it is stored
+//
+// It is the one thing that cannot be read again. So the sender tries for an hour to
+// store it, also after its lease: others may have called the outcome unknown by then,
+// and its answer still settles that. A process that finds its own claim and remembers
+// no call knows for sure that it made none, and gives the claim back.
+//
+// # Why a lost reply is asked after
+//
+// A move whose reply was lost may have been stored, or may be stored in a moment. A
+// touch, which changes nothing but the revision, tells which and shuts the door behind
+// it: what was on its way comes too late. Without it people would wait for a hold to end.
+//
+// # Why the card is drawn while sending only if that is slow
+//
+// Most answers come within a moment, and the card then shows them at once. Drawing
+// "being sent" each time would cost one message more and could land after the answer.
+// So it is drawn after 700 ms, and the next drawing waits for it: one writer.
 package bot

@@ -16,12 +16,35 @@ import (
 type journal struct {
 	mu    sync.Mutex
 	lines []string
+	heard chan struct{} // closed at the next line
 }
+
+func newJournal() *journal { return &journal{heard: make(chan struct{})} }
 
 func (j *journal) add(format string, args ...any) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.lines = append(j.lines, fmt.Sprintf(format, args...))
+	close(j.heard)
+	j.heard = make(chan struct{})
+}
+
+// await waits until a line that begins with the words was written, if it was not.
+func (j *journal) await(ctx context.Context, words string) error {
+	for {
+		j.mu.Lock()
+		there := slices.ContainsFunc(j.lines, func(l string) bool { return strings.HasPrefix(l, words) })
+		heard := j.heard
+		j.mu.Unlock()
+		if there {
+			return nil
+		}
+		select {
+		case <-heard:
+		case <-ctx.Done():
+			return fmt.Errorf("no %q: %w", words, ctx.Err())
+		}
+	}
 }
 
 // of is the lines that begin with one of the words.
@@ -250,15 +273,4 @@ func (b *board) set(f func(*board)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	f(b)
-}
-
-// states are those of all cards, as people see them.
-func (b *board) states() map[string]approvals.State {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	out := map[string]approvals.State{}
-	for ts, r := range b.cards {
-		out[ts] = r.State
-	}
-	return out
 }

@@ -15,8 +15,9 @@ import (
 // memory is an approvals.Store for tests in virtual time. Records lie in it as JSON,
 // as they do in the real one, so that nothing is shared with who wrote them.
 type memory struct {
-	mu   sync.Mutex
-	rows map[string]*row
+	mu    sync.Mutex
+	rows  map[string]*row
+	twins map[string]string // ids by twin
 
 	fault func(storeCall) fault // what goes wrong with one call; nil: nothing
 }
@@ -32,7 +33,6 @@ type row struct {
 	body     []byte
 	received time.Time
 	moves    []string
-	twin     string
 	holder   string
 	until    time.Time // of the hold
 	due      time.Time // zero: never
@@ -50,7 +50,7 @@ const (
 	lostAfter        // it is written, and nobody knows
 )
 
-func newMemory() *memory { return &memory{rows: map[string]*row{}} }
+func newMemory() *memory { return &memory{rows: map[string]*row{}, twins: map[string]string{}} }
 
 // begin takes the lock and says what goes wrong. The caller unlocks.
 func (s *memory) begin(ctx context.Context, name, move, worker string) (fault, error) {
@@ -122,12 +122,11 @@ func (s *memory) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, 
 		return s.kept(r, w.Worker), slices.Contains(r.moves, w.MoveID), nil
 	}
 	twin := w.Next.Twin()
-	for _, r := range s.rows {
-		if r.twin == twin && !r.ended {
-			return s.kept(r, w.Worker), false, nil
-		}
+	if r := s.rows[s.twins[twin]]; r != nil && !r.ended {
+		return s.kept(r, w.Worker), false, nil
 	}
-	r := &row{received: time.Now(), twin: twin}
+	r := &row{received: time.Now()}
+	s.twins[twin] = w.Next.ID
 	w.Next.Received = r.received
 	r.write(w)
 	s.rows[w.Next.ID] = r

@@ -33,9 +33,9 @@ type rig struct {
 	policy  approvals.Policy
 	bots    []*Bot
 	first   *Bot
-	stop    []func() // one for each bot that runs
 	events  int
 	poll    time.Duration
+	later   func() // what a test does once its request is pending
 }
 
 // logBuffer keeps what is logged.
@@ -69,7 +69,7 @@ func someone(user string) approvals.Profile {
 
 // newRig has one rule: everybody asks; bob, carol and the group S-oncall (dave) approve.
 func newRig(t *testing.T) *rig {
-	j := &journal{}
+	j := newJournal()
 	m := newMemory()
 	r := &rig{
 		T: t, journal: j, store: m, memory: m, log: &logBuffer{},

@@ -278,7 +278,7 @@ func userRef(p approvals.Person, team string) UserRef {
 }
 
 // errWho says that the directory did not tell who somebody is.
-var errWho = errors.New("Slack did not tell who this is")
+var errWho = errors.New("who this is was not told by Slack")
 
 // errChat says that the card could not be posted.
 var errChat = errors.New("the card could not be posted")

@@ -5,16 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/bmcmd/bmcmd/approvals"
-	"github.com/bmcmd/bmcmd/bot"
 	"github.com/bmcmd/bmcmd/cmd/internal/config"
-	"github.com/bmcmd/bmcmd/cmd/internal/runbook"
 	"github.com/bmcmd/bmcmd/cmd/internal/serve"
 )
 
@@ -29,124 +24,77 @@ func checkCommand() *cobra.Command {
 			"With --runbook, each line of a Markdown runbook that begins with the slash command is parsed\n" +
 			"and held against the rules. With --live, the vault, Slack, Redis and the cloud are asked, too;\n" +
 			"nothing is posted and nothing is run.",
-		Args: cobra.NoArgs,
+		Example: "  bmcmd check -c bmcmd.yaml --runbook runbooks/web.md\n  bmcmd check -c bmcmd.yaml --live",
+		Args:    alone,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := config.Load(path)
+			cfg, err := load(c, path)
 			if err != nil {
 				return err
 			}
+			if err := serve.References(cfg); err != nil {
+				return err
+			}
 			out := c.OutOrStdout()
-			for _, w := range cfg.Warnings {
-				fmt.Fprintln(out, "warning:", w)
+			sayGood(out, cfg, path)
+			refused, err := checkRunbooks(out, cfg, runbooks)
+			if err != nil {
+				return err
 			}
-			fmt.Fprintf(out, "%s: %d rules, %d logins, %d references: all good\n", path, len(cfg.Rules), len(cfg.Logins), len(cfg.Refs()))
-			wrong := 0
-			for _, file := range runbooks {
-				n, err := checkRunbook(out, cfg, file)
-				if err != nil {
-					return err
-				}
-				wrong += n
-			}
+			failed := 0
 			if live {
-				wrong += checkLive(c.Context(), out, cfg)
+				failed = checkLive(c.Context(), out, cfg)
 			}
-			if wrong > 0 {
-				return fmt.Errorf("%d of the checks above need a hand", wrong)
-			}
-			return nil
+			return errors.Join(
+				some(refused, "1 line of the runbooks would be refused", "%d lines of the runbooks would be refused"),
+				some(failed, "1 part outside is not as it should be", "%d parts outside are not as they should be"))
 		},
 	}
 	configFlag(c, &path)
-	c.Flags().StringArrayVar(&runbooks, "runbook", nil, "a Markdown runbook to check; may be repeated")
+	c.Flags().StringArrayVar(&runbooks, "runbook", nil, "a Markdown `file` to check; may be repeated")
 	c.Flags().BoolVar(&live, "live", false, "also ask the vault, Slack, Redis and the cloud")
 	return c
 }
 
+// some is an error if n is not 0.
+func some(n int, one, many string) error {
+	switch n {
+	case 0:
+		return nil
+	case 1:
+		return errors.New(one)
+	}
+	return fmt.Errorf(many, n)
+}
+
+func sayGood(out io.Writer, cfg *config.Config, path string) {
+	for _, w := range cfg.Warnings {
+		fmt.Fprintln(out, "warning:", w)
+	}
+	if path == "-" {
+		path = "standard input"
+	}
+	fmt.Fprintf(out, "%s is good: %s, %s, %s\n", path,
+		counted(len(cfg.Rules), "rule"), counted(len(cfg.Logins), "login"), counted(len(cfg.Refs()), "reference"))
+}
+
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 // checkLive prints a line for each part outside and counts those that fail.
-func checkLive(ctx context.Context, out io.Writer, cfg *config.Config) (wrong int) {
+func checkLive(ctx context.Context, out io.Writer, cfg *config.Config) (failed int) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	for _, r := range serve.Probe(ctx, cfg) {
-		if r.Err == nil {
-			fmt.Fprintf(out, "ok      %s\n", r.What)
+	for p := range serve.Probe(ctx, cfg) {
+		if p.Err == nil {
+			fmt.Fprintf(out, "ok      %-6s %s\n", p.Part, p.Found)
 			continue
 		}
-		wrong++
-		fmt.Fprintf(out, "FAILED  %s: %v\n", r.What, r.Err)
+		failed++
+		fmt.Fprintf(out, "FAILED  %-6s %v\n", p.Part, p.Err)
 	}
-	return wrong
-}
-
-// checkRunbook prints a line for each command line of a runbook and counts those
-// that would be refused.
-func checkRunbook(out io.Writer, cfg *config.Config, file string) (wrong int, err error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return 0, fmt.Errorf("the runbook cannot be read: %w", err)
-	}
-	lines := runbook.Lines(string(data), cfg.Slack.Command)
-	if len(lines) == 0 {
-		fmt.Fprintf(out, "%s: no line begins with %s\n", file, cfg.Slack.Command)
-	}
-	for _, l := range lines {
-		says, err := checkLine(cfg, l)
-		if err != nil {
-			wrong++
-			says = "WRONG: " + err.Error()
-		}
-		fmt.Fprintf(out, "%s:%d: %s %s\n    %s\n", file, l.N, cfg.Slack.Command, l.Text, says)
-	}
-	return wrong, nil
-}
-
-func checkLine(cfg *config.Config, l runbook.Line) (string, error) {
-	if l.Hole != "" {
-		return "has " + l.Hole + " to fill in, so only a person can say which rule it meets", nil
-	}
-	c, err := bot.Parse(l.Text)
-	switch {
-	case err != nil:
-		return "", err
-	case c.Unknown != "":
-		return "", fmt.Errorf("there is no %q; did you mean %q?", c.Unknown, c.Nearest)
-	case c.Verb == bot.VerbShow:
-		return rulesFor(cfg.Rules, c.Script, nil)
-	case c.Verb != bot.VerbRun:
-		return "parses", nil
-	}
-	login, err := cfg.Login(c.Hosts)
-	if err != nil {
-		return "", err
-	}
-	says, err := rulesFor(cfg.Rules, c.Script, c.Hosts)
-	return says + "; as " + login.User + " by login " + login.Name, err
-}
-
-// rulesFor says which rules a line may meet: the channel and the person decide
-// between them.
-func rulesFor(p approvals.Policy, script string, hosts []string) (string, error) {
-	rules, err := p.MayMeet(script, hosts)
-	if err != nil {
-		return "", err
-	}
-	if len(rules) == 0 {
-		return "", errors.New("no rule matches it, from whichever channel; look at the ids, or add a rule")
-	}
-	var all []string
-	for _, r := range rules {
-		where := ""
-		if len(r.Channels) > 0 {
-			where = " in " + strings.Join(r.Channels, ", ")
-		}
-		if !r.Requesters.Empty() {
-			where += " for " + r.Requesters.String()
-		}
-		if hosts == nil {
-			all = append(all, fmt.Sprintf("rule %q%s: may be seen by %s", r.Name, where, r.Show))
-		} else {
-			all = append(all, fmt.Sprintf("rule %q%s: asked by %s; %d of %s must approve", r.Name, where, r.Ask, r.Quorum, r.Approve))
-		}
-	}
-	return strings.Join(all, "; or "), nil
+	return failed
 }

@@ -2,9 +2,9 @@ package main
 
 import "testing"
 
-// TestKilledBetweenDecisionAndRun kills a replica with -9 while it reads the
+// TestProcessKilledBetweenDecisionAndRun kills a replica with -9 while it reads the
 // script once more after the last approval. Another takes the request up.
-func TestKilledBetweenDecisionAndRun(t *testing.T) {
+func TestProcessKilledBetweenDecisionAndRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	first := w.serve()
@@ -20,9 +20,9 @@ func TestKilledBetweenDecisionAndRun(t *testing.T) {
 	w.noSecretLeft()
 }
 
-// TestKilledWhileSending kills a replica with -9 after RunUserCmd has arrived at
+// TestProcessKilledWhileSending kills a replica with -9 after RunUserCmd has arrived at
 // the API. Nobody can know whether it runs, and nobody sends it again.
-func TestKilledWhileSending(t *testing.T) {
+func TestProcessKilledWhileSending(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	first := w.serve()
@@ -40,9 +40,9 @@ func TestKilledWhileSending(t *testing.T) {
 	}
 }
 
-// TestRedisAwayAtStart starts the bot before Redis. What is asked for meanwhile is
+// TestProcessRedisAwayAtStart starts the bot before Redis. What is asked for meanwhile is
 // said to be not recorded, and then all is well without a restart.
-func TestRedisAwayAtStart(t *testing.T) {
+func TestProcessRedisAwayAtStart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{redisLater: true})
 	bot := w.serve()
@@ -64,9 +64,9 @@ func TestRedisAwayAtStart(t *testing.T) {
 	w.noSecretLeft()
 }
 
-// TestRedisKilledBetweenDecisionAndRun kills Redis while the script is read once
+// TestProcessRedisKilledBetweenDecisionAndRun kills Redis while the script is read once
 // more after the last approval, and starts it again with what it had stored.
-func TestRedisKilledBetweenDecisionAndRun(t *testing.T) {
+func TestProcessRedisKilledBetweenDecisionAndRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	bot := w.serve()
@@ -83,9 +83,9 @@ func TestRedisKilledBetweenDecisionAndRun(t *testing.T) {
 	bot.term()
 }
 
-// TestRedisKilledWhileSending kills Redis after the run was claimed and sent. The
+// TestProcessRedisKilledWhileSending kills Redis after the run was claimed and sent. The
 // answer is kept until Redis has it.
-func TestRedisKilledWhileSending(t *testing.T) {
+func TestProcessRedisKilledWhileSending(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	bot := w.serve()
@@ -100,9 +100,9 @@ func TestRedisKilledWhileSending(t *testing.T) {
 	bot.term()
 }
 
-// TestVaultAway stops the vault between the card and the approval. The card says
+// TestProcessVaultAway stops the vault between the card and the approval. The card says
 // that it waits; when the vault is back, the run goes out by itself.
-func TestVaultAway(t *testing.T) {
+func TestProcessVaultAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{vault: true})
 	bot := w.serve()
@@ -119,9 +119,9 @@ func TestVaultAway(t *testing.T) {
 	w.noSecretLeft()
 }
 
-// TestVaultLacksAField removes a login's password from the vault. The log names
+// TestProcessVaultLacksAField removes a login's password from the vault. The log names
 // the reference, the card does not; when it is there again, the run goes out.
-func TestVaultLacksAField(t *testing.T) {
+func TestProcessVaultLacksAField(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{vault: true})
 	bot := w.serve()

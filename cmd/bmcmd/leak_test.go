@@ -110,9 +110,9 @@ func TestFindsLeaks(t *testing.T) {
 	}
 }
 
-// TestEchoedSecrets has the API repeat whatever it is sent in its messages, to
+// TestProcessEchoedSecrets has the API repeat whatever it is sent in its messages, to
 // reads and to the run, and answer in ways that fail; at debug level.
-func TestEchoedSecrets(t *testing.T) {
+func TestProcessEchoedSecrets(t *testing.T) {
 	tests := []struct {
 		why   string
 		fault string

@@ -2,41 +2,91 @@
 // Tencent Cloud Bare Metal: a run waits until a colleague approves it.
 //
 // See OPERATIONS.md for running it, README.md at the top for what it is.
+//
+// # What it prints
+//
+// What was asked for goes to standard output, all else to standard error. An
+// error is one sentence that says what to do, and status 1; only a config has one
+// line for each of its problems, with file and line in front, as compilers do.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/bmcmd/bmcmd/cmd/internal/config"
 )
 
 func main() {
-	if err := run(context.Background(), os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "bmcmd:", err)
+	if err := run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, errorText(err))
 		os.Exit(1)
 	}
 }
 
 // run is the whole program. The first SIGINT or SIGTERM ends ctx, so that what
 // runs is finished; a second one kills.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // gives the second signal its usual meaning back
 	root := &cobra.Command{
-		Use:           "bmcmd",
-		Short:         "Show and run Bare Metal scripts from Slack, with a colleague's approval",
+		Use:   "bmcmd",
+		Short: "Show and run Bare Metal scripts from Slack, with a colleague's approval",
+		Long: "Show and run Bare Metal scripts from Slack, with a colleague's approval.\n\n" +
+			"To begin: bmcmd manifest makes the Slack app, bmcmd example the config,\n" +
+			"bmcmd check looks whether both are right, bmcmd serve serves.",
+		Args:          knownCommand,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		SilenceUsage:  true,
 		SilenceErrors: true,
+
+		SuggestionsMinimumDistance: 2,
 	}
 	root.AddCommand(serveCommand(), checkCommand(), manifestCommand(), exampleCommand(), versionCommand())
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w; %s --help lists them", err, c.CommandPath())
+	})
 	root.SetArgs(args)
+	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	return root.ExecuteContext(ctx)
+}
+
+// errorText is what is said of an error: who says it, and what. Problems of a
+// config already begin with their place.
+func errorText(err error) string {
+	if p, ok := errors.AsType[config.Problems](err); ok {
+		return p.Error()
+	}
+	return "bmcmd: " + err.Error()
+}
+
+// knownCommand refuses what is no command, with the nearest that is.
+func knownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	meant := ""
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		meant = " did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return fmt.Errorf("there is no command %q;%s bmcmd --help lists them", args[0], meant)
+}
+
+// alone refuses words after a command that takes none.
+func alone(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s takes no words after it, but there is %q; bmcmd %[1]s --help shows its flags", c.Name(), args[0])
 }

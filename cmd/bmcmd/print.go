@@ -16,7 +16,7 @@ func exampleCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "example",
 		Short: "Print a config with every key explained",
-		Args:  cobra.NoArgs,
+		Args:  alone,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, err := c.OutOrStdout().Write(config.Example)
 			return err
@@ -35,7 +35,7 @@ func manifestCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "manifest",
 		Short: "Print the Slack app manifest to paste at api.slack.com/apps",
-		Args:  cobra.NoArgs,
+		Args:  alone,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !commandForm.MatchString(name) {
 				return fmt.Errorf("%q is no slash command: give a / and up to 31 of a-z, 0-9, - and _", name)
@@ -52,7 +52,7 @@ func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version and the Go it was built with",
-		Args:  cobra.NoArgs,
+		Args:  alone,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintln(c.OutOrStdout(), "bmcmd", version())
 			return err

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestServe starts the program as it is shipped, with everything around it as
+// TestProcess starts the program as it is shipped, with everything around it as
 // processes of their own, and does the whole job.
-func TestServe(t *testing.T) {
+func TestProcess(t *testing.T) {
 	for _, where := range []string{"vault", "files"} {
 		t.Run("secrets in "+where, func(t *testing.T) {
 			t.Parallel()
@@ -100,9 +100,9 @@ func (w *world) ranOnce() {
 	}
 }
 
-// TestSameEnvelopeOnTwoReplicas gives every connection of two replicas the same
+// TestProcessSameEnvelopeOnTwoReplicas gives every connection of two replicas the same
 // command, and then the same click.
-func TestSameEnvelopeOnTwoReplicas(t *testing.T) {
+func TestProcessSameEnvelopeOnTwoReplicas(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	bots := []*process{w.serve(), w.serve()}
@@ -122,9 +122,9 @@ func TestSameEnvelopeOnTwoReplicas(t *testing.T) {
 	w.ranOnce()
 }
 
-// TestEndsWithWhatItBegan sends SIGTERM while the API takes its time: the answer
+// TestProcessEndsWithWhatItBegan sends SIGTERM while the API takes its time: the answer
 // is still awaited, stored and said.
-func TestEndsWithWhatItBegan(t *testing.T) {
+func TestProcessEndsWithWhatItBegan(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	bot := w.serve()

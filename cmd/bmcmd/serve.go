@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 
 	"github.com/spf13/cobra"
@@ -16,10 +19,12 @@ func serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Serve Slack until SIGTERM",
 		Long: "Serve Slack until SIGTERM or SIGINT; then finish what has begun and exit. A second signal kills.\n" +
-			"Any number of replicas may serve one workspace with the same Redis.",
-		Args: cobra.NoArgs,
+			"Up to five replicas may serve one workspace with the same Redis: Slack allows ten connections, and each has two.\n\n" +
+			"What only a person can mend (the config, a token, a scope) ends it with status 1 and one sentence.\n" +
+			"Redis and the cloud may be away: it says so and goes on when they are back.",
+		Args: alone,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := config.Load(path)
+			cfg, err := load(c, path)
 			if err != nil {
 				return err
 			}
@@ -42,7 +47,23 @@ func serveCommand() *cobra.Command {
 }
 
 func configFlag(c *cobra.Command, path *string) {
-	c.Flags().StringVarP(path, "config", "c", "bmcmd.yaml", "the config file")
+	c.Flags().StringVarP(path, "config", "c", "bmcmd.yaml", "the config `file`; - is standard input")
+}
+
+// load reads the config.
+func load(c *cobra.Command, path string) (*config.Config, error) {
+	if path == "-" {
+		data, err := io.ReadAll(c.InOrStdin())
+		if err != nil {
+			return nil, fmt.Errorf("the config cannot be read from standard input: %w; name a file with -c", err)
+		}
+		return config.Parse("standard input", data)
+	}
+	cfg, err := config.Load(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no config %s: name it with -c, or begin with bmcmd example > %[1]s", path)
+	}
+	return cfg, err
 }
 
 func newLog(cfg *config.Config, w io.Writer) *slog.Logger {

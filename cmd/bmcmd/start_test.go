@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// TestRefusesToStart has everything that only a person can mend. The program says
+// TestProcessRefusesToStart has everything that only a person can mend. The program says
 // one sentence on standard error, nothing else, and ends with status 1.
-func TestRefusesToStart(t *testing.T) {
+func TestProcessRefusesToStart(t *testing.T) {
 	tests := []struct {
 		why   string
 		with  settings
@@ -107,8 +107,8 @@ func TestRefusesToStart(t *testing.T) {
 	}
 }
 
-// TestVaultThatRefusesToken is one sentence, too, and names the reference.
-func TestVaultThatRefusesToken(t *testing.T) {
+// TestProcessVaultThatRefusesToken is one sentence, too, and names the reference.
+func TestProcessVaultThatRefusesToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{vault: true, logLevel: "info"})
 	w.set("vault_token", "hvs.other")
@@ -125,9 +125,9 @@ func TestVaultThatRefusesToken(t *testing.T) {
 	}
 }
 
-// TestLosesSocketModeWhileServing ends the program with the sentence that says
+// TestProcessLosesSocketModeWhileServing ends the program with the sentence that says
 // what to do, as at the start.
-func TestLosesSocketModeWhileServing(t *testing.T) {
+func TestProcessLosesSocketModeWhileServing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{logLevel: "error"})
 	bot := w.serve()

@@ -28,7 +28,10 @@ func (l logins) Open(ctx context.Context, g approvals.Grant) (bot.Credentials, e
 		return bot.Credentials{}, err
 	}
 	key, err := l.key(ctx, l.cfg.BM.RunKey)
-	return bot.Credentials{Key: key, Password: password}, err
+	if err != nil {
+		return bot.Credentials{}, err
+	}
+	return bot.Credentials{Key: key, Password: password}, nil
 }
 
 func (l logins) Forget(g approvals.Grant) {

@@ -3,8 +3,10 @@ package serve
 import (
 	"context"
 	"errors"
-	"io"
+	"fmt"
+	"iter"
 	"log/slog"
+	"strings"
 
 	"github.com/bmcmd/bmcmd/approvals/redisstore"
 	"github.com/bmcmd/bmcmd/bmclient"
@@ -13,47 +15,71 @@ import (
 
 // Probed is what came of asking one part outside.
 type Probed struct {
-	What string
-	Err  error
+	Part  string // vault, redis, slack or cloud
+	Found string // what was found there, if all is well
+	Err   error
 }
 
-// Probe asks every part outside whether it would do: each reference but those of
-// host logins and the key for runs, which are read for an approved run only;
-// Slack's tokens and scopes; Redis; and the cloud, by reading a script that does
-// not exist. It posts nothing and runs nothing.
-func Probe(ctx context.Context, cfg *config.Config) []Probed {
-	s := &Server{cfg: cfg, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
-	defer s.Close()
-	var out []Probed
-	ask := func(what string, probe func(context.Context) error) {
-		out = append(out, Probed{what, probe(ctx)})
-	}
-	ask("vault and files", func(ctx context.Context) error {
+// Probe asks every part outside whether it would do: the vault, with every
+// reference but those of host logins and of the key for runs, which are read for
+// an approved run only; Redis; Slack's tokens and scopes; and the cloud, by
+// reading a script that does not exist. It posts nothing and runs nothing. Each
+// part is asked when the caller wants the next one.
+func Probe(ctx context.Context, cfg *config.Config) iter.Seq[Probed] {
+	return func(yield func(Probed) bool) {
+		s := &Server{cfg: cfg, log: slog.New(slog.DiscardHandler)}
+		defer s.Close()
 		if err := s.openVault(ctx); err != nil {
-			return err
+			yield(Probed{Part: "vault", Err: err})
+			return
 		}
-		return s.resolver.Check(ctx)
-	})
-	if s.resolver == nil {
-		return out
+		for _, part := range []struct {
+			name  string
+			needs bool
+			ask   func(context.Context) (found string, err error)
+		}{
+			{"vault", cfg.Vault.Address != "", s.probeVault},
+			{"redis", true, s.probeRedis},
+			{"slack", true, s.probeSlack},
+			{"cloud", true, s.probeCloud},
+		} {
+			if !part.needs {
+				continue
+			}
+			found, err := part.ask(ctx)
+			if !yield(Probed{Part: part.name, Found: found, Err: err}) {
+				return
+			}
+		}
 	}
-	ask("redis", func(ctx context.Context) error {
-		if err := s.openRedis(ctx); err != nil {
-			return err
-		}
-		return redisstore.New(s.redis, "probe", redisstore.Options{Log: s.log}).Ping(ctx)
-	})
-	ask("slack", s.openSlack)
-	ask("cloud", func(ctx context.Context) error {
-		if err := s.openCloud(ctx); err != nil {
-			return err
-		}
-		_, err := s.cloud.Script(ctx, "cmd-doesnotexist")
-		var said *bmclient.Error
-		if errors.Is(err, bmclient.ErrNoScript) || errors.As(err, &said) && said.Number == 10001 {
-			return nil // it took the signature and looked
-		}
-		return err
-	})
-	return out
+}
+
+func (s *Server) probeVault(ctx context.Context) (string, error) {
+	return s.cfg.Vault.Address + " takes the token", s.resolver.Check(ctx)
+}
+
+func (s *Server) probeRedis(ctx context.Context) (string, error) {
+	if err := s.openRedis(ctx); err != nil {
+		return "", err
+	}
+	return strings.Join(s.cfg.Redis.Addresses, ", ") + " answers", redisstore.New(s.redis, "probe", redisstore.Options{Log: s.log}).Ping(ctx)
+}
+
+func (s *Server) probeSlack(ctx context.Context) (string, error) {
+	if err := s.openSlack(ctx); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("both tokens are good for the workspace %s (%s)", s.team, s.here), nil
+}
+
+func (s *Server) probeCloud(ctx context.Context) (string, error) {
+	if err := s.openCloud(ctx); err != nil {
+		return "", err
+	}
+	_, err := s.cloud.Script(ctx, "cmd-doesnotexist")
+	var said *bmclient.Error
+	if errors.Is(err, bmclient.ErrNoScript) || errors.As(err, &said) && said.Number == 10001 {
+		err = nil // it took the signature and looked
+	}
+	return s.cfg.BM.Endpoint + " takes the key for reads", err
 }

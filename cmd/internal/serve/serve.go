@@ -39,6 +39,7 @@ type Server struct {
 	slack    *slackio.Slack
 	bot      *bot.Bot
 	here     string // the workspace's id, or its enterprise's: all keys in Redis begin with it
+	team     string // the workspace's name
 }
 
 // New puts the parts together and checks what cannot mend itself: the Slack
@@ -90,7 +91,32 @@ func (s *Server) Connected() int { return s.slack.Connected() }
 // Scrub takes every credential this replica has read out of a text.
 func (s *Server) Scrub(text string) string { return s.resolver.Scrub(text) }
 
-func (s *Server) openVault(context.Context) error {
+// References says whether every reference fits the vault's settings, asking nobody.
+// Its error names the first that does not, by its key and line.
+func References(cfg *config.Config) error {
+	s := &Server{cfg: cfg, log: slog.New(slog.DiscardHandler)}
+	defer s.Close()
+	c := s.vaultConfig()
+	c.CAFile = "" // it is on the machine that serves
+	return s.resolveWith(c)
+}
+
+func (s *Server) openVault(context.Context) error { return s.resolveWith(s.vaultConfig()) }
+
+func (s *Server) resolveWith(c vault.Config) error {
+	var err error
+	if s.resolver, err = vault.New(c); err != nil {
+		return err
+	}
+	for _, p := range s.cfg.Refs() {
+		if err := s.resolver.Accepts(p.Ref); err != nil {
+			return fmt.Errorf("%s (line %d of the config): %w", p.Key, p.Line, err)
+		}
+	}
+	return nil
+}
+
+func (s *Server) vaultConfig() vault.Config {
 	c := vault.Config{
 		Address: s.cfg.Vault.Address, Namespace: s.cfg.Vault.Namespace, Mounts: s.cfg.Vault.Mounts, CAFile: s.cfg.Vault.CAFile,
 		CacheFor: 30 * time.Second, ServeStaleFor: 10 * time.Minute, Log: s.log,
@@ -98,9 +124,7 @@ func (s *Server) openVault(context.Context) error {
 	if s.cfg.Vault.Token != (vault.Ref{}) {
 		c.Token = &s.cfg.Vault.Token
 	}
-	var err error
-	s.resolver, err = vault.New(c)
-	return err
+	return c
 }
 
 func (s *Server) openRedis(context.Context) error {
@@ -155,6 +179,7 @@ func (s *Server) openSlack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.team = here.TeamName
 	if s.here = here.Enterprise; s.here == "" {
 		s.here = here.Team
 	}

@@ -1,0 +1,272 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
+)
+
+// The table of design.md: what each answer to RunUserCmd means.
+func TestWhatAnAnswerMeans(t *testing.T) {
+	type row struct {
+		why     string
+		err     error
+		state   approvals.State
+		notices []string
+		meaning string
+		hint    string
+		forgets bool
+	}
+	api := func(n int, name string, class bmclient.Class) *bmclient.Error {
+		return &bmclient.Error{Action: "RunUserCmd", Number: n, Name: name, Meaning: "m", Message: "the API's words", Class: class}
+	}
+	rows := []row{
+		{"accepted", nil, approvals.Accepted, []string{"notice answer accepted"}, "accepted", "", false},
+		{"refused before anything could run", api(4300, "AccessDenied", bmclient.ClassRefused), approvals.Approved, []string{"notice answer approved"}, "m", "", false},
+		{"a key that may have been rotated", api(4100, "AuthFailure", bmclient.ClassRefused), approvals.Approved, []string{"notice answer approved"}, "m", "", true},
+		{"documented for the action", api(18018, "ServerNotExist", bmclient.ClassFailed), approvals.Failed, []string{"notice answer failed"}, "m", "", false},
+		{"a password that may have been rotated", api(18012, "InvalidPassword", bmclient.ClassFailed), approvals.Failed, []string{"notice answer failed"}, "m", "", true},
+		{"nobody can know", api(6000, "InternalError", bmclient.ClassUnknown), approvals.Unknown, []string{"notice unknown unknown"}, "m", "", false},
+		{"a number nobody has seen", api(77777, "Strange", bmclient.ClassUnknown), approvals.Unknown, []string{"notice unknown unknown"}, "m", "", false},
+		{"no answer came", &bmclient.Error{Action: "RunUserCmd", Meaning: "no usable answer came"}, approvals.Unknown, []string{"notice unknown unknown"}, "no usable answer came", "", false},
+		{"a fault that is not the client's", errors.New("connection reset"), approvals.Unknown, []string{"notice unknown unknown"}, "connection reset", "", false},
+		{"time ran out", context.DeadlineExceeded, approvals.Unknown, []string{"notice unknown unknown"}, "context deadline exceeded", "", false},
+		{
+			"a password that cannot be signed", fmt.Errorf("%w: %w", bmclient.ErrNotSent, bmclient.ErrBadPassword), approvals.Approved,
+			[]string{"notice answer approved"},
+			"the login's password begins with @, which this API's signature cannot carry", "Give the login another password, then press Run.", false,
+		},
+	}
+	for _, tt := range rows {
+		t.Run(tt.why, func(t *testing.T) {
+			play(t, func(r *rig) {
+				r.cloud.set(func(c *cloud) { c.onRun = func(context.Context) error { return tt.err } })
+				id := r.asks("ALICE")
+				r.press("BOB", Approve, id)
+				k := r.is(id, tt.state)
+				r.did("notice", tt.notices...)
+				a := k.LastSend().Answer
+				if a == nil || a.Meaning != tt.meaning || a.Hint != tt.hint {
+					r.Errorf("the answer kept is %+v, want meaning %q, hint %q", a, tt.meaning, tt.hint)
+				}
+				if forgot := len(r.journal.of("forget")) > 0; forgot != tt.forgets {
+					r.Errorf("credentials forgotten: %v, want %v", forgot, tt.forgets)
+				}
+				r.pass(25 * time.Minute) // nothing is tried again by itself
+				r.ran(1)
+			})
+		})
+	}
+}
+
+func TestAfterARefusalAPersonTriesAgain(t *testing.T) {
+	play(t, func(r *rig) {
+		r.cloud.set(func(c *cloud) {
+			c.onRun = func(context.Context) error { return &bmclient.Error{Number: 4400, Class: bmclient.ClassRefused} }
+		})
+		id := r.asks("ALICE")
+		r.press("BOB", Approve, id)
+		r.is(id, approvals.Approved)
+		r.cloud.set(func(c *cloud) { c.onRun = nil })
+		r.hears(r.press("CAROL", Run, id), "Recorded: everything is read once more and then sent. The answer comes into the card's thread.")
+		k := r.is(id, approvals.Accepted)
+		if len(k.Sends) != 2 {
+			r.Errorf("%d sends are kept, want both", len(k.Sends))
+		}
+		r.ran(2)
+	})
+}
+
+func TestWhatProvablyDidNotLeaveIsSentLater(t *testing.T) {
+	play(t, func(r *rig) {
+		r.cloud.set(func(c *cloud) {
+			c.onRun = func(context.Context) error { return fmt.Errorf("dial: %w", bmclient.ErrNotSent) }
+		})
+		id := r.asks("ALICE")
+		r.press("BOB", Approve, id)
+		k := r.is(id, approvals.Approved)
+		if !strings.HasPrefix(k.Waiting, "The API could not be reached, and nothing was sent. I try again. (ref ") {
+			r.Errorf("it waits because %q", k.Waiting)
+		}
+		r.cloud.set(func(c *cloud) { c.onRun = nil })
+		r.pass(10 * time.Second)
+		r.is(id, approvals.Accepted)
+		r.pass(time.Hour)
+		r.ran(2) // the second is the one that left
+	})
+}
+
+// The claim has a deadline. One that comes too late must not be sent, above all not
+// when an earlier send of the same request is in the record.
+func TestAClaimThatComesTooLateIsNotSent(t *testing.T) {
+	play(t, func(r *rig) {
+		r.first.Lease = 10 * time.Minute // that of the earlier send is still good
+		r.cloud.set(func(c *cloud) { c.onRun = func(context.Context) error { return bmclient.ErrNotSent } })
+		id := r.asks("ALICE")
+		r.press("BOB", Approve, id)
+		r.is(id, approvals.Approved)
+		opening, proceed := make(chan struct{}), make(chan struct{})
+		r.logins.set(func(l *logins) {
+			l.onOpen = func() error { opening <- struct{}{}; <-proceed; return nil }
+		})
+		// Each try opens the vault; the last one hangs until the window has closed.
+		for within := r.get(id).DispatchBy; ; {
+			<-opening
+			if within.Sub(r.get(id).Clock()) < 30*time.Second {
+				break
+			}
+			proceed <- struct{}{}
+			r.settle()
+		}
+		before := len(r.journal.of("run"))
+		r.pass(time.Minute)
+		r.logins.set(func(l *logins) { l.onOpen = nil })
+		close(proceed)
+		r.pass(time.Minute)
+		if after := len(r.journal.of("run")); after != before {
+			r.Errorf("%d calls without a claim", after-before)
+		}
+		k := r.is(id, approvals.Approved)
+		if !strings.HasSuffix(k.Waiting, "Press Run to start it now, or Cancel.") {
+			r.Errorf("it waits because %q", k.Waiting)
+		}
+	})
+}
+
+// Clicks that only redraw the card must not undo the work of a dispatch.
+func TestClicksDoNotHoldTheClaimUp(t *testing.T) {
+	play(t, func(r *rig) {
+		opening, proceed := make(chan struct{}), make(chan struct{})
+		r.logins.set(func(l *logins) { l.onOpen = func() error { opening <- struct{}{}; <-proceed; return nil } })
+		id := r.asks("ALICE")
+		r.pressOn(r.first, "BOB", Approve, id)
+		<-opening
+		r.pressOn(r.first, "CAROL", Approve, id) // too many: the card is drawn again
+		close(proceed)
+		r.settle()
+		r.is(id, approvals.Accepted)
+		r.did("open", "open ops")
+		r.ran(1)
+	})
+}
+
+func TestASlowSendIsShown(t *testing.T) {
+	play(t, func(r *rig) {
+		sending, answer := make(chan struct{}), make(chan struct{})
+		r.cloud.set(func(c *cloud) { c.onRun = blockUntil(sending, answer, nil) })
+		id := r.asks("ALICE")
+		r.pressOn(r.first, "BOB", Approve, id)
+		<-sending
+		r.pass(time.Second)
+		r.did("draw", "draw 1.0 executing")
+		close(answer)
+		r.settle()
+		r.is(id, approvals.Accepted)
+	})
+}
+
+// The answer is known to this process alone: it must not wait for Slack.
+func TestTheAnswerIsStoredBeforeTheDrawingEnds(t *testing.T) {
+	play(t, func(r *rig) {
+		sending, answer, drawing, drawn := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
+		r.cloud.set(func(c *cloud) { c.onRun = blockUntil(sending, answer, nil) })
+		id := r.asks("ALICE")
+		r.board.set(func(b *board) {
+			b.hook = func(call string, k approvals.Request) error {
+				if call == "redraw" && k.State == approvals.Executing {
+					drawing <- struct{}{}
+					<-drawn
+				}
+				return nil
+			}
+		})
+		r.pressOn(r.first, "BOB", Approve, id)
+		<-sending
+		<-drawing
+		close(answer)
+		r.settle()
+		if k := r.get(id); k.State != approvals.Accepted {
+			r.Errorf("state %s while the card is drawn, want accepted", k.State)
+		}
+		close(drawn)
+		r.settle()
+		r.is(id, approvals.Accepted)
+	})
+}
+
+func TestSendThatHangsEndsAsUnknown(t *testing.T) {
+	play(t, func(r *rig) {
+		sending := make(chan struct{})
+		r.cloud.set(func(c *cloud) { c.onRun = blockUntil(sending, nil, nil) })
+		id := r.asks("ALICE")
+		r.pressOn(r.first, "BOB", Approve, id)
+		<-sending
+		r.pass(time.Minute)
+		r.is(id, approvals.Unknown)
+		r.pass(time.Hour)
+		r.ran(1)
+	})
+}
+
+// A worker that is lost after its claim: another one says that nobody knows; and
+// if the first was only slow, its answer is still worth having.
+func TestAnotherTakesOverFromALostWorker(t *testing.T) {
+	play(t, func(r *rig) {
+		second := r.newBot()
+		r.work(second)
+		r.memory.setFault(func(c storeCall) fault {
+			if c.worker == r.first.Desk.Worker() && (c.move == "answer" || c.name == "take") {
+				return away // the first cannot bring its answer
+			}
+			return fine
+		})
+		id := r.asks("ALICE")
+		r.press("BOB", Approve, id)
+		if k := r.get(id); k.State != approvals.Executing {
+			r.Fatalf("state %s, want executing", k.State)
+		}
+		r.pass(2 * time.Minute)
+		r.is(id, approvals.Unknown)
+		r.did("notice", "notice unknown unknown")
+		r.memory.setFault(nil)
+		r.pass(5 * time.Second)
+		r.is(id, approvals.Accepted)
+		r.did("notice", "notice unknown unknown", "notice answer accepted")
+		r.ran(1)
+	})
+}
+
+func TestLeaseMustOutlastASend(t *testing.T) {
+	r := newRig(t)
+	for _, tt := range []struct {
+		lease, send time.Duration
+		good        bool
+	}{
+		{0, 0, true},
+		{time.Minute, 30 * time.Second, true},
+		{30 * time.Second, 30 * time.Second, false}, // every send would come too late
+		{29 * time.Second, 30 * time.Second, false},
+	} {
+		c := r.config()
+		c.Lease, c.SendFor = tt.lease, tt.send
+		if _, err := New(c); (err == nil) != tt.good {
+			t.Errorf("lease %s, send %s: %v", tt.lease, tt.send, err)
+		}
+	}
+	c := r.config()
+	c.Cloud = nil
+	if _, err := New(c); err == nil {
+		t.Error("a bot without a cloud was made")
+	}
+	c = r.config()
+	c.Policy = nil
+	if _, err := New(c); err == nil {
+		t.Error("a bot without rules was made")
+	}
+}

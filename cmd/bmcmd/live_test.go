@@ -1,0 +1,129 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestCheckLive asks the simulators, a real Redis and files, with each part in turn
+// out of order.
+func TestCheckLive(t *testing.T) {
+	tests := []struct {
+		why   string
+		spoil func(w *world)
+		says  []string // beginnings of the lines after the first, with what must be in them after a |
+		ends  string
+	}{
+		{
+			"all is well", func(*world) {},
+			[]string{"ok      redis  127.0.0.1:", "ok      slack  both tokens are good for the workspace sim (T0SIM)", "ok      cloud  http://127.0.0.1:"},
+			"",
+		},
+		{
+			"Redis is away", func(w *world) { w.redis.proc.kill() },
+			[]string{"FAILED  redis  the store is away", "ok      slack", "ok      cloud"},
+			"1 part outside is not as it should be",
+		},
+		{
+			"Redis' password is wrong", func(w *world) { w.set("redis", "another") },
+			[]string{"FAILED  redis |WRONGPASS", "ok      slack", "ok      cloud"},
+			"1 part outside",
+		},
+		{
+			"Redis' password is not there", func(w *world) { _ = os.Remove(filepath.Join(w.dir, "redis")) },
+			[]string{"FAILED  redis |/redis: not found", "ok      slack", "ok      cloud"},
+			"1 part outside",
+		},
+		{
+			"a token is wrong and the read key is, too",
+			func(w *world) { w.set("app_token", "xapp-sim-other"); w.set("read_key", "another") },
+			[]string{"ok      redis", "FAILED  slack  slack: the app token is not one that Slack knows", "FAILED  cloud |4100"},
+			"2 parts outside are not as they should be",
+		},
+		{
+			"the credentials of runs are not looked at", func(w *world) {
+				for _, name := range []string{"run_id", "run_key", "web", "db"} {
+					_ = os.Remove(filepath.Join(w.dir, name))
+				}
+			},
+			[]string{"ok      redis", "ok      slack", "ok      cloud"},
+			"",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.why, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, settings{})
+			tt.spoil(w)
+			w.checkLive(tt.says, tt.ends)
+			if sent := w.slack.messages(); len(sent) > 0 || w.cloud.sends("RunUserCmd") > 0 {
+				t.Errorf("the check has posted or run something: %v", sent)
+			}
+		})
+	}
+}
+
+// TestCheckLiveVault is the same for a vault that is there, away, or refuses.
+func TestCheckLiveVault(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{vault: true})
+	others := []string{"ok      redis", "ok      slack", "ok      cloud"}
+	w.checkLive(append([]string{"ok      vault  " + w.vaultAt.url() + " takes the token"}, others...), "")
+	w.set("vault_token", "hvs.other")
+	w.checkLive([]string{"FAILED  vault |refuses", "FAILED  redis", "FAILED  slack", "FAILED  cloud"}, "4 parts outside")
+	w.vaultAt.shut()
+	w.checkLive([]string{"FAILED  vault |connection refused", "FAILED  redis", "FAILED  slack", "FAILED  cloud"}, "4 parts outside")
+}
+
+func (w *world) checkLive(says []string, ends string) {
+	w.t.Helper()
+	p := start(w.t, program(w.t, "bmcmd"), "check", "--live", "-c", w.config)
+	err := p.wait(patience)
+	got := lines(p.stdout.String())
+	if len(got) != len(says)+1 || !strings.Contains(got[0], "is good") {
+		w.t.Fatalf("it says %d lines, want %d:\n%s%s", len(got), len(says)+1, p.stdout, p.stderr)
+	}
+	for i, want := range says {
+		begins, holds, _ := strings.Cut(want, "|")
+		if !strings.HasPrefix(got[i+1], begins) || !strings.Contains(got[i+1], holds) {
+			w.t.Errorf("got  %q\nwant %q", got[i+1], want)
+		}
+	}
+	if said := p.stderr.String(); (err == nil) != (ends == "") || !strings.Contains(said, ends) || ends == "" && said != "" {
+		w.t.Errorf("it ended with %v: %s", err, said)
+	}
+	for name, value := range w.secrets {
+		if form := find(p.stdout.String()+p.stderr.String(), value); form != "" {
+			w.t.Errorf("it says the secret %s, %s", name, form)
+		}
+	}
+}
+
+// TestGate holds that a gate that is shut refuses connections, and opens again at
+// the same address: the tests of a vault that is away stand on it.
+func TestGate(t *testing.T) {
+	behind := newGate(t, "http://127.0.0.1:1")
+	g := newGate(t, behind.url())
+	codes := []int{status(g), 0, 0}
+	g.shut()
+	codes[1] = status(g)
+	g.open()
+	codes[2] = status(g)
+	if want := []int{http.StatusBadGateway, 0, http.StatusBadGateway}; !slices.Equal(codes, want) {
+		t.Errorf("got %d, want %d", codes, want)
+	}
+}
+
+// status is what a gate answers; 0 for no answer.
+func status(g *gate) int {
+	resp, err := http.Get(g.url())
+	if err != nil {
+		return 0
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bot"
+	"github.com/bmcmd/bmcmd/cmd/internal/config"
+	"github.com/bmcmd/bmcmd/cmd/internal/runbook"
+)
+
+// checkRunbooks prints, for each command line of the runbooks, which rule it meets
+// and who may approve it, and counts those that would be refused.
+func checkRunbooks(out io.Writer, cfg *config.Config, files []string) (refused int, err error) {
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return 0, fmt.Errorf("the runbook cannot be read: %w", err)
+		}
+		lines := runbook.Lines(string(data), cfg.Slack.Command)
+		if len(lines) == 0 {
+			fmt.Fprintf(out, "%s: no code in it begins with %s\n", file, cfg.Slack.Command)
+		}
+		for _, l := range lines {
+			says, err := checkLine(cfg, l)
+			if err != nil {
+				refused++
+				says = []string{"REFUSED: " + err.Error()}
+			}
+			fmt.Fprintf(out, "%s:%d: %s\n    %s\n", file, l.N, strings.TrimSpace(cfg.Slack.Command+" "+l.Text), strings.Join(says, "\n    "))
+		}
+	}
+	return refused, nil
+}
+
+// blank stands in for what a person is to fill in, while a line is parsed.
+const blank = "fill-in"
+
+// checkLine says what would come of a line. Its error says why it would be
+// refused, whoever types it.
+func checkLine(cfg *config.Config, l runbook.Line) ([]string, error) {
+	c, err := bot.Parse(l.Filled(blank))
+	open := func(s string) bool { return strings.Contains(s, blank) }
+	switch {
+	case err != nil:
+		return nil, err
+	case c.Unknown != "":
+		return nil, errors.New(unknownWord(c))
+	case c.Verb != bot.VerbShow && c.Verb != bot.VerbRun:
+		return []string{"good"}, nil
+	case open(c.Script) || slices.ContainsFunc(c.Hosts, open):
+		return []string{"good, once " + l.Hole + " is filled in; the rule depends on that"}, nil
+	case c.Verb == bot.VerbShow:
+		return meets(cfg.Rules, c.Script, nil)
+	}
+	says, err := meets(cfg.Rules, c.Script, c.Hosts)
+	if err != nil {
+		return nil, err
+	}
+	login, err := cfg.Login(c.Hosts)
+	if err != nil {
+		return nil, err
+	}
+	says = append(says, fmt.Sprintf("runs as %s, by login %s", login.User, login.Name))
+	if l.Hole != "" {
+		says = append(says, l.Hole+" is to be filled in")
+	}
+	if len(c.Repeated) > 0 {
+		says = append(says, "typed twice and counted once: "+strings.Join(c.Repeated, ", "))
+	}
+	return says, nil
+}
+
+func unknownWord(c bot.Command) string {
+	if c.Nearest == "" {
+		return fmt.Sprintf("there is no %q; there are show, run, status, list and help", c.Unknown)
+	}
+	return fmt.Sprintf("there is no %q; did you mean %q?", c.Unknown, c.Nearest)
+}
+
+// meets says which rules a line may meet: the channel and the person decide
+// between them. Without hosts it is for showing a script.
+func meets(p approvals.Policy, script string, hosts []string) (says []string, err error) {
+	rules, err := p.MayMeet(script, hosts)
+	if err != nil {
+		return nil, err
+	}
+	if len(rules) == 0 {
+		return nil, errors.New("no rule matches it, in any channel; look at the ids, or add a rule")
+	}
+	for _, r := range rules {
+		where := ""
+		if len(r.Channels) > 0 {
+			where += " in " + strings.Join(r.Channels, ", ")
+		}
+		if !r.Requesters.Empty() {
+			where += " for " + r.Requesters.String()
+		}
+		if hosts == nil {
+			says = append(says, fmt.Sprintf("rule %q%s: %s may see it", r.Name, where, r.Show))
+		} else {
+			says = append(says, fmt.Sprintf("rule %q%s: %s may ask, %d of %s must approve", r.Name, where, r.Ask, r.Quorum, r.Approve))
+		}
+	}
+	return says, nil
+}

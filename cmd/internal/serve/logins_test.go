@@ -1,0 +1,187 @@
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bot"
+	"github.com/bmcmd/bmcmd/cmd/internal/config"
+	"github.com/bmcmd/bmcmd/cmd/internal/vault"
+)
+
+// testConfig has all its secrets in files of dir. web is where the web login is.
+const testConfig = `slack: {bot_token: "ref+file://%[1]s/bot", app_token: "ref+file://%[1]s/app"}
+redis: {addresses: ["127.0.0.1:1"]}
+bm:
+  read_key: {id: "ref+file://%[1]s/read_id", secret: "ref+file://%[1]s/read_key"}
+  run_key: {id: "ref+file://%[1]s/run_id", secret: "ref+file://%[1]s/run_key", token: "ref+file://%[1]s/run_token"}
+logins:
+  - {name: db, hosts: ["ins-db*"], user: dba, password: "ref+file://%[1]s/db"}
+  - {name: web, hosts: ["ins-*"], user: root, password: "ref+file://%[1]s/%[2]s"}
+rules:
+  - {name: all, ask: anyone, approve: {users: [U0BOB]}}
+`
+
+// parts gives a server with a resolver and nothing else: what logins are read from.
+func parts(t *testing.T, dir, web string) *Server {
+	t.Helper()
+	cfg, err := config.Parse("test.yaml", fmt.Appendf(nil, testConfig, dir, web))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{cfg: cfg, log: slog.New(slog.DiscardHandler)}
+	if err := s.openVault(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func secretFiles(t *testing.T, names ...string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for _, name := range names {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("value of "+name+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// granted is a grant as the bot gets it: for an approved request whose plan has
+// this login.
+func granted(t *testing.T, login approvals.Login) approvals.Grant {
+	t.Helper()
+	at := time.Unix(1_700_000_000, 0)
+	alice, bob := approvals.Person{Org: "T1", ID: "U0ALICE", User: "U0ALICE"}, approvals.Person{Org: "T1", ID: "U0BOB", User: "U0BOB"}
+	rule := approvals.Rule{
+		Name: "all", Ask: approvals.Who{Anyone: true}, Approve: approvals.Who{Users: []string{"U0BOB"}}, Quorum: 1, Lifetime: time.Hour,
+	}
+	plan := approvals.Plan{Script: approvals.Script{CmdID: "cmd-1"}, Hosts: []string{"ins-1"}, Login: login, Rule: rule}
+	r := approvals.Request{
+		ID: "r-1", State: approvals.Approved, Requester: alice, Plan: &plan, Digest: plan.Digest(),
+		Decisions: []approvals.Decision{{Person: bob, Verdict: approvals.Approve, Digest: plan.Digest(), At: at}},
+		Expires:   at.Add(time.Hour), ApprovedAt: at, DispatchBy: at.Add(time.Minute),
+	}
+	g, err := r.Grant(plan, approvals.Facts{Rule: rule, Standing: map[string]error{alice.Key(): nil, bob.Key(): nil}}, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+var allFiles = []string{"db", "web", "other", "run_id", "run_key", "run_token"}
+
+func TestLoginsFor(t *testing.T) {
+	l := logins{parts(t, secretFiles(t, allFiles...), "web")}
+	got, err := l.For([]string{"ins-1", "ins-2"})
+	if err != nil || got.Name != "web" || got.User != "root" || !strings.HasSuffix(got.Ref, "/web") {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if _, err := l.For([]string{"ins-1", "ins-db1"}); !errors.Is(err, config.ErrLoginsDiffer) {
+		t.Errorf("two logins: %v", err)
+	}
+	if _, err := l.For([]string{"other-1"}); !errors.Is(err, config.ErrNoLogin) {
+		t.Errorf("no login: %v", err)
+	}
+}
+
+// TestLoginsOpen holds that values are read for what was approved, and for nothing
+// else.
+func TestLoginsOpen(t *testing.T) {
+	dir := secretFiles(t, allFiles...)
+	l := logins{parts(t, dir, "web")}
+	approved, err := l.For([]string{"ins-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := logins{parts(t, dir, "other")}
+	renamed := approved
+	renamed.Name = "db"
+	unknown := approved
+	unknown.Name = "gone"
+	tests := []struct {
+		why   string
+		from  logins
+		grant approvals.Grant
+		want  error
+	}{
+		{"approved, and as it was", l, granted(t, approved), nil},
+		{"no grant", l, approvals.Grant{}, errMoved},
+		{"the config keeps it elsewhere than was approved", moved, granted(t, approved), errMoved},
+		{"the name is that of another login by now", l, granted(t, renamed), errMoved},
+		{"the login is not in the config any more", l, granted(t, unknown), errMoved},
+		{"a grant for nobody", l, granted(t, approvals.Login{}), errMoved},
+	}
+	for _, tt := range tests {
+		got, err := tt.from.Open(t.Context(), tt.grant)
+		if !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.why, err, tt.want)
+		}
+		if tt.want != nil {
+			if got != (bot.Credentials{}) {
+				t.Errorf("%s: values were given all the same", tt.why)
+			}
+			continue
+		}
+		if err != nil || got.Password.Reveal() != "value of web" || got.Key.ID != "value of run_id" ||
+			got.Key.Secret.Reveal() != "value of run_key" || got.Key.Token.Reveal() != "value of run_token" {
+			t.Errorf("%s: the values are wrong, or %v", tt.why, err)
+		}
+	}
+}
+
+// TestLoginsAllOrNothing holds that a run key without a password, or the other way
+// round, is not handed out.
+func TestLoginsAllOrNothing(t *testing.T) {
+	for _, missing := range allFiles {
+		if missing == "db" || missing == "other" {
+			continue // not this login's
+		}
+		dir := secretFiles(t, allFiles...)
+		l := logins{parts(t, dir, "web")}
+		login, err := l.For([]string{"ins-1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(filepath.Join(dir, missing)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := l.Open(t.Context(), granted(t, login))
+		if !errors.Is(err, vault.ErrNotFound) || !strings.Contains(err.Error(), "/"+missing) {
+			t.Errorf("without %s: %v", missing, err)
+		}
+		if got != (bot.Credentials{}) {
+			t.Errorf("without %s: the others were given", missing)
+		}
+	}
+}
+
+// TestReferences names the place of a reference that the vault's settings do not
+// fit, before anything is asked.
+func TestReferences(t *testing.T) {
+	good := fmt.Appendf(nil, testConfig, "/run/secrets", "web")
+	cfg, err := config.Parse("test.yaml", good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := References(cfg); err != nil {
+		t.Errorf("files need no vault: %v", err)
+	}
+	text := strings.Replace(string(good), "ref+file:///run/secrets/db", "ref+vault://kv/hosts#/db", 1) +
+		"vault: {address: \"https://vault.example.com\", token: \"ref+file:///t\", mounts: [team/secret], ca_file: /not/here.pem}\n"
+	if cfg, err = config.Parse("test.yaml", []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	err = References(cfg)
+	if !errors.Is(err, vault.ErrUnusable) || !strings.Contains(err.Error(), "logins.db.password (line 7 of the config)") {
+		t.Errorf("a mount that is not listed: %v", err)
+	}
+}
