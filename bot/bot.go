@@ -25,6 +25,7 @@ type Config struct {
 	DispatchWithin time.Duration // after the last approval; default 2 minutes
 	Lease          time.Duration // from claim to stored answer; default 1 minute; longer than SendFor
 	SendFor        time.Duration // the longest that Cloud.Run may take; default 30 s
+	FollowFor      time.Duration // how long an accepted run is followed; default 15 minutes
 	LookUpFor      time.Duration // how long a look-up or a post is tried again; default 2 minutes
 	Poll           time.Duration // the longest between two looks at what is due; default 1 s
 	Workers        int           // requests worked on at once; default 64
@@ -61,7 +62,7 @@ func New(c Config) (*Bot, error) {
 		{&c.DispatchWithin, 2 * time.Minute},
 		{&c.Lease, time.Minute},
 		{&c.SendFor, 30 * time.Second},
-		{&c.LookUpFor, 2 * time.Minute},
+		{&c.FollowFor, 15 * time.Minute}, {&c.LookUpFor, 2 * time.Minute},
 		{&c.Poll, time.Second},
 	} {
 		if *d.v <= 0 {

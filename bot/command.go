@@ -3,6 +3,7 @@ package bot
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -26,12 +27,15 @@ type Command struct {
 	Verb       Verb
 	Unknown    string   // with VerbHelp: the word that is none of ours
 	Nearest    Verb     // with Unknown: what may have been meant, or empty
-	Script     string   // cmdId, for show and run
+	Script     string   // cmdId or alias, for show and run
 	Hosts      []string // for run, each once, in the order typed
 	Repeated   []string // hosts that were typed more than once
 	Parameters string   // for run, byte for byte
 	Reason     string   // for run
 	Request    string   // for status
+	Scripts    bool     // for list: the stored scripts, not the open requests
+	Search     string   // with Scripts: part of an id or alias
+	Page       int      // with Scripts: from 1; 0 is the first
 }
 
 // ParseError says what is wrong with a line and what to do, in words for people.
@@ -77,10 +81,7 @@ func Parse(line string) (Command, error) {
 	case VerbStatus:
 		return parseStatus(rest)
 	case VerbList:
-		if len(rest) > 0 {
-			return Command{}, wrong("list takes nothing after it. It shows the open requests here, yours, and those waiting for you.")
-		}
-		return Command{Verb: VerbList}, nil
+		return parseList(rest)
 	}
 	return Command{Verb: VerbHelp, Unknown: words.own[0].text, Nearest: nearest(string(verb))}, nil
 }
@@ -89,11 +90,37 @@ func parseShow(rest []word) (Command, error) {
 	if len(rest) != 1 {
 		return Command{}, wrong("show takes one script id. For example: show cmd-nozcbhuw")
 	}
-	id, err := scriptID(rest[0].text)
+	id, err := scriptWord(rest[0].text)
 	if err != nil {
 		return Command{}, err
 	}
 	return Command{Verb: VerbShow, Script: id}, nil
+}
+
+// parseList reads list, or list scripts [text] [page N].
+func parseList(rest []word) (Command, error) {
+	c := Command{Verb: VerbList}
+	if len(rest) == 0 {
+		return c, nil
+	}
+	if strings.ToLower(rest[0].text) != "scripts" && strings.ToLower(rest[0].text) != "script" {
+		return Command{}, wrong("list alone shows the open requests here, yours, and those waiting for you. For stored scripts type: list scripts, or: list scripts web")
+	}
+	c.Scripts, rest = true, rest[1:]
+	if n := len(rest); n >= 2 && strings.ToLower(rest[n-2].text) == "page" {
+		page, err := strconv.Atoi(rest[n-1].text)
+		if err != nil || page < 1 || page > 1000 {
+			return Command{}, wrong("%q is no page. For example: list scripts web page 2", rest[n-1].text)
+		}
+		c.Page, rest = page, rest[:n-2]
+	}
+	if len(rest) > 1 {
+		return Command{}, wrong("list scripts takes one word to search for. For example: list scripts web")
+	}
+	if len(rest) == 1 {
+		c.Search = rest[0].text
+	}
+	return c, nil
 }
 
 func parseStatus(rest []word) (Command, error) {
@@ -126,7 +153,7 @@ func parseRun(rest []word, all words) (Command, error) {
 	if len(rest) == 0 {
 		return Command{}, wrong("run takes a script id and the instances to run it on. For example: run cmd-nozcbhuw ins-1,ins-2")
 	}
-	if c.Script, err = scriptID(rest[0].text); err != nil {
+	if c.Script, err = scriptWord(rest[0].text); err != nil {
 		return Command{}, err
 	}
 	if c.Hosts, c.Repeated, err = hosts(rest[1:]); err != nil {
@@ -206,12 +233,13 @@ func cut(s string) string {
 	return s
 }
 
-func scriptID(s string) (string, error) {
+// scriptWord reads a script's id or alias.
+func scriptWord(s string) (string, error) {
 	if bad := outside(s, isIDRune); bad != 0 {
-		return "", wrong("%q is no script id: it holds %s. Script ids look like cmd-nozcbhuw.", cut(s), nameRune(bad))
+		return "", wrong("%q is no script: it holds %s. Script ids look like cmd-nozcbhuw; an alias with other characters has to be given as its id.", s, nameRune(bad))
 	}
-	if !strings.HasPrefix(s, "cmd-") || len(s) == len("cmd-") || len(s) > longestID {
-		return "", wrong("%q is no script id. Script ids look like cmd-nozcbhuw, and stand before the instances.", cut(s))
+	if len(s) > 64 {
+		return "", wrong("%q… is too long for a script. Script ids look like cmd-nozcbhuw, and stand before the instances.", s[:24])
 	}
 	return s, nil
 }

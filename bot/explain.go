@@ -32,8 +32,8 @@ func (b *Bot) cause(err error) string {
 		return "Slack did not tell who is in a user group."
 	case errors.Is(err, errWho):
 		return "Slack did not tell who somebody is."
-	case errors.As(err, &api) && api.Number != 0:
-		return b.Scrub(fmt.Sprintf("The cloud's API answered %d %s (%s).", api.Number, api.Name, api.Meaning))
+	case errors.As(err, &api) && (api.Number != 0 || api.Code != ""):
+		return b.Scrub("The cloud's API answered " + apiWords(api) + ".")
 	case errors.As(err, &api):
 		return "The cloud's API did not give a usable answer."
 	case errors.Is(err, errChat):

@@ -92,6 +92,9 @@ func (b *Bot) prepare(ctx context.Context, r approvals.Request) (approvals.Perso
 		return none(refuse("You cannot ask for runs: %s. Ask a colleague to.", err))
 	}
 	r.Requester = profile.Person
+	if r.Asked.Script, err = b.scriptID(ctx, r.Asked.Script); err != nil {
+		return none(err)
+	}
 	rule, err := b.mayAsk(ctx, r)
 	if err != nil {
 		return none(err)
@@ -143,8 +146,8 @@ func (b *Bot) plan(ctx context.Context, a approvals.Asked, login approvals.Login
 		return approvals.Plan{}, refuse("There is no script %s. Look at the id: it is in the runbook, or in the console's list of scripts.", a.Script)
 	case errors.Is(err, ErrCredentials): // they may come back
 		return approvals.Plan{}, err
-	case errors.As(err, &said) && said.Class == bmclient.ClassRefused && said.Number != 0 && said.Number != 4400 && said.Number != 6200:
-		return approvals.Plan{}, refuse("The cloud did not let me read the script: %s. Nothing ran; tell whoever runs the bot.", b.Scrub(fmt.Sprintf("%d %s (%s)", said.Number, said.Name, said.Meaning)))
+	case errors.As(err, &said) && lasting(said):
+		return approvals.Plan{}, refuse("The cloud did not let me read the script: %s. Nothing ran; tell whoever runs the bot.", b.Scrub(apiWords(said)))
 	case err != nil:
 		return approvals.Plan{}, err
 	}
@@ -158,6 +161,21 @@ func (b *Bot) plan(ctx context.Context, a approvals.Asked, login approvals.Login
 		Script: script, Parameters: a.Parameters, Hosts: a.Hosts,
 		Login: login, Target: target, Rule: rule,
 	}, nil
+}
+
+// lasting reports whether an answer to a read is one that will be the same for the
+// next try: refused, and not for a quota or a maintenance.
+func lasting(e *bmclient.Error) bool {
+	passing := e.Number == 4400 || e.Number == 6200 || strings.HasPrefix(e.Code, "RequestLimitExceeded") || e.Code == "ActionOffline"
+	return e.Class == bmclient.ClassRefused && (e.Number != 0 || e.Code != "") && !passing
+}
+
+// apiWords are an answer's number or code, name and meaning.
+func apiWords(e *bmclient.Error) string {
+	if e.Number == 0 {
+		return fmt.Sprintf("%s (%s)", e.Code, e.Meaning)
+	}
+	return fmt.Sprintf("%d %s (%s)", e.Number, e.Name, e.Meaning)
 }
 
 // stored is a script as it may be kept and shown. It must be shown as it is, so one

@@ -30,6 +30,12 @@ type Desk interface {
 type Cloud interface {
 	// Script reads a script. Errors wrap [bmclient.ErrNoScript] or are a *[bmclient.Error].
 	Script(ctx context.Context, cmdID string) (bmclient.Script, error)
+	// Scripts lists scripts without their contents, newest first.
+	Scripts(ctx context.Context, q bmclient.ScriptQuery) (bmclient.ScriptList, error)
+	// Tasks lists what was run, newest first.
+	Tasks(ctx context.Context, p bmclient.Page) (bmclient.TaskList, error)
+	// EachHost hands on what each host says of a task. Errors wrap [bmclient.ErrNoTask].
+	EachHost(ctx context.Context, task string, each func(bmclient.HostRun) error) (total int, err error)
 	// Run hands a run to the API, once.
 	Run(ctx context.Context, key bmclient.Key, r bmclient.Run) (bmclient.Accepted, error)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
@@ -29,9 +30,9 @@ func (b *Bot) send(ctx context.Context, k approvals.Kept, g approvals.Grant, cre
 // claim stores that this worker sends. Only without an error may it send. That the
 // card was drawn or clicked on meanwhile changes nothing about the grant.
 func (b *Bot) claim(ctx context.Context, k approvals.Kept, g approvals.Grant) (approvals.Kept, error) {
-	sends := len(k.Sends)
+	sends, before := len(k.Sends), b.tasksBefore(ctx, k.ID)
 	for {
-		next, err := b.advance(ctx, k, approvals.Claim(g, b.Desk.Worker(), b.Lease))
+		next, err := b.advance(ctx, k, approvals.Claim(g, b.Desk.Worker(), b.Lease, before))
 		if !errors.Is(err, approvals.ErrConflict) {
 			return next, err
 		}
@@ -81,16 +82,39 @@ func (b *Bot) call(ctx context.Context, k approvals.Kept, g approvals.Grant, cre
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.SendFor)
 	defer cancel()
-	_, err := b.Cloud.Run(ctx, creds.Key, bmclient.Run{
+	took, err := b.Cloud.Run(ctx, creds.Key, bmclient.Run{
 		CmdID: k.Plan.Script.CmdID, Hosts: k.Plan.Hosts, Parameters: []byte(k.Plan.Parameters),
 		User: k.Plan.Login.User, Password: creds.Password,
 	})
 	a := b.answer(err)
-	if a.Code == 4100 || a.Code == 4104 || a.Code == 4105 || a.Code == 18012 {
+	if err == nil {
+		a.Tasks, a.Refused = b.named(took)
+	}
+	if bmclient.BadKey(err) || a.Code == badPassword {
 		b.Logins.Forget(g) // a rotated value: the next try reads it again
+		a.Again = a.Outcome == approvals.OutcomeRefused && len(k.Sends) == 1
 	}
 	b.Log.Info("the API has answered", "request", k.ID, "outcome", a.Outcome, "code", a.Code, "name", a.Name)
 	return a
+}
+
+// badPassword is the API's number for a password that it can tell to be wrong.
+const badPassword = 18012
+
+// named is what the API's answer says of tasks and of hosts it did not take.
+func (b *Bot) named(a bmclient.Accepted) (tasks []string, refused []approvals.HostResult) {
+	if a.TaskID != "" {
+		tasks = append(tasks, a.TaskID)
+	}
+	for _, h := range a.Hosts {
+		if h.TaskID != "" && !slices.Contains(tasks, h.TaskID) {
+			tasks = append(tasks, h.TaskID)
+		}
+	}
+	for _, h := range a.Refused {
+		refused = append(refused, approvals.HostResult{Host: h.Host, Note: b.Scrub(h.Message)})
+	}
+	return tasks, refused
 }
 
 // slow is how long people wait for an answer without asking what happens.

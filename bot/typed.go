@@ -29,6 +29,9 @@ func (b *Bot) Typed(ctx context.Context, t Typed) Answer {
 	case VerbStatus:
 		return b.status(ctx, t, c.Request)
 	case VerbList:
+		if c.Scripts {
+			return b.listScripts(ctx, t, c)
+		}
 		return b.list(ctx, t)
 	}
 	return Help{Unknown: c.Unknown, Nearest: string(c.Nearest)}
@@ -109,26 +112,18 @@ func (b *Bot) show(ctx context.Context, t Typed, id string) Answer {
 	return Shown{Script: script}
 }
 
-func (b *Bot) readFor(ctx context.Context, t Typed, id string) (bmclient.Script, error) {
+func (b *Bot) readFor(ctx context.Context, t Typed, word string) (bmclient.Script, error) {
 	none := bmclient.Script{}
 	p, err := b.person(ctx, t.By)
 	if err != nil {
 		return none, err
 	}
-	r := approvals.Request{Origin: t.Origin, Requester: p, Asked: approvals.Asked{Script: id}}
-	f, err := b.facts(ctx, r)
-	if errors.Is(err, approvals.ErrNoRule) {
-		return none, refuse("No rule lets you see %s from this channel. Look at the id, or ask whoever keeps the rules.", id)
-	}
+	id, err := b.scriptID(ctx, word)
 	if err != nil {
 		return none, err
 	}
-	in, err := f.Rule.Show.Includes(p, f.Members)
-	if err != nil {
+	if err := b.mayShow(ctx, t.Origin, p, id); err != nil {
 		return none, err
-	}
-	if !in {
-		return none, refuse("The rule %q does not let you see %s. Ask somebody whom it names, or whoever keeps the rules.", f.Rule.Name, id)
 	}
 	s, err := b.Cloud.Script(ctx, id)
 	if errors.Is(err, bmclient.ErrNoScript) {

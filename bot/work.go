@@ -85,6 +85,8 @@ func (b *Bot) step(ctx context.Context, k approvals.Kept) (approvals.Kept, error
 		return b.advance(ctx, k, approvals.Lose())
 	case k.Owes() && !now.Before(k.PostAt):
 		return b.post(ctx, k)
+	case k.State == approvals.Accepted && !now.Before(k.RetryAt):
+		return b.follow(ctx, k)
 	}
 	return k, errRest
 }
@@ -190,7 +192,12 @@ func (b *Bot) post(ctx context.Context, k approvals.Kept) (approvals.Kept, error
 	} else {
 		n := k.Notices[0]
 		done = approvals.Told(n.N)
-		if err = b.Board.Notify(work, k.Request, n); errors.Is(err, ErrRejected) || errors.Is(err, ErrNotInChannel) {
+		if n.Kind == approvals.NoticeResult {
+			err = b.report(work, k)
+		} else {
+			err = b.Board.Notify(work, k.Request, n)
+		}
+		if errors.Is(err, ErrRejected) || errors.Is(err, ErrNotInChannel) {
 			b.Log.Error("a notice can not be posted", "request", k.ID, "notice", n.Kind, b.said(err))
 			err = nil
 		}
