@@ -230,13 +230,25 @@ func Wait(why string, retry time.Time) Move {
 		if err := r.is(Approved); err != nil {
 			return err
 		}
-		if r.Waiting == "" || retry.IsZero() && !r.RetryAt.IsZero() {
+		trying, tried := r.Waiting != "" || r.unsent() > 1, !r.RetryAt.IsZero()
+		if !trying || retry.IsZero() && tried {
 			r.notify(NoticeWaiting)
 		}
 		r.Waiting = why
 		r.retry(retry)
 		return nil
 	}}
+}
+
+// unsent is how many of the last sends never left, in a row.
+func (r Request) unsent() (n int) {
+	for _, s := range slices.Backward(r.Sends) {
+		if s.Answer == nil || s.Answer.Outcome != OutcomeNotSent {
+			break
+		}
+		n++
+	}
+	return n
 }
 
 // RunNow lets an approved request that waits be dispatched again, by the

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -268,5 +270,45 @@ func TestLeaseMustOutlastASend(t *testing.T) {
 	c.Policy = nil
 	if _, err := New(c); err == nil {
 		t.Error("a bot without rules was made")
+	}
+}
+
+// While the API cannot be reached people are told twice: that it waits, and that it
+// waits for them.
+func TestWhatNeverLeavesIsToldTwice(t *testing.T) {
+	play(t, func(r *rig) {
+		r.cloud.set(func(c *cloud) { c.onRun = func(context.Context) error { return bmclient.ErrNotSent } })
+		id := r.asks("ALICE")
+		r.press("BOB", Approve, id)
+		r.pass(10 * time.Minute)
+		k := r.is(id, approvals.Approved)
+		if len(k.Sends) < 3 || len(k.Sends) > 12 {
+			r.Errorf("%d tries in two minutes", len(k.Sends))
+		}
+		r.did("notice", "notice waiting approved", "notice waiting approved")
+		if want := "It could not be started in time, so I do not start by myself any more. Press Run to start it now, or Cancel."; k.Waiting != want {
+			r.Errorf("it waits because %q", k.Waiting)
+		}
+	})
+}
+
+// The one number whose cure is a setting of ours names it, as the client says.
+func TestTheArrayKeyIsNamed(t *testing.T) {
+	for _, number := range []int{4000, 10001} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"code":%d,"message":"x"}`, number)
+		}))
+		key := bmclient.Key{ID: canaryKeyID, Secret: secret(canaryKey)}
+		client, err := bmclient.New(bmclient.Config{Endpoint: server.URL, ReadKey: func(context.Context) (bmclient.Key, error) { return key, nil }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = client.Run(t.Context(), key, bmclient.Run{CmdID: theScript, Hosts: []string{"ins-1"}, User: "root", Password: secret(canaryPassword)})
+		client.Close()
+		server.Close()
+		a := newRig(t).newBot().answer(err)
+		if a.Outcome != approvals.OutcomeRefused || a.Code != number || !strings.Contains(a.Hint, `"instanceIds"`) {
+			t.Errorf("%d: %+v, want refused and a hint at the array key", number, a)
+		}
 	}
 }
