@@ -54,7 +54,7 @@ func TestScriptAndRunAgainstBmtest(t *testing.T) {
 			}
 			ran := []bmtest.RanCmd{{
 				Call: 2, CmdID: "cmd-nozcbhuw", Hosts: []string{"ins-1", "ins-2"}, Parameters: []byte("-a -b"),
-				Content: []byte(content), User: "root", LoginOK: true, KeyID: keyID,
+				Content: []byte(content), User: "root", LoginOK: true, KeyID: keyID, API: "2.0", Task: api.TaskIDs()[0],
 			}}
 			if diff := cmp.Diff(ran, api.Runs(), cmpopts.IgnoreFields(bmtest.RanCmd{}, "At")); diff != "" {
 				t.Error(diff)

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -15,9 +17,38 @@ type action struct {
 	right Rights
 }
 
-var actions = map[string]action{
-	"GetUserCmd": {(*Server).getUserCmd, MayRead},
-	"RunUserCmd": {(*Server).runUserCmd, MayRun},
+// actions are those of both versions.
+var actions = map[string]map[string]action{
+	"2.0": {
+		"GetUserCmd":               {(*Server).getUserCmd, MayRead},
+		"GetUserCmdList":           {(*Server).getUserCmdList, MayRead},
+		"GetUserCmdTaskList":       {(*Server).getUserCmdTaskList, MayRead},
+		"GetUserCmdTaskDetailList": {(*Server).getUserCmdTaskDetailList, MayRead},
+		"RunUserCmd":               {(*Server).runUserCmd, MayRun},
+	},
+	"3.0": {
+		"DescribeUserCmds":        {(*Server).describeUserCmds, MayRead},
+		"DescribeUserCmdTasks":    {(*Server).describeUserCmdTasks, MayRead},
+		"DescribeUserCmdTaskInfo": {(*Server).describeUserCmdTaskInfo, MayRead},
+		"RunUserCmd":              {(*Server).runUserCmd3, MayRun},
+	},
+}
+
+// as2 is the action of API 2.0 that does the same. 3.0 reads a script and lists scripts with one action.
+func (r request) as2() string {
+	switch name := r.params["Action"]; name {
+	case "DescribeUserCmds":
+		if r.params["CmdId"] != "" {
+			return "GetUserCmd"
+		}
+		return "GetUserCmdList"
+	case "DescribeUserCmdTasks":
+		return "GetUserCmdTaskList"
+	case "DescribeUserCmdTaskInfo":
+		return "GetUserCmdTaskDetailList"
+	default:
+		return name
+	}
 }
 
 // handle decides about one request. The lock is held.
@@ -25,15 +56,19 @@ func (s *Server) handle(r request, f Fault, call *Call) answer {
 	if r.wrong != nil {
 		return *r.wrong
 	}
-	name, wrong := r.has("Action")
-	if wrong != nil {
-		return *wrong
+	name := r.params["Action"]
+	if name == "" {
+		return refuse(4000, "Action is missing")
 	}
-	act, ok := actions[name]
+	act, ok := actions[r.api][name]
 	if !ok {
-		return refuse(6100, "there is no action %q here; there are GetUserCmd and RunUserCmd", name)
+		return refuse(6100, "there is no action %q here; there are %s", name, strings.Join(slices.Sorted(maps.Keys(actions[r.api])), ", "))
 	}
-	if wrong := s.verify(r, act.right); wrong != nil {
+	verify := s.verify
+	if r.api == "3.0" {
+		verify = s.verify3
+	}
+	if wrong := verify(r, act.right); wrong != nil {
 		return *wrong
 	}
 	if f.instead() {
@@ -48,11 +83,13 @@ func (s *Server) fail(act action, r request, f Fault, call *Call) answer {
 	if f.Execute {
 		a = act.do(s, r, call)
 	}
-	if f.Code == 0 {
+	if f.Code == 0 && f.Error == "" {
 		return a
 	}
 	d := documented[f.Code]
-	return answer{code: f.Code, name: cmp.Or(f.Name, d.name), message: cmp.Or(f.Message, d.text), executed: a.executed}
+	return answer{
+		code: cmp.Or(f.Code, 6000), name: cmp.Or(f.Name, d.name), word: f.Error, message: cmp.Or(f.Message, d.text), executed: a.executed,
+	}
 }
 
 // chinaTime is the zone of the times in answers.
@@ -67,15 +104,9 @@ func (s *Server) getUserCmd(r request, _ *Call) answer {
 	if !ok {
 		return s.noScript
 	}
-	content := base64.StdEncoding.EncodeToString(sc.Content)
-	if s.plainContent {
-		content = string(sc.Content)
-	}
 	return answer{executed: true, data: map[string]any{
 		"autoId": "56", "alias": sc.Alias, "cmdId": sc.CmdID, "osType": sc.OSType, "referenceProject": "", "appId": sc.AppID,
-		"content":    content,
-		"createTime": sc.Created.In(chinaTime).Format(time.DateTime),
-		"modifyTime": sc.Modified.In(chinaTime).Format(time.DateTime),
+		"content": s.encoded(sc.Content), "createTime": stamp(sc.Created), "modifyTime": stamp(sc.Modified),
 	}}
 }
 
@@ -102,26 +133,87 @@ func (s *Server) runUserCmd(r request, call *Call) answer {
 	case !ok:
 		return refuse(18014, "%s", values["cmdId"])
 	}
+	var on []target
 	loginOK := true
-	for _, h := range hosts {
-		logins, ok := s.hosts[h]
+	for _, id := range hosts {
+		h, ok := s.hosts[id]
 		if !ok {
-			return refuse(18018, "%s", h)
+			return refuse(18018, "%s", id)
 		}
-		password, known := logins[values["userName"]]
-		loginOK = loginOK && known && password == values["password"]
-		if s.checkLogins && !known {
-			return refuse(18011, "%s on %s", values["userName"], h)
+		if _, known := h.logins[values["userName"]]; s.checkLogins && !known {
+			return refuse(18011, "%s on %s", values["userName"], id)
 		}
+		lets := h.lets(values["userName"], values["password"])
+		loginOK = loginOK && lets
+		on = append(on, target{h, lets})
 	}
 	if s.checkLogins && !loginOK {
 		return refuse(18012, "for %s", values["userName"])
 	}
-	s.runs.add(RanCmd{
-		Call: call.N, At: call.At, CmdID: sc.CmdID, Hosts: hosts, Parameters: parameters, Content: slices.Clone(sc.Content),
-		User: values["userName"], LoginOK: loginOK, KeyID: r.params["SecretId"],
-	})
+	s.start(sc, on, parameters, values["userName"], r, call)
 	return answer{executed: true}
+}
+
+func (s *Server) getUserCmdList(r request, _ *Call) answer {
+	p, wrong := r.page2("ostype", "createtime", "modifytime")
+	if wrong != nil {
+		return *wrong
+	}
+	total, rows := s.listScripts("", p)
+	list := []any{}
+	for _, sc := range rows {
+		list = append(list, map[string]any{
+			"cmdId": sc.CmdID, "alias": sc.Alias, "osType": sc.OSType, "createTime": stamp(sc.Created), "modifyTime": stamp(sc.Modified),
+		})
+	}
+	return answer{executed: true, data: map[string]any{"totalNum": total, "list": list}}
+}
+
+// getUserCmdTaskList writes counts as text, as the page's sample does.
+func (s *Server) getUserCmdTaskList(r request, _ *Call) answer {
+	p, wrong := r.page2("runbegintime", "runendtime", "status")
+	if wrong != nil {
+		return *wrong
+	}
+	total, rows := s.listTasks(p)
+	list := []any{}
+	for _, t := range rows {
+		status, succeeded, failed, ended := t.state()
+		list = append(list, map[string]any{
+			"taskId": t.id, "status": status, "cmdAlias": t.alias, "cmdId": t.cmdID,
+			"instanceCount": strconv.Itoa(len(t.hosts)), "successCount": strconv.Itoa(succeeded), "failureCount": strconv.Itoa(failed),
+			"runBeginTime": stamp(t.begun), "runEndTime": stamp(ended),
+		})
+	}
+	return answer{executed: true, data: map[string]any{"totalNum": total, "list": list}}
+}
+
+// getUserCmdTaskDetailList writes nearly every number as text, as the page's sample does.
+func (s *Server) getUserCmdTaskDetailList(r request, _ *Call) answer {
+	id, wrong := r.has("taskId")
+	if wrong != nil {
+		return *wrong
+	}
+	p, wrong := r.page2("runbegintime", "runendtime", "status")
+	if wrong != nil {
+		return *wrong
+	}
+	total, rows, ok := s.listHosts(id, p)
+	if !ok {
+		return refuse(18010, "%s", id)
+	}
+	list := []any{}
+	for _, h := range rows {
+		list = append(list, map[string]any{
+			"autoId": strconv.Itoa(h.auto), "taskId": id, "runBeginTime": stamp(h.begun), "runEndTime": stamp(h.ended),
+			"status": strconv.Itoa(h.status), "instanceName": h.host.name(), "instanceId": h.host.id, "lanIp": h.host.lanIP,
+			"vpcName": "net", "vpcId": "1", "unVpcId": "vpc-1", "vpcCidrBlock": "10.0.0.0/8",
+			"subnetName": "sub", "subnetId": "1", "unSubnetId": "subnet-1", "subnetCidrBlock": "10.0.0.0/16",
+			"cmdContent": s.encoded(h.content), "cmdParam": s.encoded(h.parameters), "cmdResult": s.encoded(h.output),
+			"appId": "251000873", "lastShellExit": h.exit,
+		})
+	}
+	return answer{executed: true, data: map[string]any{"totalNum": total, "list": list}}
 }
 
 // missing is how an unknown script is answered; the documents do not say.

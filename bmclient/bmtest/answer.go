@@ -1,6 +1,7 @@
 package bmtest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -45,6 +46,7 @@ func Documented() []int { return slices.Sorted(maps.Keys(documented)) }
 type answer struct {
 	code     int
 	name     string
+	word     string // the code of API 3.0, where the number's counterpart is not meant
 	message  string
 	data     any // nil: the field is absent
 	executed bool
@@ -55,6 +57,9 @@ func refuse(code int, format string, args ...any) answer {
 	d := documented[code]
 	return answer{code: code, name: d.name, message: d.text + ": " + fmt.Sprintf(format, args...)}
 }
+
+// failed says that the answer is an error.
+func (a answer) failed() bool { return a.code != 0 || a.word != "" }
 
 // body writes the answer in the API's form.
 func (a answer) body(codeAsText bool) string {
@@ -69,9 +74,61 @@ func (a answer) body(codeAsText bool) string {
 	if a.data != nil {
 		m["data"] = a.data
 	}
+	return written(m)
+}
+
+// body3 writes the answer in the form of API 3.0.
+func (a answer) body3(requestID string) string {
+	m := map[string]any{}
+	if fields, ok := a.data.(map[string]any); ok {
+		m = maps.Clone(fields)
+	}
+	m["RequestId"] = requestID
+	if a.failed() {
+		m["Error"] = map[string]any{"Code": a.code3(), "Message": a.message}
+	}
+	return written(map[string]any{"Response": m})
+}
+
+// code3 is the code of API 3.0 for an error; empty for none.
+func (a answer) code3() string {
+	switch {
+	case a.word != "":
+		return a.word
+	case a.code == 0:
+		return ""
+	}
+	return cmp.Or(words[a.code], "FailedOperation")
+}
+
+// words are what API 3.0 says where 2.0 gives a number. No page holds them against each other: they go by their meaning, and those of the
+// scripts by what 3.0 lists for RunUserCmd.
+var words = map[int]string{
+	4000: "InvalidParameter", 4100: "AuthFailure.SignatureFailure", 4101: "UnauthorizedOperation", 4102: "UnauthorizedOperation",
+	4103: "UnauthorizedOperation", 4104: "AuthFailure.SecretIdNotFound", 4105: "AuthFailure.TokenFailure", 4106: "AuthFailure.MFAFailure",
+	4110: "AuthFailure.UnauthorizedOperation", 4200: "AuthFailure.SignatureExpire", 4300: "UnauthorizedOperation",
+	4400: "RequestLimitExceeded", 4500: "AuthFailure.SignatureExpire", 4600: "UnsupportedProtocol", 5000: "ResourceNotFound",
+	6000: "InternalError", 6100: "InvalidAction", 6200: "ServiceUnavailable", 9001: "InternalError.DbError", 9003: "InvalidParameter",
+	9005: "InternalError.RbmqError", 9008: "InternalError.TscRequestFail", 10001: "InvalidParameter", 10008: "InvalidParameter",
+	12006: "FailedOperation.TscAgentOffline",
+	18004: "LimitExceeded.UserCmdCount", 18005: "InvalidParameter", 18011: "InvalidParameter", 18012: "InvalidParameter",
+	18013: "InvalidParameter", 18014: "InvalidParameter", 18015: "InvalidParameter", 18016: "UnsupportedOperation",
+	18017: "InvalidParameter", 18018: "InvalidParameter", 18019: "InvalidParameter", 18021: "InvalidParameter", 18022: "InvalidParameter",
+	18023: "InvalidParameter",
+}
+
+// number is a text of digits as a number.
+func number(digits string) any {
+	if _, err := strconv.ParseUint(digits, 10, 64); err != nil {
+		return 0
+	}
+	return json.Number(digits)
+}
+
+func written(v any) string {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(m) // strings, numbers and maps of them: it cannot fail
+	_ = enc.Encode(v) // strings, numbers and maps of them: it cannot fail
 	return b.String()
 }

@@ -205,6 +205,7 @@ func TestRefuses(t *testing.T) {
 	}{
 		{"no action", run().with("Action", "-"), nil, "4000", "Action is missing"},
 		{"an action that is not there", run().with("Action", "DeleteUserCmd"), nil, "6100", "DeleteUserCmd"},
+		{"an action of the other version", run().with("Action", "DescribeUserCmds"), nil, "6100", "DescribeUserCmds"},
 		{"no SecretId", run().with("SecretId", "-"), nil, "4000", "SecretId is missing"},
 		{"an unknown key", run().with("SecretId", "who"), nil, "4104", "no such SecretId"},
 		{"no signature", run().with("Signature", ""), nil, "4000", "Signature is missing"},
@@ -277,7 +278,7 @@ func TestRefusesForms(t *testing.T) {
 	if body, _ := io.ReadAll(resp.Body); !strings.Contains(string(body), "x-www-form-urlencoded") {
 		t.Errorf("a multipart body: %s", body)
 	}
-	if got, err := exchange(t, "POST", strings.TrimSuffix(s.URL(), "/v2/index.php"), ""); err != nil || got.status != http.StatusNotFound {
+	if got, err := exchange(t, "POST", strings.TrimSuffix(s.URL(), "/v2/index.php")+"/v3", ""); err != nil || got.status != http.StatusNotFound {
 		t.Errorf("another path: %d, %v", got.status, err)
 	}
 }
@@ -342,9 +343,10 @@ func TestHistory(t *testing.T) {
 	send(t, s, run().with("cmdParam", "LWE="))
 	s.ChangeScript("cmd-1", []byte("echo changed"))
 	send(t, s, run().with("Nonce", "2", "password", "wrong", "instanceId.1", "-"))
+	ids := s.TaskIDs()
 	want := []bmtest.RanCmd{
-		{Call: 1, At: now, CmdID: "cmd-1", Hosts: []string{"ins-1", "ins-2"}, Parameters: []byte("-a"), Content: []byte("echo hi"), User: "root", LoginOK: true, KeyID: "id"},
-		{Call: 2, At: now, CmdID: "cmd-1", Hosts: []string{"ins-1"}, Parameters: []byte{}, Content: []byte("echo changed"), User: "root", KeyID: "id"},
+		{Call: 1, At: now, CmdID: "cmd-1", Hosts: []string{"ins-1", "ins-2"}, Parameters: []byte("-a"), Content: []byte("echo hi"), User: "root", LoginOK: true, KeyID: "id", API: "2.0", Task: ids[0]},
+		{Call: 2, At: now, CmdID: "cmd-1", Hosts: []string{"ins-1"}, Parameters: []byte{}, Content: []byte("echo changed"), User: "root", KeyID: "id", API: "2.0", Task: ids[1]},
 	}
 	if diff := cmp.Diff(want, s.Runs(), cmpopts.EquateEmpty()); diff != "" {
 		t.Error(diff)

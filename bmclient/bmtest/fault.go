@@ -18,12 +18,13 @@ const (
 	DropAfter  Drop = "after"  // after the request was carried out
 )
 
-// Fault is what goes wrong with one call. Code, Status, HTML, Redirect, Hang and Body take the place of the real answer, and the
+// Fault is what goes wrong with one call. Code, Error, Status, HTML, Redirect, Hang and Body take the place of the real answer, and the
 // request is not carried out unless Execute is set. The others alter how the answer is delivered. A request that would be refused
 // anyway (a wrong signature, say) is still refused with its own number.
 type Fault struct {
-	Code     int    `json:"code,omitempty"`    // answer with this number
-	Name     string `json:"name,omitempty"`    // and this codeDesc; else the documented one
+	Code     int    `json:"code,omitempty"`    // answer with this number; in 3.0 with the code that means the same
+	Error    string `json:"error,omitempty"`   // answer with this code of 3.0; in 2.0 with Code, or 6000
+	Name     string `json:"name,omitempty"`    // and this codeDesc of 2.0; else the documented one
 	Message  string `json:"message,omitempty"` // and this message; else the documented one
 	Status   int    `json:"status,omitempty"`  // answer with this HTTP status and a web page; with Code or Body: with those
 	HTML     bool   `json:"html,omitempty"`    // answer with a web page
@@ -42,7 +43,7 @@ type Fault struct {
 
 // instead reports whether the fault takes the place of the real answer.
 func (f Fault) instead() bool {
-	return f.Code != 0 || f.Status != 0 || f.HTML || f.Redirect != "" || f.Body != "" || f.Hang || f.Drop == DropBefore
+	return f.Code != 0 || f.Error != "" || f.Status != 0 || f.HTML || f.Redirect != "" || f.Body != "" || f.Hang || f.Drop == DropBefore
 }
 
 type plannedFault struct {
@@ -51,7 +52,7 @@ type plannedFault struct {
 	left   int // -1: always
 }
 
-// FailNext makes the next n calls of an action ("" for any) fail. Several plans are used up in order.
+// FailNext makes the next n calls of an action ("" for any) fail. A name of 2.0 means the calls of 3.0 that do the same, too. Several plans are used up in order.
 func (s *Server) FailNext(action string, f Fault, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,12 +74,12 @@ func (s *Server) Heal() {
 }
 
 // takeFault uses up a planned fault, or finds the newest lasting one. The lock is held.
-func (s *Server) takeFault(action string) Fault {
+func (s *Server) takeFault(action, as2 string) Fault {
 	lasting := Fault{}
 	for i := range s.faults {
 		p := &s.faults[i]
 		switch {
-		case p.action != "" && p.action != action:
+		case p.action != "" && p.action != action && p.action != as2:
 		case p.left < 0:
 			lasting = p.fault
 		case p.left > 0:
@@ -92,7 +93,7 @@ func (s *Server) takeFault(action string) Fault {
 	return lasting
 }
 
-const page = "<!DOCTYPE html>\n<html><head><title>%d</title></head><body><h1>%s</h1></body></html>\n"
+const webPage = "<!DOCTYPE html>\n<html><head><title>%d</title></head><body><h1>%s</h1></body></html>\n"
 
 // wire is an answer as it goes out.
 type wire struct {
@@ -106,7 +107,10 @@ func (f Fault) wire(a answer, r request) wire {
 	if f.Echo {
 		a.message += echo(r)
 	}
-	w := wire{status: http.StatusOK, body: a.body(f.CodeAsText), location: f.Redirect}
+	w := wire{status: http.StatusOK, location: f.Redirect}
+	if w.body = a.body(f.CodeAsText); r.api == "3.0" {
+		w.body = a.body3(r.id)
+	}
 	if f.Status != 0 {
 		w.status = f.Status
 	} else if f.Redirect != "" {
@@ -115,8 +119,8 @@ func (f Fault) wire(a answer, r request) wire {
 	switch {
 	case f.Body != "":
 		w.body = f.Body
-	case f.HTML, f.Code == 0 && (f.Status != 0 || f.Redirect != ""):
-		w.html, w.body = true, fmt.Sprintf(page, w.status, http.StatusText(w.status))
+	case f.HTML, f.Code == 0 && f.Error == "" && (f.Status != 0 || f.Redirect != ""):
+		w.html, w.body = true, fmt.Sprintf(webPage, w.status, http.StatusText(w.status))
 	}
 	w.body += strings.Repeat(" ", f.Pad)
 	return w

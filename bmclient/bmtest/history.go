@@ -11,18 +11,21 @@ import (
 type Call struct {
 	N        int               `json:"n"` // counts from 1
 	At       time.Time         `json:"at"`
+	API      string            `json:"api"` // 2.0 or 3.0
 	Action   string            `json:"action"`
+	As2      string            `json:"as2"` // the action of 2.0 that does the same
 	Method   string            `json:"method"`
 	KeyID    string            `json:"key_id"`
 	ArrayKey string            `json:"array_key,omitempty"` // instanceId or instanceIds, where hosts came
-	Params   map[string]string `json:"params"`              // password and Token hidden
+	Params   map[string]string `json:"params"`              // password and Token hidden; of 3.0 with those of the headers, lists as name.0
 	Password string            `json:"-"`                   // to compare with
 	Token    string            `json:"-"`                   // to compare with
 	Conn     string            `json:"conn"`                // the client's address and port: one for each connection
 	Done     bool              `json:"done"`                // an answer was decided; the fields below are set
 	Status   int               `json:"status,omitempty"`    // 0 for a dropped connection
 	Code     int               `json:"code"`
-	Answer   string            `json:"answer,omitempty"`
+	Error    string            `json:"error,omitempty"`  // the code of 3.0
+	Answer   string            `json:"answer,omitempty"` // at most 64 KB of it
 	Executed bool              `json:"executed"`
 }
 
@@ -37,6 +40,8 @@ type RanCmd struct {
 	User       string    `json:"user"`
 	LoginOK    bool      `json:"login_ok"` // whether user and password are right on every host
 	KeyID      string    `json:"key_id"`
+	API        string    `json:"api"`
+	Task       string    `json:"task"` // its id
 }
 
 // book keeps the newest entries and counts them all.
@@ -60,11 +65,14 @@ func (s *Server) arrive(r request, conn string) *Call {
 	defer s.mu.Unlock()
 	arrayKey, _, _ := r.hosts()
 	c := &Call{
-		N: s.calls.total + 1, At: s.now(), Action: r.params["Action"], Method: r.method, KeyID: r.params["SecretId"], ArrayKey: arrayKey,
-		Params: r.redactedParams(), Password: r.params["password"], Token: r.params["Token"], Conn: conn,
+		N: s.calls.total + 1, At: s.now(), API: r.api, Action: r.params["Action"], As2: r.as2(), Method: r.method, KeyID: r.params["SecretId"], ArrayKey: arrayKey,
+		Params: r.redactedParams(), Password: r.params[r.passwordKey()], Token: r.params["Token"], Conn: conn,
 	}
 	s.calls.add(c)
 	s.count[c.Action]++
+	if c.As2 != c.Action {
+		s.count[c.As2]++
+	}
 	s.changed()
 	return c
 }
@@ -87,9 +95,9 @@ func (s *Server) Calls() []Call {
 	return out
 }
 
-// CallsOf is the part of Calls with this action.
+// CallsOf is the part of Calls with this action. A name of 2.0 means the calls of 3.0 that do the same, too; so it does in Count and WaitCalls.
 func (s *Server) CallsOf(action string) []Call {
-	return slices.DeleteFunc(s.Calls(), func(c Call) bool { return c.Action != action })
+	return slices.DeleteFunc(s.Calls(), func(c Call) bool { return c.Action != action && c.As2 != action })
 }
 
 // Runs is what was started, oldest first: the newest [Keep] of it.

@@ -18,19 +18,38 @@ const (
 
 // request is one request as it arrived.
 type request struct {
+	api                string // 2.0 or 3.0
+	id                 string // given to each
 	method, host, path string
 	params             map[string]string
 	wrong              *answer // set when it could not be read at all
+
+	// of API 3.0
+	header                          http.Header
+	body                            []byte
+	fields                          map[string]any
+	algorithm, scope, signedHeaders string
 }
 
-// read takes the parameters from the query of a GET or from the form of a POST, never from both.
+// read takes one request apart, as the version of the API has it that its path means.
 func read(w http.ResponseWriter, r *http.Request) request {
-	req := request{method: r.Method, host: r.Host, path: r.URL.EscapedPath(), params: map[string]string{}}
-	raw := r.URL.RawQuery
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, longestBody))
-	if err != nil {
-		return req.fail("the body cannot be read, or is longer than %d bytes", longestBody)
+	var req request
+	if r.URL.Path == path3 {
+		req = read3(r, body)
+	} else {
+		req = read2(r, body)
 	}
+	if err != nil {
+		req = req.fail("the body cannot be read, or is longer than %d bytes", longestBody)
+	}
+	return req
+}
+
+// read2 takes the parameters from the query of a GET or from the form of a POST, never from both.
+func read2(r *http.Request, body []byte) request {
+	req := request{api: "2.0", method: r.Method, host: r.Host, path: r.URL.EscapedPath(), params: map[string]string{}}
+	raw := r.URL.RawQuery
 	if r.Method == http.MethodPost {
 		if ct := r.Header.Get("Content-Type"); !strings.HasPrefix(ct, "application/x-www-form-urlencoded") {
 			return req.fail("the body of a POST is application/x-www-form-urlencoded, not %q", ct)
@@ -68,10 +87,17 @@ func (r request) has(name string) (string, *answer) {
 	return v, nil
 }
 
+func (r request) passwordKey() string {
+	if r.api == "3.0" {
+		return "Password"
+	}
+	return "password"
+}
+
 // redactedParams is what may be shown of the parameters.
 func (r request) redactedParams() map[string]string {
 	m := maps.Clone(r.params)
-	for _, name := range []string{"password", "Token"} {
+	for _, name := range []string{r.passwordKey(), "Token"} {
 		if _, ok := m[name]; ok {
 			m[name] = hidden
 		}

@@ -2,6 +2,7 @@ package bmtest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -9,11 +10,12 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
 
-// Server is the API. It is an http.Handler, and can serve itself on loopback. Safe for use by many goroutines.
+// Server is the API, in both versions with one state. It is an http.Handler, and can serve itself on loopback. Safe for use by many goroutines.
 type Server struct {
 	now          func() time.Time
 	window       time.Duration
@@ -25,17 +27,22 @@ type Server struct {
 
 	mu      sync.Mutex
 	scripts map[string]Script
-	hosts   map[string]map[string]string
+	hosts   map[string]*host
 	keys    map[string]key
 	nonces  nonceBook
 	faults  []plannedFault
 	calls   book[*Call]
 	runs    book[RanCmd]
-	count   map[string]int
-	change  chan struct{} // closed and made anew whenever something changes
-	active  int           // calls being answered
-	http    *http.Server
-	url     string
+	tasks   []*task
+	listing Listing
+
+	taskLists int // how many calls have listed tasks
+	forgotten int // tasks that are no longer kept
+	count     map[string]int
+	change    chan struct{} // closed and made anew whenever something changes
+	active    int           // calls being answered
+	http      *http.Server
+	url       string
 
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -54,13 +61,13 @@ func Window(d time.Duration) Option { return func(s *Server) { s.window = d } }
 // OnlyArrayKey makes the server take hosts under one key and answer 10001 to the other.
 func OnlyArrayKey(name string) Option { return func(s *Server) { s.onlyArrayKey = name } }
 
-// CheckLogins makes a wrong user 18011 and a wrong password 18012, where otherwise the answer is 0.
+// CheckLogins makes a wrong user 18011 and a wrong password 18012, where otherwise the answer is 0; in 3.0 the host is refused.
 func CheckLogins() Option { return func(s *Server) { s.checkLogins = true } }
 
 // OnlyHTTPS answers every call with 4600, as the API does over http.
 func OnlyHTTPS() Option { return func(s *Server) { s.onlyHTTPS = true } }
 
-// PlainContent sends contents as plain text, as older versions of the API did.
+// PlainContent sends contents, parameters and outputs as plain text, as older versions of the API did.
 func PlainContent() Option { return func(s *Server) { s.plainContent = true } }
 
 // Keep is how many calls and runs the history keeps at least; 10,000 if not set.
@@ -80,7 +87,7 @@ func Missing(form string) Option {
 func New(opts ...Option) *Server {
 	s := &Server{
 		now: time.Now, window: 5 * time.Minute, noScript: answer{data: []any{}},
-		scripts: map[string]Script{}, hosts: map[string]map[string]string{}, keys: map[string]key{}, count: map[string]int{},
+		scripts: map[string]Script{}, hosts: map[string]*host{}, keys: map[string]key{}, count: map[string]int{},
 		change: make(chan struct{}), closed: make(chan struct{}),
 	}
 	Keep(10_000)(s)
@@ -118,12 +125,15 @@ func (s *Server) Serve(ln net.Listener) error {
 	return nil
 }
 
-// URL is the endpoint to give to a client; empty before Start.
+// URL is the endpoint of API 2.0 to give to a client; empty before Start.
 func (s *Server) URL() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.url
 }
+
+// URL3 is the endpoint of API 3.0 to give to a client; empty before Start.
+func (s *Server) URL3() string { return strings.TrimSuffix(s.URL(), path) }
 
 // Close ends every call, hanging ones too, and waits until the server has stopped. It may be called twice.
 func (s *Server) Close() {
@@ -147,16 +157,17 @@ func (s *Server) enter(by int) {
 
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path != path {
-		http.Error(w, "the API is at "+path, http.StatusNotFound)
+	if r.URL.Path != path && r.URL.Path != path3 {
+		http.Error(w, "API 2.0 is at "+path+", 3.0 at "+path3, http.StatusNotFound)
 		return
 	}
 	s.enter(1)
 	defer s.enter(-1)
 	req := read(w, r)
+	req.id = rand.Text()
 	call := s.arrive(req, r.RemoteAddr)
 	s.mu.Lock()
-	f := s.takeFault(call.Action)
+	f := s.takeFault(call.Action, call.As2)
 	s.mu.Unlock()
 	if f.Delay > 0 && !s.delay(f.Delay) {
 		panic(http.ErrAbortHandler)
@@ -172,6 +183,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.deliver(w, out, f.Truncate)
 }
 
+// keptAnswer is how much of an answer the history keeps, in bytes.
+const keptAnswer = 64 << 10
+
 // decide carries a request out, as far as the fault lets it, and completes its record before anything goes out.
 func (s *Server) decide(req request, f Fault, call *Call) wire {
 	s.mu.Lock()
@@ -179,8 +193,11 @@ func (s *Server) decide(req request, f Fault, call *Call) wire {
 	a := s.handle(req, f, call)
 	out := f.wire(a, req)
 	call.Done, call.Code, call.Executed = true, a.code, a.executed
+	if req.api == "3.0" {
+		call.Code, call.Error = 0, a.code3()
+	}
 	if !f.Hang && f.Drop == "" {
-		call.Status, call.Answer = out.status, out.body
+		call.Status, call.Answer = out.status, out.body[:min(len(out.body), keptAnswer)]
 	}
 	s.changed()
 	return out

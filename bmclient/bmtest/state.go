@@ -1,6 +1,7 @@
 package bmtest
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -21,7 +22,7 @@ type Script struct {
 type Rights int
 
 const (
-	MayRead Rights = 1 << iota // GetUserCmd
+	MayRead Rights = 1 << iota // everything but RunUserCmd
 	MayRun                     // RunUserCmd
 )
 
@@ -70,11 +71,17 @@ func (s *Server) RemoveScript(cmdID string) {
 	delete(s.scripts, cmdID)
 }
 
-// AddHost adds a host with its logins, user to password, or replaces the one of the same id.
+// AddHost adds a host with its logins, user to password, or gives other logins to the one of the same id.
 func (s *Server) AddHost(id string, logins map[string]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.hosts[id] = maps.Clone(logins)
+	h, ok := s.hosts[id]
+	if !ok {
+		n := len(s.hosts) + 1
+		h = &host{id: id, lanIP: fmt.Sprintf("10.0.%d.%d", n/250, n%250+1)}
+		s.hosts[id] = h
+	}
+	h.logins = maps.Clone(logins)
 }
 
 // AddKey adds a key, or replaces the one of the same id.

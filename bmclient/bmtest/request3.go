@@ -1,0 +1,128 @@
+package bmtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+const (
+	path3    = "/"
+	version3 = "2018-04-23"
+)
+
+// read3 takes the parameters from the JSON of a POST, and the common ones from the headers.
+func read3(r *http.Request, body []byte) request {
+	req := request{
+		api: "3.0", method: r.Method, host: r.Host, path: r.URL.EscapedPath(), params: map[string]string{}, header: r.Header, body: body,
+		fields: map[string]any{},
+	}
+	req.readAuthorization(r.Header.Get("Authorization"))
+	for _, name := range []string{"Action", "Version", "Timestamp", "Region", "Token"} {
+		if v := r.Header.Get("X-TC-" + name); v != "" {
+			req.params[name] = v
+		}
+	}
+	switch ct := r.Header.Get("Content-Type"); {
+	case r.Method != http.MethodPost:
+		return req.fail("the method is POST, not %s", r.Method)
+	case !strings.HasPrefix(ct, "application/json"):
+		return req.fail("the body is application/json, not %q", ct)
+	case r.URL.RawQuery != "":
+		return req.fail("a POST has no query")
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	if err := d.Decode(&req.fields); err != nil {
+		return req.fail("the body is not a JSON object")
+	}
+	for k, v := range req.fields {
+		req.flatten(k, v)
+	}
+	return req
+}
+
+// flatten keeps a field for the history, a list as name.0, name.1, …
+func (r request) flatten(name string, v any) {
+	switch v := v.(type) {
+	case []any:
+		for i, one := range v {
+			r.flatten(name+"."+strconv.Itoa(i), one)
+		}
+	default:
+		if _, taken := r.params[name]; !taken {
+			r.params[name] = fmt.Sprint(v)
+		}
+	}
+}
+
+// readAuthorization takes the header apart: "TC3-HMAC-SHA256 Credential=ID/DATE/SERVICE/tc3_request, SignedHeaders=a;b, Signature=HEX".
+func (r *request) readAuthorization(header string) {
+	r.algorithm, header, _ = strings.Cut(header, " ")
+	for part := range strings.SplitSeq(header, ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		switch name {
+		case "Credential":
+			r.params["SecretId"], r.scope, _ = strings.Cut(value, "/")
+		case "SignedHeaders":
+			r.signedHeaders = value
+		case "Signature":
+			r.params["Signature"] = value
+		}
+	}
+}
+
+// text3 is a text that must be there.
+func (r request) text3(name string) (string, *answer) {
+	v, ok := r.fields[name]
+	if !ok {
+		a := answer{word: "MissingParameter", message: name + " is missing"}
+		return "", &a
+	}
+	s, ok := v.(string)
+	if !ok {
+		return "", reason(10001, "%s is not a string", name)
+	}
+	return s, nil
+}
+
+// number3 is a number that is written as one.
+func (r request) number3(name string, into *int, required bool) *answer {
+	v, ok := r.fields[name]
+	if !ok {
+		if required {
+			return &answer{word: "MissingParameter", message: name + " is missing"}
+		}
+		return nil
+	}
+	n, ok := v.(json.Number)
+	if !ok {
+		return reason(10001, "%s is not a number", name)
+	}
+	i, err := strconv.Atoi(n.String())
+	if err != nil {
+		return reason(10001, "%s is not a whole number", name)
+	}
+	*into = i
+	return nil
+}
+
+// hosts3 is InstanceIds.
+func (r request) hosts3() ([]string, *answer) {
+	list, ok := r.fields["InstanceIds"].([]any)
+	if !ok || len(list) == 0 {
+		return nil, &answer{word: "MissingParameter", message: "InstanceIds is missing, or is no list with a host in it"}
+	}
+	var ids []string
+	for _, v := range list {
+		id, ok := v.(string)
+		if !ok {
+			return nil, reason(10001, "InstanceIds holds what is no string")
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
