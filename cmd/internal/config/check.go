@@ -38,7 +38,7 @@ func (d *decoder) check(c *Config) {
 	d.checkSlack(&c.Slack)
 	d.checkRedis(c.Redis)
 	d.checkVault(c.Vault)
-	d.checkBM(c.BM)
+	d.checkBM(&c.BM)
 	d.checkTimes(c)
 	d.oneOf("log.format", c.Log.Format, "json", "text")
 	d.checkLogins(c.Logins)
@@ -133,12 +133,48 @@ func (d *decoder) checkVault(v Vault) {
 
 func inVault(r vault.Ref) bool { return strings.HasPrefix(r.String(), "ref+vault:") }
 
-func (d *decoder) checkBM(b BM) {
-	d.faultIf(b.API != "2.0", "bm.api", `only "2.0" is known; write it in quotes, or remove the key`)
-	d.checkURL("bm.endpoint", b.Endpoint, "https://bm.api.qcloud.com/v2/index.php")
+func (d *decoder) checkBM(b *BM) {
+	switch b.API {
+	case API2:
+		d.checkURL("bm.endpoint", b.Endpoint, endpoint2)
+		d.oneOf("bm.array_key", b.ArrayKey, "instanceId", "instanceIds")
+		d.oneOf("bm.signature", b.Signature, "HmacSHA256", "HmacSHA1")
+		d.faultIf(d.sound("bm.api") && under(b.Endpoint, ".tencentcloudapi.com"), "bm.endpoint", "this is where API 3.0 answers; set api: \"3.0\", or remove the key")
+	case API3:
+		d.checkBM3(b)
+	default:
+		d.fault("bm.api", `this must be "2.0" or "3.0", in quotes`)
+	}
 	d.faultIf(b.Region != "" && !regionForm.MatchString(b.Region), "bm.region", "this is no region; write one such as ap-beijing, or remove the key")
-	d.oneOf("bm.array_key", b.ArrayKey, "instanceId", "instanceIds")
-	d.oneOf("bm.signature", b.Signature, "HmacSHA256", "HmacSHA1")
+	d.checkKeys(*b)
+}
+
+// checkBM3 is for what API 3.0 has otherwise, and takes the defaults of 2.0 away.
+func (d *decoder) checkBM3(b *BM) {
+	if !d.has("bm.endpoint") {
+		b.Endpoint = endpoint3
+	}
+	d.checkURL("bm.endpoint", b.Endpoint, endpoint3)
+	d.faultIf(under(b.Endpoint, ".api.qcloud.com"), "bm.endpoint", "this is where API 2.0 answers; remove the key")
+	if u, err := url.Parse(b.Endpoint); err == nil {
+		d.faultIf(strings.Trim(u.Path, "/") != "", "bm.endpoint", "API 3.0 has no path; write it as "+endpoint3)
+	}
+	d.faultIf(!d.has("bm.region"), "bm.region", "this is missing, and API 3.0 needs it; write one such as ap-beijing")
+	d.faultIf(d.has("bm.region") && b.Region == "", "bm.region", "API 3.0 needs a region; write one such as ap-beijing")
+	for _, key := range []string{"array_key", "signature", "reads_by_get"} {
+		d.faultIf(d.has("bm."+key), "bm."+key, "this is for API 2.0 only; remove the key")
+	}
+	b.ArrayKey, b.Signature, b.ReadsByGet = "", "", false
+}
+
+// under reports whether a URL's host is in a domain.
+func under(value, domain string) bool {
+	u, err := url.Parse(value)
+	return err == nil && strings.HasSuffix(strings.ToLower(u.Hostname()), domain)
+}
+
+// checkKeys holds the two keys against each other.
+func (d *decoder) checkKeys(b BM) {
 	for _, same := range []struct {
 		at        string
 		read, run vault.Ref
@@ -167,6 +203,7 @@ func (d *decoder) checkTimes(c *Config) {
 		{"bm.run_timeout", c.BM.RunTimeout, 5 * time.Minute, "5m"},
 		{"run.dispatch_within", c.Run.DispatchWithin, time.Hour, "1h, since an approval is for now and later somebody presses Run"},
 		{"run.lease", c.Run.Lease, time.Hour, "1h, since until then nobody looks after a run whose worker died"},
+		{"run.follow_for", c.Run.FollowFor, 24 * time.Hour, "24h, since until then nobody is told that a run does not end"},
 	} {
 		d.faultIf(t.is > t.most, t.at, "this is too long; write at most "+t.text)
 	}
@@ -174,6 +211,7 @@ func (d *decoder) checkTimes(c *Config) {
 		d.faultIf(c.Run.Lease < c.BM.RunTimeout+leaseMargin, "run.lease",
 			"this must be at least 10s longer than bm.run_timeout, so that nobody takes a run over that is still being sent")
 	}
+	d.faultIf(c.Keep.Outputs < time.Hour, "keep.outputs", "this is too short; write at least 1h, so that outputs outlast a while without Slack")
 	d.faultIf(c.Keep.Requests < keepAtLeast, "keep.requests", "this is too short; write at least 48h, so that no open request is lost")
 	if d.sound("keep.requests", "keep.events") {
 		d.faultIf(c.Keep.Events < c.Keep.Requests, "keep.events", "this must not be shorter than keep.requests; history outlives the request")

@@ -75,17 +75,23 @@ type Vault struct {
 
 // BM is how the script API is called.
 type BM struct {
-	API        string        `yaml:"api"` // "2.0"
+	API        string        `yaml:"api"` // API2 or API3
 	Endpoint   string        `yaml:"endpoint"`
-	Region     string        `yaml:"region"`    // empty: not sent
-	ArrayKey   string        `yaml:"array_key"` // instanceId or instanceIds
-	Signature  string        `yaml:"signature"` // HmacSHA256 or HmacSHA1
-	ReadsByGet bool          `yaml:"reads_by_get"`
+	Region     string        `yaml:"region"`       // 2.0: empty is not sent
+	ArrayKey   string        `yaml:"array_key"`    // 2.0: instanceId or instanceIds; else empty
+	Signature  string        `yaml:"signature"`    // 2.0: HmacSHA256 or HmacSHA1; else empty
+	ReadsByGet bool          `yaml:"reads_by_get"` // 2.0
 	ReadKey    Key           `yaml:"read_key" need:"the key that reads scripts"`
 	RunKey     Key           `yaml:"run_key"  need:"the key that runs scripts, read only for an approved run"`
 	Timeout    time.Duration `yaml:"timeout"`     // of one read
 	RunTimeout time.Duration `yaml:"run_timeout"` // of RunUserCmd
 }
+
+// The versions of the API, and where each answers.
+const (
+	API2, endpoint2 = "2.0", "https://bm.api.qcloud.com/v2/index.php"
+	API3, endpoint3 = "3.0", "https://bm.tencentcloudapi.com"
+)
 
 // Key is what the API is signed with.
 type Key struct {
@@ -98,12 +104,14 @@ type Key struct {
 type Run struct {
 	DispatchWithin time.Duration `yaml:"dispatch_within"` // after the last approval
 	Lease          time.Duration `yaml:"lease"`           // of the worker that sends
+	FollowFor      time.Duration `yaml:"follow_for"`      // after the API has accepted
 }
 
 // Keep is how long history stays in Redis.
 type Keep struct {
 	Requests time.Duration `yaml:"requests"`
 	Events   time.Duration `yaml:"events"`
+	Outputs  time.Duration `yaml:"outputs"` // what hosts printed
 }
 
 // Login is how hosts are entered. The first login with a pattern that matches a
@@ -125,15 +133,15 @@ func defaults() *Config {
 	return &Config{
 		Slack: Slack{APIURL: "https://slack.com/api/", Command: "/bmcmd"},
 		BM: BM{
-			API:        "2.0",
-			Endpoint:   "https://bm.api.qcloud.com/v2/index.php",
+			API:        API2,
+			Endpoint:   endpoint2,
 			ArrayKey:   "instanceId",
 			Signature:  "HmacSHA256",
 			Timeout:    10 * time.Second,
 			RunTimeout: 30 * time.Second,
 		},
-		Run:  Run{DispatchWithin: 2 * time.Minute, Lease: time.Minute},
-		Keep: Keep{Requests: 720 * time.Hour, Events: 9600 * time.Hour},
+		Run:  Run{DispatchWithin: 2 * time.Minute, Lease: time.Minute, FollowFor: 15 * time.Minute},
+		Keep: Keep{Requests: 720 * time.Hour, Events: 9600 * time.Hour, Outputs: 168 * time.Hour},
 		Log:  Log{Level: slog.LevelInfo, Format: "json"},
 	}
 }

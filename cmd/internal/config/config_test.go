@@ -81,8 +81,8 @@ func TestDefaults(t *testing.T) {
 			RunKey:  Key{ID: ref(t, "ref+env://RUN_ID"), Secret: ref(t, "ref+env://RUN_SECRET")},
 			Timeout: 10 * time.Second, RunTimeout: 30 * time.Second,
 		},
-		Run:    Run{DispatchWithin: 2 * time.Minute, Lease: time.Minute},
-		Keep:   Keep{Requests: 720 * time.Hour, Events: 9600 * time.Hour},
+		Run:    Run{DispatchWithin: 2 * time.Minute, Lease: time.Minute, FollowFor: 15 * time.Minute},
+		Keep:   Keep{Requests: 720 * time.Hour, Events: 9600 * time.Hour, Outputs: 168 * time.Hour},
 		Logins: []Login{{Name: "web-root", Hosts: []string{"ins-*"}, User: "root", Password: ref(t, "ref+env://WEB_ROOT")}},
 		Rules: approvals.Policy{{
 			Name: "restart-web", Scripts: []string{"cmd-nozcbhuw"},
@@ -236,9 +236,21 @@ func TestTarget(t *testing.T) {
 	}
 }
 
+// API 3.0 has its own endpoint, and nothing of what only 2.0 has: neither may change
+// a digest.
+func TestTarget3(t *testing.T) {
+	c := mustParse(t, edit(t, "bm:\n", "bm:\n  api: \"3.0\"\n  region: ap-beijing\n"))
+	want := approvals.Target{API: "3.0", Endpoint: "https://bm.tencentcloudapi.com", Region: "ap-beijing"}
+	if got := c.Target(); got != want || c.BM.Signature != "" {
+		t.Errorf("got %+v, signature %q", got, c.BM.Signature)
+	}
+}
+
 func TestTaken(t *testing.T) {
 	for _, tc := range []struct{ why, old, replacement string }{
 		{"plain http to this machine, for tests and the demo", "slack:\n", "slack:\n  api_url: http://127.0.0.1:8080/api/\n"},
+		{"a local API 3.0", "bm:\n", "bm:\n  api: \"3.0\"\n  region: bj\n  endpoint: http://127.0.0.1:8080\n"},
+		{"API 3.0 with the slash that browsers add", "bm:\n", "bm:\n  api: \"3.0\"\n  region: bj\n  endpoint: https://bm.tencentcloudapi.com/\n"},
 		{"IPv6 loopback", "bm:\n", "bm:\n  endpoint: http://[::1]:8080/v2/index.php\n"},
 		{"Sentinel has several addresses", `["127.0.0.1:6379"]`, "[a:1, b:2]\n  master: main"},
 		{"a cluster has several addresses", `["127.0.0.1:6379"]`, "[a:1, b:2]\n  cluster: true"},

@@ -604,9 +604,62 @@ c.yaml:1: vault.mounts item 1: this is no mount; write it without / at its ends,
 		"an unknown API",
 		"bm:\n",
 		`bm:
-  api: "3.0"
+  api: "3"
+  endpoint: https://bm.tencentcloudapi.com
 `,
-		`c.yaml:7: bm.api: only "2.0" is known; write it in quotes, or remove the key`,
+		`c.yaml:7: bm.api: this must be "2.0" or "3.0", in quotes`,
+	},
+	{
+		"API 3.0 without a region, and with what only 2.0 has",
+		"bm:\n",
+		`bm:
+  api: "3.0"
+  array_key: instanceId
+  signature: HmacSHA256
+  reads_by_get: false
+`,
+		`c.yaml:6: bm.region: this is missing, and API 3.0 needs it; write one such as ap-beijing
+c.yaml:8: bm.array_key: this is for API 2.0 only; remove the key
+c.yaml:9: bm.signature: this is for API 2.0 only; remove the key
+c.yaml:10: bm.reads_by_get: this is for API 2.0 only; remove the key`,
+	},
+	{
+		"API 3.0 with an empty region, at 2.0's place",
+		"bm:\n",
+		`bm:
+  api: "3.0"
+  region: ""
+  endpoint: https://bm.api.qcloud.com/v2/index.php
+`,
+		`c.yaml:8: bm.region: API 3.0 needs a region; write one such as ap-beijing
+c.yaml:9: bm.endpoint: this is where API 2.0 answers; remove the key`,
+	},
+	{
+		"API 3.0 with a path",
+		"bm:\n",
+		`bm:
+  api: "3.0"
+  region: ap-beijing
+  endpoint: https://bm.tencentcloudapi.com/v2/index.php
+`,
+		`c.yaml:9: bm.endpoint: API 3.0 has no path; write it as https://bm.tencentcloudapi.com`,
+	},
+	{
+		"API 2.0 at 3.0's place",
+		"bm:\n",
+		`bm:
+  endpoint: https://bm.tencentcloudapi.com
+`,
+		`c.yaml:7: bm.endpoint: this is where API 3.0 answers; set api: "3.0", or remove the key`,
+	},
+	{
+		"an API without quotes is one problem",
+		"bm:\n",
+		`bm:
+  api: 3.0
+  endpoint: https://bm.tencentcloudapi.com
+`,
+		`c.yaml:7: bm.api: this must be text; put it in quotes`,
 	},
 	{
 		"words that are none",
@@ -636,13 +689,14 @@ c.yaml:8: bm.run_key.secret: this is the same reference as in read_key; make a s
 	{
 		"times that are too long",
 		"bm:\n",
-		`run: {dispatch_within: 2h, lease: 2h}
+		`run: {dispatch_within: 2h, lease: 2h, follow_for: 25h}
 bm:
   timeout: 6m
   run_timeout: 6m
 `,
 		`c.yaml:6: run.dispatch_within: this is too long; write at most 1h, since an approval is for now and later somebody presses Run
 c.yaml:6: run.lease: this is too long; write at most 1h, since until then nobody looks after a run whose worker died
+c.yaml:6: run.follow_for: this is too long; write at most 24h, since until then nobody is told that a run does not end
 c.yaml:8: bm.timeout: this is too long; write at most 5m
 c.yaml:9: bm.run_timeout: this is too long; write at most 5m`,
 	},
@@ -666,10 +720,11 @@ bm:
 	{
 		"history that goes before its request",
 		"slack:\n",
-		`keep: {requests: 24h, events: 12h}
+		`keep: {requests: 24h, events: 12h, outputs: 10m}
 slack:
 `,
-		`c.yaml:1: keep.requests: this is too short; write at least 48h, so that no open request is lost`,
+		`c.yaml:1: keep.outputs: this is too short; write at least 1h, so that outputs outlast a while without Slack
+c.yaml:1: keep.requests: this is too short; write at least 48h, so that no open request is lost`,
 	},
 	{
 		"events that go before their request",
