@@ -121,6 +121,9 @@ func Claim(g Grant, worker string, lease time.Duration, before []string) Move {
 func Answered(worker string, nth int, a Answer) Move {
 	return Move{Name: "answer", Note: a.event(), apply: func(r *Request, now time.Time) error {
 		late := r.State == Unknown
+		if r.State == Accepted {
+			return ErrNotHeld // the send has its answer: this one, stored already, or another
+		}
 		if err := r.is(Executing); err != nil && !late {
 			return err
 		}

@@ -2,6 +2,7 @@ package approvals
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 )
@@ -109,14 +110,15 @@ func TestClaim(t *testing.T) {
 		{changed, g, r.ApprovedAt, ErrStale, "a grant for another plan"},
 	}
 	for _, tt := range tests {
-		next, _, err := tt.r.Apply(Claim(tt.g, "w1", lease), tt.at)
+		next, _, err := tt.r.Apply(Claim(tt.g, "w1", lease, []string{"task-old"}), tt.at)
 		if !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v", tt.why, err)
 		}
 		if err != nil {
 			continue
 		}
-		if s := next.LastSend(); s == nil || s.Worker != "w1" || !s.ClaimedAt.Equal(tt.at) || !s.LeaseUntil.Equal(tt.at.Add(lease)) {
+		if s := next.LastSend(); s == nil || s.Worker != "w1" || !s.ClaimedAt.Equal(tt.at) || !s.LeaseUntil.Equal(tt.at.Add(lease)) ||
+			!slices.Equal(s.Before, []string{"task-old"}) {
 			t.Errorf("%s: send %+v", tt.why, s)
 		}
 	}

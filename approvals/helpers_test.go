@@ -102,10 +102,12 @@ func in(t testing.TB, s State) Request {
 	if s == Approved {
 		return r
 	}
-	r = apply(t, r, t0.Add(4*time.Second), Claim(grant(t, r), "w1", lease))
+	r = apply(t, r, t0.Add(4*time.Second), Claim(grant(t, r), "w1", lease, []string{"task-old"}))
 	switch s {
 	case Accepted:
 		return apply(t, r, t0.Add(5*time.Second), Answered("w1", 1, Answer{Outcome: OutcomeAccepted}))
+	case Succeeded:
+		return apply(t, r, t0.Add(5*time.Second), Answered("w1", 1, Answer{Outcome: OutcomeAccepted}), Finish(hosts(good("ins-1"), good("ins-2")), ""))
 	case Failed:
 		return apply(t, r, t0.Add(5*time.Second), Answered("w1", 1, Answer{Outcome: OutcomeFailed, Code: 1801}))
 	case Unknown:
@@ -123,7 +125,18 @@ func grant(t testing.TB, r Request) Grant {
 	return g
 }
 
-var allStates = []State{Received, Pending, Approved, Executing, Accepted, Failed, Unknown, Refused, Denied, Expired, Cancelled}
+func hosts(all ...HostResult) []HostResult { return all }
+
+// good is a host of somePlan that did what was approved; change spoils it.
+func good(host string, change ...func(*HostResult)) HostResult {
+	h := HostResult{Host: host, Task: "task-1", State: HostEnded, Proof: ProofSame, Begun: t0, Finished: t0.Add(time.Minute)}
+	for _, f := range change {
+		f(&h)
+	}
+	return h
+}
+
+var allStates = []State{Received, Pending, Approved, Executing, Accepted, Succeeded, Failed, Unknown, Refused, Denied, Expired, Cancelled}
 
 // without is the list without x, as a new one.
 func without(list []string, x string) []string {

@@ -167,7 +167,7 @@ func (l *life) dispatch(t *rapid.T) {
 	if err != nil {
 		return
 	}
-	claimed, err := l.desks[w].Advance(context.Background(), k, Claim(g, l.desks[w].Worker(), lease))
+	claimed, err := l.desks[w].Advance(context.Background(), k, Claim(g, l.desks[w].Worker(), lease, nil))
 	if err == nil {
 		l.sending[w] = &claimed
 		l.mayRun++

@@ -3,6 +3,7 @@ package approvals
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -35,6 +36,7 @@ type record struct {
 	twin   string
 	moves  []string
 	events []Event
+	out    Outputs
 	holder string
 	until  time.Time
 	due    time.Time // zero: not due
@@ -169,6 +171,26 @@ func (m *memory) Events(_ context.Context, id string) ([]Event, error) {
 	defer m.mu.Unlock()
 	if r, there := m.records[id]; there {
 		return slices.Clone(r.events), nil
+	}
+	return nil, nil
+}
+
+func (m *memory) KeepOutputs(_ context.Context, id string, out Outputs) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, there := m.records[id]
+	if !there {
+		return ErrNotFound
+	}
+	r.out = maps.Clone(out)
+	return nil
+}
+
+func (m *memory) Outputs(_ context.Context, id string) (Outputs, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r, there := m.records[id]; there {
+		return maps.Clone(r.out), nil
 	}
 	return nil, nil
 }

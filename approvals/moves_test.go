@@ -19,33 +19,39 @@ func TestEveryMoveFromEveryState(t *testing.T) {
 	answer := func(o Outcome) func(Request) Move {
 		return func(Request) Move { return Answered("w1", 1, Answer{Outcome: o}) }
 	}
+	finish := func(all ...HostResult) func(Request) Move {
+		return func(Request) Move { return Finish(all, "") }
+	}
 	tests := []struct {
-		name                                 string
-		move                                 func(Request) Move
-		at                                   func(Request) time.Time // nil: ten seconds after t0
-		received, pending, approved, running any
+		name                                           string
+		move                                           func(Request) Move
+		at                                             func(Request) time.Time // nil: ten seconds after t0
+		received, pending, approved, running, followed any
 	}{
-		{"prepare", func(Request) Move { return Prepare(alice, somePlan(1)) }, nil, Received, ErrNotAllowed, ErrNotAllowed, ErrRunning},
-		{"open", func(Request) Move { return Open("C0OPS", "9.9") }, nil, Pending, ErrNotAllowed, ErrNotAllowed, ErrRunning},
-		{"refuse", func(Request) Move { return Refuse("no") }, nil, Refused, ErrNotAllowed, Refused, ErrRunning},
-		{"vote, enough", func(r Request) Move { return Vote(carol, r.Digest, someFacts(1), within) }, nil, ErrNotReady, Approved, ErrDecided, ErrRunning},
-		{"vote, not enough", func(r Request) Move { return Vote(carol, r.Digest, someFacts(2), within) }, nil, ErrNotReady, Pending, ErrDecided, ErrRunning},
-		{"deny", func(r Request) Move { return Veto(carol, r.Digest, "no", someFacts(1)) }, nil, ErrNotReady, Denied, Denied, ErrRunning},
-		{"deny after own approval", func(r Request) Move { return Veto(bob, r.Digest, "no", someFacts(1)) }, nil, ErrNotReady, Denied, Denied, ErrRunning},
-		{"cancel", func(Request) Move { return Cancel(alice) }, nil, Cancelled, Cancelled, Cancelled, ErrRunning},
-		{"expire", func(Request) Move { return Expire() }, late, ErrNotReady, Expired, Expired, ErrRunning},
-		{"expire, too early", func(Request) Move { return Expire() }, nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrRunning},
-		{"wait", func(Request) Move { return Wait("the vault is away", t0.Add(time.Minute)) }, nil, ErrNotReady, ErrNotAllowed, Approved, ErrRunning},
-		{"run", func(r Request) Move { return RunNow(carol, r.Digest, someFacts(1), within) }, nil, ErrNotReady, ErrNotAllowed, Approved, ErrRunning},
-		{"claim", func(Request) Move { return Claim(grant(t, fresh), "w2", lease) }, nil, ErrNotReady, ErrNotAllowed, Executing, ErrRunning},
-		{"answer: accepted", answer(OutcomeAccepted), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Accepted},
-		{"answer: failed", answer(OutcomeFailed), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Failed},
-		{"answer: refused", answer(OutcomeRefused), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Approved},
-		{"answer: not sent", answer(OutcomeNotSent), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Approved},
-		{"answer: unknown", answer(OutcomeUnknown), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Unknown},
-		{"answer: a word we do not know", answer("splendid"), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Unknown},
-		{"lose", func(Request) Move { return Lose() }, late, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Unknown},
-		{"lose, too early", func(Request) Move { return Lose() }, nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrNotAllowed},
+		{"prepare", func(Request) Move { return Prepare(alice, somePlan(1)) }, nil, Received, ErrNotAllowed, ErrNotAllowed, ErrRunning, ErrRunning},
+		{"open", func(Request) Move { return Open("C0OPS", "9.9") }, nil, Pending, ErrNotAllowed, ErrNotAllowed, ErrRunning, ErrRunning},
+		{"refuse", func(Request) Move { return Refuse("no") }, nil, Refused, ErrNotAllowed, Refused, ErrRunning, ErrRunning},
+		{"vote, enough", func(r Request) Move { return Vote(carol, r.Digest, someFacts(1), within) }, nil, ErrNotReady, Approved, ErrDecided, ErrRunning, ErrRunning},
+		{"vote, not enough", func(r Request) Move { return Vote(carol, r.Digest, someFacts(2), within) }, nil, ErrNotReady, Pending, ErrDecided, ErrRunning, ErrRunning},
+		{"deny", func(r Request) Move { return Veto(carol, r.Digest, "no", someFacts(1)) }, nil, ErrNotReady, Denied, Denied, ErrRunning, ErrRunning},
+		{"deny after own approval", func(r Request) Move { return Veto(bob, r.Digest, "no", someFacts(1)) }, nil, ErrNotReady, Denied, Denied, ErrRunning, ErrRunning},
+		{"cancel", func(Request) Move { return Cancel(alice) }, nil, Cancelled, Cancelled, Cancelled, ErrRunning, ErrRunning},
+		{"expire", func(Request) Move { return Expire() }, late, ErrNotReady, Expired, Expired, ErrRunning, ErrRunning},
+		{"expire, too early", func(Request) Move { return Expire() }, nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrRunning, ErrRunning},
+		{"wait", func(Request) Move { return Wait("the vault is away", t0.Add(time.Minute)) }, nil, ErrNotReady, ErrNotAllowed, Approved, ErrRunning, ErrRunning},
+		{"run", func(r Request) Move { return RunNow(carol, r.Digest, someFacts(1), within) }, nil, ErrNotReady, ErrNotAllowed, Approved, ErrRunning, ErrRunning},
+		{"claim", func(Request) Move { return Claim(grant(t, fresh), "w2", lease, nil) }, nil, ErrNotReady, ErrNotAllowed, Executing, ErrRunning, ErrRunning},
+		{"answer: accepted", answer(OutcomeAccepted), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Accepted, ErrNotHeld},
+		{"answer: failed", answer(OutcomeFailed), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Failed, ErrNotHeld},
+		{"answer: refused", answer(OutcomeRefused), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Approved, ErrNotHeld},
+		{"answer: not sent", answer(OutcomeNotSent), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Approved, ErrNotHeld},
+		{"answer: unknown", answer(OutcomeUnknown), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Unknown, ErrNotHeld},
+		{"answer: a word we do not know", answer("splendid"), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Unknown, ErrNotHeld},
+		{"lose", func(Request) Move { return Lose() }, late, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Unknown, ErrRunning},
+		{"lose, too early", func(Request) Move { return Lose() }, nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrNotAllowed, ErrRunning},
+		{"find", func(Request) Move { return Find([]string{"task-1"}) }, nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrRunning, Accepted},
+		{"finish, all good", finish(good("ins-1"), good("ins-2")), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrRunning, Succeeded},
+		{"finish, not all good", finish(good("ins-1"), good("ins-2", func(h *HostResult) { h.Exit = 1 })), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrRunning, Failed},
 	}
 	for _, tt := range tests {
 		for _, from := range allStates {
@@ -60,6 +66,8 @@ func TestEveryMoveFromEveryState(t *testing.T) {
 				want = tt.approved
 			case Executing:
 				want = tt.running
+			case Accepted:
+				want = tt.followed
 			case Unknown:
 				if strings.HasPrefix(tt.name, "answer") {
 					want = ErrNotHeld // it has its answer; see TestLateAnswers for one that has none
@@ -101,7 +109,7 @@ func checkMoved(t *testing.T, what string, r, next Request, event Event, err err
 		event.Revision != next.Revision || event.Digest != next.Digest || !event.At.Equal(now) {
 		t.Errorf("%s: event %+v", what, event)
 	}
-	if want.Ended() != next.EndedAt.Equal(now) {
+	if want.Ended() && !next.EndedAt.Equal(now) || !want.Ended() && !next.EndedAt.IsZero() {
 		t.Errorf("%s: ended at %v", what, next.EndedAt)
 	}
 	if want.Ended() && len(next.Notices) != len(r.Notices)+1 {
@@ -318,7 +326,7 @@ func TestDeadlines(t *testing.T) {
 		{Vote(bob, r.Digest, someFacts(1), within), r.Expires, "no vote after the end"},
 		{Veto(bob, r.Digest, "", someFacts(1)), r.Expires, "no denial after it"},
 		{RunNow(bob, r.Digest, someFacts(1), within), r.Expires, "no press of Run after it"},
-		{Claim(grant(t, r), "w1", lease), r.DispatchBy, "no claim by itself after its time"},
+		{Claim(grant(t, r), "w1", lease, nil), r.DispatchBy, "no claim by itself after its time"},
 		{Cancel(alice), time.Time{}, "cancelling is always safe"},
 		{Expire(), time.Time{}, "it is made late"},
 		{Answered("w1", 1, Answer{}), time.Time{}, "an answer is always good to have"},
@@ -329,7 +337,7 @@ func TestDeadlines(t *testing.T) {
 		}
 	}
 	r.DispatchBy = r.Expires.Add(time.Minute)
-	if got := Claim(Grant{}, "w1", lease).Deadline(r); !got.Equal(r.Expires) {
+	if got := Claim(Grant{}, "w1", lease, nil).Deadline(r); !got.Equal(r.Expires) {
 		t.Errorf("a claim after the request's end: %v", got)
 	}
 }
@@ -404,7 +412,15 @@ func TestDue(t *testing.T) {
 		{shown(apply(t, in(t, Executing), t0, Answered("w1", 1, Answer{Outcome: OutcomeNotSent}))), t0, "no byte left: again at once"},
 		{shown(apply(t, in(t, Executing), t0, Answered("w1", 1, Answer{Outcome: OutcomeRefused}))), approved.Expires, "the API refused: a person decides"},
 		{in(t, Denied), t0, "the end is to be told"},
-		{shown(in(t, Accepted)), time.Time{}, "nothing is left to do"},
+		{shown(in(t, Accepted)), t0, "to be followed: at once"},
+		{shown(apply(t, in(t, Accepted), t0, Look(nil, at))), at, "to be looked at again"},
+		{shown(apply(t, in(t, Accepted), t0, Delay(at.Add(lifetime)))), at.Add(lifetime), "the same, past the time for decisions"},
+		{shown(apply(t, in(t, Accepted), t0, Look(nil, at), Find([]string{"task-1"}))), t0, "its task was found: at once"},
+		{apply(t, in(t, Accepted), t0, Look(nil, at), Postpone(at.Add(time.Minute))), at, "a look comes before the next try to post"},
+		{apply(t, in(t, Accepted), t0, Look(nil, at), Postpone(at.Add(-time.Minute))), at.Add(-time.Minute), "and the other way round"},
+		{in(t, Succeeded), t0, "the result is to be told"},
+		{shown(in(t, Succeeded)), time.Time{}, "nothing is left to do"},
+		{shown(in(t, Failed)), time.Time{}, "the same"},
 		{shown(in(t, Unknown)), time.Time{}, "nothing that a machine can do"},
 	}
 	for _, tt := range tests {
