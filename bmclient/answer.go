@@ -20,9 +20,9 @@ var (
 	errNoCode = errors.New("the answer holds no code")
 )
 
-// answer is what every action of API 2.0 answers, or the error that API 3.0 would have given.
+// answer is what every action answers, in either version.
 type answer struct {
-	code      int    // 0: success
+	code      int    // of 2.0; 0: success
 	outer     int    // the number in "code" when code was taken from the message
 	name      string // codeDesc, or a 3.0 error's code
 	message   string
@@ -190,15 +190,17 @@ func lenientBase64(s string) (content []byte, plain bool) {
 
 var errTime = errors.New(`want "2017-10-19 19:29:35"`)
 
-// parseTime reads the API's form, whose zone is UTC+8. Empty and all zeros, which MySQL writes for "none", are the zero time.
+// parseTime reads the API's form, whose zone is UTC+8, and the one that other products of 3.0 use, which names its zone. Empty and all zeros, which MySQL writes for "none", are the zero time.
 func parseTime(s string) (time.Time, error) {
 	s = strings.TrimSpace(s)
 	if s == "" || strings.HasPrefix(s, "0000-00-00") {
 		return time.Time{}, nil
 	}
-	t, err := time.ParseInLocation(time.DateTime, s, chinaTime)
-	if err != nil {
-		return time.Time{}, errTime
+	if t, err := time.ParseInLocation(time.DateTime, s, chinaTime); err == nil {
+		return t, nil
 	}
-	return t, nil
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t.In(chinaTime), nil
+	}
+	return time.Time{}, errTime
 }

@@ -1,16 +1,18 @@
-// Package bmclient is a signed client for the script API of Tencent Cloud Bare Metal, version 2.0: GetUserCmd ([Client.Script]) and
-// RunUserCmd ([Client.Run]). It knows nothing of Slack, Redis or vaults, and uses the standard library only.
+// Package bmclient is a signed client for the script API of Tencent Cloud Bare Metal, in its versions 2.0 and 3.0 (Config.API): it reads
+// and lists scripts ([Client.Script], [Client.Scripts]), runs one ([Client.Run]), and reads what became of it ([Client.Tasks], [Client.Task],
+// [Client.EachHost]). It knows nothing of Slack, Redis or vaults. Its half for 2.0 uses the standard library only; 3.0 is signed by the
+// vendor's own client.
 //
-// It promises:
+// It promises, for both versions:
 //
-//   - Run sends once. Nothing in it, and nothing in net/http below it, sends RunUserCmd a second time: not after a break, not after a
-//     5xx, not along a redirect.
+//   - Run sends once. Nothing in it, and nothing in net/http or the vendor's client below it, sends RunUserCmd a second time: not after a
+//     break, not after a 5xx or a refusal for quota, not along a redirect.
 //   - [ErrNotSent] is a proof. No byte of the request has left, and none will.
-//   - What cannot be known is not guessed. An answer is accepted only as HTTP 200 with a whole JSON body whose code is 0. Only
-//     the numbers that the documents allow are [ClassRefused] or [ClassFailed]; all else is [ClassUnknown], the zero value.
+//   - What cannot be known is not guessed. An answer is accepted only as HTTP 200 with a whole JSON body that says success. Only
+//     the errors that the documents allow are [ClassRefused] or [ClassFailed]; all else is [ClassUnknown], the zero value.
 //   - No secret of a call, no URL and no body stands in an error or a log line, even when the API repeats them.
-//   - A script is what the API sent, byte for byte. An answer without content, or about another script, is an error, never an
-//     empty script.
+//   - A script is what the API sent, byte for byte, and so is a host's record of what it ran. An answer without content, or about another
+//     script or task, is an error, never an empty one.
 //
 // # What an error means for a run
 //
@@ -19,8 +21,63 @@
 //	ClassFailed                  18xxx documented for RunUserCmd: it did not run, and would fail again
 //	ClassUnknown                 it may have run, on some hosts or all
 //
-// Where the API puts a module's number into the message, "(18018)…", that number is the Error's Number and the other its Outer, and the
+// Where API 2.0 puts a module's number into the message, "(18018)…", that number is the Error's Number and the other its Outer, and the
 // more doubtful of the two decides the class.
+//
+// # What differs between 2.0 and 3.0
+//
+// It stays in v2.go and v3.go; who calls sees one kind of script, task and host.
+//
+//	                   2.0                                      3.0
+//	signed by          code of ours (sign.go), HMAC over all    the vendor's client (sign3.go), TC3-HMAC-SHA256
+//	sent as            form; reads by GET where set             JSON, always POST
+//	against copies     a nonce, good once                       the time alone, good for 5 minutes
+//	region             optional, bj or ap-beijing, as set       required; bj becomes ap-beijing
+//	one script         GetUserCmd                               DescribeUserCmds with CmdId; the row of that id counts
+//	lists              GetUserCmdList                           DescribeUserCmds with SearchKey
+//	tasks, hosts       GetUserCmdTaskList, …TaskDetailList      DescribeUserCmdTasks, …TaskInfo
+//	hosts of a run     instanceId.N or instanceIds.N            InstanceIds
+//	no parameters      cmdParam= is sent and signed             CmdParam is left out
+//	values with "@"    refused here, see below                  sent
+//	not UTF-8          sent                                     refused here: JSON would alter it
+//	numbers            text, nearly all                         numbers
+//	                   (either is read from both)
+//	times              "2017-10-19 19:29:35", without a zone: UTC+8
+//	                   (RFC 3339 is read, too)
+//	yes to a run       code 0, no more                          for each host: a task id, or why it was refused
+//	the run's task     to be looked for in the list             CmdTaskId, where it is there; the page's sample has none
+//	no such script     empty data, or one of five numbers       an empty list, or ResourceNotFound
+//	no such task       18010                                    an empty list, or ResourceNotFound
+//	errors             numbers: Error.Number                    words: Error.Code
+//	quota              100 a minute for an action               10 a second for an action
+//
+// # What a code of 3.0 means for a run
+//
+// A code counts as the nearest one above it in the table: FailedOperation.TscAgentOffline is a FailedOperation.
+//
+//	refused   AuthFailure…, UnauthorizedOperation…          signature, key and rights are checked before the product is called
+//	          ActionOffline, InvalidAction, InvalidRequest, the gateway knows no such thing, or does not pass it on
+//	          NoSuchProduct, NoSuchVersion, UnsupportedProtocol, UnsupportedRegion, IpInBlacklist, IpNotInWhitelist
+//	          RequestLimitExceeded…, RequestSizeLimit…      counted before the product is called
+//	          InvalidParameter…, InvalidParameterValue…,    what 4000 and 10001 are in 2.0: the order itself cannot be taken. That
+//	          MissingParameter, UnknownParameter            single hosts cannot has its place in FailedTaskInfoSet
+//	          DryRunOperation                               says that nothing was done
+//	failed    UnsupportedOperation…                         listed for RunUserCmd: what is asked for is not offered
+//	unknown   FailedOperation…, InternalError…              say that something failed, not that nothing was started
+//	          ResourceInUse…, with FlowBusy                 "retry later" may mean this host, after others began
+//	          ResourceNotFound…, ResourceUnavailable…       may be one host of several
+//	          ServiceUnavailable, LimitExceeded…,           may come from behind the gateway
+//	          ResourceInsufficient, OperationDenied…
+//	          ResponseSizeLimitExceeded                     comes after the work
+//	          any other, any with HTTP 5xx, an error in the form of 2.0
+//	          a success that names no host                  says nothing of what was done
+//
+// # Why the vendor's client signs and does not send
+//
+// The vendor's client follows redirects with a POST, as net/http does; it repeats what a profile tells it to; and its errors repeat the
+// answer's body. So it gets a transport that keeps the signed request and answers for itself (collector in sign3.go), and what it
+// signed goes out by the code that sends for 2.0. Its retries, its change of region and its log are switched off all the same. It takes no
+// key but the one it is handed: not from the environment, not from a file.
 //
 // # Why a run has a connection of its own
 //
@@ -51,9 +108,18 @@
 // The vendor's clients leave a value that begins with "@" out of the text they sign for a POST, and send it all the same; what the server does
 // is not documented. Such a password is refused ([ErrBadPassword]), as is any other such value, before anything is sent.
 //
+// # What hosts say
+//
+// Output is any bytes and of any length; it is scrubbed of the secrets of the call that read it, and of nothing else. Contents, parameters and
+// outputs come in base64; what is no padded base64 is taken as plain text, as an older version of the page has it, and marked as Plain. The
+// reverse is not tried: a host's record is never taken as the text of its own base64, or a script whose text is the base64 of another would
+// prove that the other is what was approved.
+//
 // # What rests on inference
 //
-// No live endpoint was ever asked. Which array key the API takes (Config.ArrayKey), what it answers for a script that does not exist
-// (empty data, or one of five numbers: all are [ErrNoScript]), and that times are in UTC+8, are inferred from documents. A content that is no
-// padded base64 is taken as plain text, as an older version of the page has it, and marked as Script.Plain.
+// No live endpoint was ever asked. Inferred from documents are: which array key 2.0 takes (Config.ArrayKey); what is answered for a
+// script or a task that does not exist; that times are in UTC+8, in 3.0 too; that CmdTaskId is what DescribeUserCmdTaskInfo wants; that a
+// page may have 100 rows (EachHost asks for 20 where that is refused); that the filter CmdId is exact (a row of another id is not taken);
+// that statuses above 0 are errors of the host ([HostFailed]) and that a wrong login shows as the one documented text ([HostRun.BadLogin]);
+// and for which codes of 3.0 nothing was started.
 package bmclient

@@ -145,13 +145,15 @@ func (c *Client) AllHosts(ctx context.Context, id string) (HostRuns, error) {
 // compare. An error of each ends it and is returned as it is; others are those of Task.
 func (c *Client) EachHost(ctx context.Context, id string, each func(HostRun) error) (total int, err error) {
 	seen := map[string]bool{}
-	p := Page{Limit: LargestPage}
+	p, largest := Page{Limit: LargestPage}, LargestPage
 	for p.Offset < mostHosts {
 		page, err := c.Task(ctx, id, p)
 		switch {
 		case errors.Is(err, ErrTooLong) && p.Limit > 1:
-			p.Limit /= 4
-			p.Limit = max(1, p.Limit)
+			p.Limit = max(1, p.Limit/4)
+			continue
+		case badParameter(err) && p.Limit > defaultPage:
+			p.Limit, largest = defaultPage, defaultPage
 			continue
 		case err != nil:
 			return 0, err
@@ -167,9 +169,23 @@ func (c *Client) EachHost(ctx context.Context, id string, each func(HostRun) err
 			}
 		}
 		p.Offset += len(page.Hosts)
+		p.Limit = min(largest, 2*p.Limit)
 		if len(page.Hosts) == 0 || p.Offset >= total {
 			return total, nil
 		}
 	}
 	return total, fmt.Errorf("%w: a task of more than %d hosts", ErrTooLong, mostHosts)
+}
+
+// badParameter reports whether the API refused what it was asked, perhaps for the size of a page.
+func badParameter(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Number {
+	case 4000, 9003, 10001:
+		return true
+	}
+	return isCode(e.Code, "InvalidParameter") || isCode(e.Code, "InvalidParameterValue")
 }

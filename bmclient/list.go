@@ -17,6 +17,9 @@ type Page struct {
 // LargestPage is how many rows are asked for at once where all are wanted.
 const LargestPage = 100
 
+// defaultPage is the documented default of rows, which the API must therefore take.
+const defaultPage = 20
+
 func (p Page) check() error {
 	if p.Offset < 0 || p.Limit < 0 {
 		return local("a page's offset or limit is negative")
@@ -26,7 +29,7 @@ func (p Page) check() error {
 
 func (p Page) orDefault() Page {
 	if p.Limit == 0 {
-		p.Limit = 20
+		p.Limit = defaultPage
 	}
 	return p
 }

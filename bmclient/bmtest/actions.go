@@ -155,7 +155,7 @@ func (s *Server) runUserCmd(r request, call *Call) answer {
 }
 
 func (s *Server) getUserCmdList(r request, _ *Call) answer {
-	p, wrong := r.page2("ostype", "createtime", "modifytime")
+	p, wrong := r.page2(s.mostRows, "ostype", "createtime", "modifytime")
 	if wrong != nil {
 		return *wrong
 	}
@@ -171,7 +171,7 @@ func (s *Server) getUserCmdList(r request, _ *Call) answer {
 
 // getUserCmdTaskList writes counts as text, as the page's sample does.
 func (s *Server) getUserCmdTaskList(r request, _ *Call) answer {
-	p, wrong := r.page2("runbegintime", "runendtime", "status")
+	p, wrong := r.page2(s.mostRows, "runbegintime", "runendtime", "status")
 	if wrong != nil {
 		return *wrong
 	}
@@ -194,7 +194,7 @@ func (s *Server) getUserCmdTaskDetailList(r request, _ *Call) answer {
 	if wrong != nil {
 		return *wrong
 	}
-	p, wrong := r.page2("runbegintime", "runendtime", "status")
+	p, wrong := r.page2(s.mostRows, "runbegintime", "runendtime", "status")
 	if wrong != nil {
 		return *wrong
 	}

@@ -12,7 +12,7 @@ var orders3 = struct{ scripts, tasks, hosts []string }{
 }
 
 func (s *Server) describeUserCmds(r request, _ *Call) answer {
-	p, wrong := r.page3(true, orders3.scripts...)
+	p, wrong := r.page3(s.mostRows, true, orders3.scripts...)
 	if wrong != nil {
 		return *wrong
 	}
@@ -34,7 +34,7 @@ func (s *Server) describeUserCmds(r request, _ *Call) answer {
 }
 
 func (s *Server) describeUserCmdTasks(r request, _ *Call) answer {
-	p, wrong := r.page3(true, orders3.tasks...)
+	p, wrong := r.page3(s.mostRows, true, orders3.tasks...)
 	if wrong != nil {
 		return *wrong
 	}
@@ -57,7 +57,7 @@ func (s *Server) describeUserCmdTaskInfo(r request, _ *Call) answer {
 	if wrong != nil {
 		return *wrong
 	}
-	p, wrong := r.page3(false, orders3.hosts...)
+	p, wrong := r.page3(s.mostRows, false, orders3.hosts...)
 	if wrong != nil {
 		return *wrong
 	}

@@ -10,9 +10,6 @@ import (
 	"time"
 )
 
-// mostRows is the most that one page may be asked for; the documents do not say.
-const mostRows = 100
-
 // page is what a list is asked for.
 type page struct {
 	offset, limit int
@@ -22,7 +19,7 @@ type page struct {
 }
 
 // page2 reads what a list of API 2.0 is asked for: text, with defaults.
-func (r request) page2(orders ...string) (page, *answer) {
+func (r request) page2(mostRows int, orders ...string) (page, *answer) {
 	p := page{limit: 20, search: r.params["searchKey"]}
 	for name, into := range map[string]*int{"offset": &p.offset, "limit": &p.limit} {
 		if v, ok := r.params[name]; ok {
@@ -41,11 +38,11 @@ func (r request) page2(orders ...string) (page, *answer) {
 	default:
 		return p, reason(18022, "orderType is 0 or 1")
 	}
-	return p.checked(orders)
+	return p.checked(mostRows, orders)
 }
 
 // page3 reads what a list of API 3.0 is asked for: numbers that are numbers.
-func (r request) page3(required bool, orders ...string) (page, *answer) {
+func (r request) page3(mostRows int, required bool, orders ...string) (page, *answer) {
 	p := page{limit: 20}
 	order := 1
 	for name, into := range map[string]*int{"Offset": &p.offset, "Limit": &p.limit, "Order": &order} {
@@ -67,11 +64,11 @@ func (r request) page3(required bool, orders ...string) (page, *answer) {
 		return p, reason(10001, "Order is 0 or 1")
 	}
 	p.ascending = order == 0
-	return p.checked(orders)
+	return p.checked(mostRows, orders)
 }
 
 // checked refuses what the documents do not offer. Orders are compared without case: 2.0 and 3.0 write them differently.
-func (p page) checked(orders []string) (page, *answer) {
+func (p page) checked(mostRows int, orders []string) (page, *answer) {
 	switch {
 	case p.offset < 0:
 		return p, reason(10001, "the offset is negative")

@@ -66,7 +66,9 @@ func (r *request) readAuthorization(header string) {
 		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
 		switch name {
 		case "Credential":
-			r.params["SecretId"], r.scope, _ = strings.Cut(value, "/")
+			parts := strings.Split(value, "/")
+			n := max(0, len(parts)-3) // the scope is the last three
+			r.params["SecretId"], r.scope = strings.Join(parts[:n], "/"), strings.Join(parts[n:], "/")
 		case "SignedHeaders":
 			r.signedHeaders = value
 		case "Signature":

@@ -24,6 +24,7 @@ type Server struct {
 	onlyHTTPS    bool
 	plainContent bool
 	noScript     answer
+	mostRows     int
 
 	mu      sync.Mutex
 	scripts map[string]Script
@@ -73,6 +74,9 @@ func PlainContent() Option { return func(s *Server) { s.plainContent = true } }
 // Keep is how many calls and runs the history keeps at least; 10,000 if not set.
 func Keep(n int) Option { return func(s *Server) { s.calls.keep, s.runs.keep = n, n } }
 
+// MostRows is the largest page; 100 if not set. The documents name no number.
+func MostRows(n int) Option { return func(s *Server) { s.mostRows = n } }
+
 // Missing is how GetUserCmd answers for a script that is not there: "[]" (if not set), "{}" or "null" as data, "" for no data,
 // or a number such as "18005". The documents do not say which it is. It panics on anything else.
 func Missing(form string) Option {
@@ -86,7 +90,7 @@ func Missing(form string) Option {
 // New makes an empty server: no scripts, hosts or keys.
 func New(opts ...Option) *Server {
 	s := &Server{
-		now: time.Now, window: 5 * time.Minute, noScript: answer{data: []any{}},
+		now: time.Now, window: 5 * time.Minute, mostRows: 100, noScript: answer{data: []any{}},
 		scripts: map[string]Script{}, hosts: map[string]*host{}, keys: map[string]key{}, count: map[string]int{},
 		change: make(chan struct{}), closed: make(chan struct{}),
 	}
