@@ -58,7 +58,7 @@ func (p *page) buttons(r approvals.Request) {
 	}
 	var row []slack.BlockElement
 	switch {
-	case r.State == approvals.Executing, r.Plan == nil && !r.State.Ended():
+	case r.State == approvals.Executing, r.State == approvals.Accepted, r.Plan == nil && !r.State.Ended():
 		return
 	case r.State == approvals.Unknown:
 		row = append(row, press(again, "Ask again").WithConfirm(confirm("Did it run?",

@@ -21,6 +21,7 @@ const (
 	newsMeaning   = 200
 	newsChange    = 120
 	newsDecisions = 5
+	newsOutcome   = 1300 // what became of the hosts
 )
 
 const public = "What is typed into Slack is public and kept: no passwords, no tokens."
@@ -40,7 +41,10 @@ func Card(r approvals.Request) (Message, error) {
 	p.news(r)
 	p.until(r)
 	left := maxCost - p.cost - body.cost - 2*blockCost - 600 // buttons and the last line
-	p.changes(r.Changes, left)
+	p.changes(r.Changes, left, sinceApproved)
+	if len(r.Changes) == 0 {
+		p.drift(r, left)
+	}
 	p.flush()
 	p.join(body)
 	p.buttons(r)
@@ -107,10 +111,15 @@ func (p *page) news(r approvals.Request) {
 	if r.Why != "" {
 		p.line(label("Why: "), saidLines(r.Why, newsWhy))
 	}
-	if a := answer(r); a != nil {
+	if followed(r) {
+		p.outcome(r, newsOutcome)
+	} else if a := answer(r); a != nil {
 		p.answer(*a)
 	}
 	p.decisions(r.Decisions)
+	if !r.Follow.Since.IsZero() {
+		p.line(say("Accepted by the API "), at(r.Follow.Since))
+	}
 	if !r.EndedAt.IsZero() {
 		p.line(say(since(r.State)), at(r.EndedAt))
 	}
@@ -154,7 +163,7 @@ func (p *page) answer(a approvals.Answer) {
 // until is how long people may decide. The clock starts when the card is up, so
 // before that only the span is known.
 func (p *page) until(r approvals.Request) {
-	if r.Plan == nil || r.State.Ended() || r.State == approvals.Executing {
+	if r.Plan == nil || r.State.Ended() || r.State == approvals.Executing || r.State == approvals.Accepted {
 		return
 	}
 	lifetime := lasting(r.Plan.Rule.Lifetime)
@@ -165,8 +174,16 @@ func (p *page) until(r approvals.Request) {
 	p.line(label("Open until "), at(r.Expires), say(", "+lifetime+" in all"))
 }
 
+// differing are the words around what differs.
+type differing struct{ what, was, is safe }
+
+var (
+	sinceApproved = differing{"Changed: ", "was ", ", is now "}
+	onHost        = differing{"Differs: ", "approved was ", ", what ran was "}
+)
+
 // changes is what differs from what was approved, as far as it fits into room.
-func (p *page) changes(all []approvals.Change, room int) {
+func (p *page) changes(all []approvals.Change, room int, w differing) {
 	spent := p.cost
 	for i, c := range all {
 		left := room - (p.cost - spent)
@@ -174,9 +191,9 @@ func (p *page) changes(all []approvals.Change, room int) {
 			p.line(say(safe(count(len(all)-i, "more difference") + ", not shown here")))
 			return
 		}
-		p.line(label("Changed: "), said(c.What, 60))
+		p.line(label(w.what), said(c.What, 60))
 		if c.Was != "" || c.Is != "" {
-			p.line(say("was "), quoted(c.Was), say(", is now "), quoted(c.Is))
+			p.line(say(w.was), quoted(c.Was), say(w.is), quoted(c.Is))
 		}
 		if c.Diff != "" {
 			p.diff(c.Diff, min(maxRich, left-500))
@@ -193,6 +210,23 @@ func (p *page) diff(diff string, most int) {
 	}
 	p.write("Lines that differ:\n" + escape(cut(kept, textHosts)))
 	p.pre("Lines that differ", kept, spans(noted(notes))...)
+}
+
+// drift is what hosts ran instead of what was approved, each difference once.
+func (p *page) drift(r approvals.Request, room int) {
+	spent := p.cost
+	var told [][]approvals.Change
+	for _, h := range drifted(r) {
+		left := room - (p.cost - spent)
+		known := slices.ContainsFunc(told, func(d []approvals.Change) bool { return slices.Equal(d, h.Drift) })
+		if known || left < 1200 {
+			continue
+		}
+		told = append(told, h.Drift)
+		same := slices.DeleteFunc(drifted(r), func(o approvals.HostResult) bool { return !slices.Equal(o.Drift, h.Drift) })
+		p.line(label("Ran something else than was approved: "), said(hostNames(same, newsMeaning), newsMeaning+noteRoom))
+		p.changes(h.Drift, left-400, onHost)
+	}
 }
 
 // quoted shows where a value begins and ends.

@@ -28,6 +28,9 @@ func (p *page) facts(r approvals.Request, most int) {
 		p.line(say("Asked once more, after "), code(r.Asked.Again, maxID))
 	}
 	p.reason(r.Asked.Reason, most)
+	if r.Asked.Alias != "" {
+		p.line(say("Asked for by the alias "), said(r.Asked.Alias, maxName))
+	}
 	if r.Plan == nil {
 		p.line(label("Script: "), code(r.Asked.Script, maxName))
 	} else {

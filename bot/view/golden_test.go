@@ -2,8 +2,10 @@ package view_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,8 +19,12 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 func golden(t *testing.T, name string, m any) {
 	t.Helper()
-	got := pretty(t, m)
-	file := filepath.Join("testdata", name+".json")
+	goldenText(t, name+".json", pretty(t, m))
+}
+
+func goldenText(t *testing.T, name string, got []byte) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
 	if *update {
 		if err := os.WriteFile(file, got, 0o644); err != nil {
 			t.Fatal(err)
@@ -57,7 +63,18 @@ func TestCardGolden(t *testing.T) {
 		{"waiting_alone", "it goes on by itself for a while", request(waiting("the vault does not answer", start.Add(2*time.Minute)))},
 		{"waiting_run", "it waits for a press", request(waiting("the approval is too old to dispatch by itself", time.Time{}))},
 		{"executing", "no buttons", request(sent(approvals.Executing, nil))},
-		{"accepted", "must not look like success", request(sent(approvals.Accepted, accepted))},
+		{"accepted", "must not look like success", request(followed(approvals.Accepted, "", ran("ins-1", 0, silent, inTask("")), ran("ins-2", 0, silent, inTask(""))))},
+		{"accepted_of_old", "a record of before runs were followed", request(sent(approvals.Accepted, accepted))},
+		{"accepted_some_refused", "who was not taken is said at once", request(followed(approvals.Accepted, "", ran("ins-1", 0, silent, inTask("")), ran("ins-2", 0, declined)))},
+		{"accepted_progress", "a bar, and who failed", request(followed(approvals.Accepted, "", twelve()...))},
+		{"succeeded", "on all, with proof", request(followed(approvals.Succeeded, "", ran("ins-1", 0), ran("ins-2", 0)))},
+		{"failed_on_some", "each kind of failure by itself", request(followed(approvals.Failed, "", allKinds()...))},
+		{"failed_login", "the login by its name", request(followed(approvals.Failed, "", ran("ins-1", 0, locked), ran("ins-2", 0, locked)))},
+		{"failed_drift", "an alarm with the difference", request(followed(approvals.Failed, "", ran("ins-1", 0, strayed), ran("ins-2", 0)))},
+		{"failed_given_up", "why, and who is still out", request(followed(approvals.Failed, "It was followed for 15m and had not ended on every host.", ran("ins-1", 0, running), ran("ins-2", 0)))},
+		{"failed_unproved", "exit code 0 is not enough", request(followed(approvals.Failed, "", ran("ins-1", 0, unproved), ran("ins-2", 0)))},
+		{"failed_twins", "two tasks that cannot be told apart", request(followed(approvals.Failed, "", ran("ins-1", 0), ran("ins-1", 2, inTask("cmdtask-9z8y7x6w"))))},
+		{"by_alias", "the id stands beside what was typed", request(pending, func(r *approvals.Request) { r.Asked.Alias = "restart-web" })},
 		{"failed", "code and meaning", request(sent(approvals.Failed, failed))},
 		{"unknown", "no code 0, a question before asking again", request(sent(approvals.Unknown, unknown))},
 		{"unknown_lost", "no answer at all", request(sent(approvals.Unknown, nil))},
@@ -83,7 +100,9 @@ func TestNoticeGolden(t *testing.T) {
 		kind      approvals.NoticeKind
 		r         approvals.Request
 	}{
-		{"accepted", "never success", approvals.NoticeAnswer, request(sent(approvals.Accepted, accepted))},
+		{"accepted", "never success", approvals.NoticeAnswer, request(followed(approvals.Accepted, "", ran("ins-1", 0, silent), ran("ins-2", 0, declined)))},
+		{"alarm", "calls all who may approve", approvals.NoticeAlarm, request(followed(approvals.Failed, "", ran("ins-1", 0, strayed), ran("ins-2", 0, strayed), ran("ins-3", 0)))},
+		{"result", "without outputs", approvals.NoticeResult, request(followed(approvals.Succeeded, "", ran("ins-1", 0, printed(20)), ran("ins-2", 0)))},
 		{"refused", "says Retry", approvals.NoticeAnswer, request(sent(approvals.Approved, refused))},
 		{"failed", "says why", approvals.NoticeAnswer, request(sent(approvals.Failed, failed))},
 		{"unknown", "says where to look", approvals.NoticeUnknown, request(sent(approvals.Unknown, unknown))},
@@ -116,6 +135,11 @@ func TestAnswerGolden(t *testing.T) {
 		{"status", view.Status(kept, events(), cardLink)},
 		{"list", view.List(listed, nil, listed[:1])},
 		{"list_empty", view.List(nil, nil, nil)},
+		{"status_succeeded", view.Status(approvals.Kept{Request: request(followed(approvals.Succeeded, "", ran("ins-1", 0), ran("ins-2", 0)))}, events(), "")},
+		{"scripts", view.Scripts(stored(20), 57, 2, "restart web")},
+		{"scripts_last", view.Scripts(stored(2), 2, 1, "")},
+		{"scripts_none", view.Scripts(nil, 0, 1, "wbe")},
+		{"scripts_beyond", view.Scripts(nil, 57, 9, "")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fine(t, c.m)
@@ -127,4 +151,84 @@ func TestAnswerGolden(t *testing.T) {
 func TestModalGolden(t *testing.T) {
 	golden(t, "modal_deny", view.DenyModal("r-abcdefghjk", request().Digest, "C1", "1762312345.000100"))
 	golden(t, "modal_said", view.Said("Recorded: you denied r-abcdefghjk."))
+}
+
+// twelve are hosts of a run that is under way.
+func twelve() []approvals.HostResult {
+	return fleet(12, func(i int, host string) approvals.HostResult {
+		switch {
+		case i == 2:
+			return ran(host, 2)
+		case i < 7:
+			return ran(host, 0)
+		case i < 10:
+			return ran(host, 0, running)
+		}
+		return ran(host, 0, silent)
+	})
+}
+
+// allKinds are hosts that ended in every way there is.
+func allKinds() []approvals.HostResult {
+	return []approvals.HostResult{
+		ran("ins-good", 0), ran("ins-exit", 2), ran("ins-none", -1), ran("ins-odd", 0, func(h *approvals.HostResult) { h.Status = 3 }),
+		ran("ins-locked", 0, locked), ran("ins-declined", 0, declined), ran("ins-offline", 0, offline), ran("ins-unproved", 0, unproved),
+		ran("ins-running", 0, running), ran("ins-silent", 0, silent),
+	}
+}
+
+func stored(n int) []approvals.Script {
+	var out []approvals.Script
+	for i := range n {
+		s := script()
+		s.CmdID, s.Content = fmt.Sprintf("cmd-%08d", i), nil
+		if i%5 == 4 {
+			s.Alias = ""
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func TestResultGolden(t *testing.T) {
+	short := approvals.Outputs{
+		approvals.OutputKey(task, "ins-1"): []byte("nginx: configuration ok\nnginx restarted\n"),
+		approvals.OutputKey(task, "ins-2"): []byte("\x1b[31mno such unit\x1b[0m \xff\n"),
+	}
+	for _, c := range []struct {
+		name, why string
+		r         approvals.Request
+		out       approvals.Outputs
+		file      bool
+	}{
+		{"succeeded", "output stands in the message", request(followed(approvals.Succeeded, "", ran("ins-1", 0, printed(40)), ran("ins-2", 0, printed(30)), ran("ins-3", 0))), short, false},
+		{"failed", "failures first", request(followed(approvals.Failed, "", ran("ins-1", 0, printed(40)), ran("ins-2", 5, printed(30)))), short, false},
+		{"all_kinds", "each in its words", request(followed(approvals.Failed, "", allKinds()...)), nil, false},
+		{"drift", "with the difference, once", request(followed(approvals.Failed, "", ran("ins-1", 0, strayed, printed(40)), ran("ins-2", 0, strayed), ran("ins-3", 0))), short, false},
+		{"gone", "outputs that are not kept any more", request(followed(approvals.Failed, "", ran("ins-1", 1, printed(5_242_880)))), nil, false},
+		{"given_up", "and why", request(followed(approvals.Failed, "No task of this run has appeared in the API's list for 15m0s.", ran("ins-1", 0, silent, inTask("")))), nil, false},
+		{"twins", "both are shown", request(followed(approvals.Failed, "", ran("ins-1", 0), ran("ins-1", 2, inTask("cmdtask-9z8y7x6w")))), nil, false},
+		{"long", "the end of a long output, and a file", request(followed(approvals.Failed, "", ran("ins-1", 1, printed(30_000)), ran("ins-2", 0, printed(30)))), approvals.Outputs{
+			approvals.OutputKey(task, "ins-1"): []byte(strings.Repeat("========= ins-1: exit code 0\n", 300) + "the end\n"),
+			approvals.OutputKey(task, "ins-2"): short[approvals.OutputKey(task, "ins-2")],
+		}, true},
+		{"many", "a table and the failures", request(followed(approvals.Failed, "", fleet(40, func(i int, host string) approvals.HostResult {
+			if i%13 == 5 {
+				return ran(host, i, printed(6))
+			}
+			return ran(host, 0)
+		})...)), approvals.Outputs{approvals.OutputKey(task, "ins-005"): []byte("eighty\n"), approvals.OutputKey(task, "ins-018"): []byte("\n\n"), approvals.OutputKey(task, "ins-031"): []byte("x")}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m, file := view.Result(c.r, c.out)
+			fine(t, m)
+			golden(t, "result_"+c.name, m)
+			if (file != nil) != c.file {
+				t.Errorf("a file: %t", file != nil)
+			}
+			if file != nil {
+				goldenText(t, "result_"+c.name+".txt", file)
+			}
+		})
+	}
 }

@@ -70,7 +70,7 @@ func noise(r *approvals.Request, s string) {
 	if r.Waiting != "" {
 		r.Waiting = s
 	}
-	if r.State.Ended() {
+	if r.State.Ended() && len(r.Follow.Hosts) == 0 {
 		r.Why = s
 		r.Changes = []approvals.Change{{What: s, Was: s, Is: s, Diff: s}, {What: s, Was: s, Is: s}}
 	}
@@ -83,6 +83,23 @@ func noise(r *approvals.Request, s string) {
 	}
 	for i := range r.Decisions {
 		r.Decisions[i].Reason, r.Decisions[i].Person.Name = s, s
+	}
+	if r.Follow.Why != "" {
+		r.Follow.Why = s
+	}
+	for i := range r.Follow.Tasks {
+		r.Follow.Tasks[i] += s
+	}
+	r.Follow.Hosts = slices.Clone(r.Follow.Hosts)
+	for i := range r.Follow.Hosts {
+		h := &r.Follow.Hosts[i]
+		h.Host, h.Note = h.Host+s, s
+		if h.Task != "" {
+			h.Task += s
+		}
+		if h.Proof == approvals.ProofDiffers {
+			h.Drift = []approvals.Change{{What: s, Was: s, Is: s, Diff: s + h.Host}, {What: s, Was: s, Is: s}}
+		}
 	}
 }
 
@@ -97,12 +114,25 @@ func lives() map[string]func(*approvals.Request) {
 		"retry":     func(r *approvals.Request) { sent(approvals.Approved, refused)(r); r.Waiting = "x" },
 		"executing": sent(approvals.Executing, nil),
 		"accepted":  sent(approvals.Accepted, accepted),
+		"progress":  samePlan(followed(approvals.Accepted, "", twelve()...)),
+		"succeeded": followed(approvals.Succeeded, "", ran("ins-1", 0), ran("ins-2", 0)),
 		"failed":    sent(approvals.Failed, failed),
+		"on hosts":  samePlan(followed(approvals.Failed, "x", allKinds()...)),
+		"drift":     followed(approvals.Failed, "x", ran("ins-1", 0, strayed), ran("ins-2", 3, strayed), ran("ins-1", 0, inTask("cmdtask-2"))),
 		"unknown":   sent(approvals.Unknown, unknown),
 		"refused":   func(r *approvals.Request) { sent(approvals.Approved, refused)(r); changed(r) },
 		"denied":    func(r *approvals.Request) { approved(r); ended(approvals.Denied, "x", &bob)(r) },
 		"expired":   ended(approvals.Expired, "", nil),
 		"cancelled": ended(approvals.Cancelled, "", &alice),
+	}
+}
+
+// samePlan keeps the hosts of the plan, so that all lives have the same.
+func samePlan(life func(*approvals.Request)) func(*approvals.Request) {
+	return func(r *approvals.Request) {
+		hosts := r.Plan.Hosts
+		life(r)
+		r.Plan.Hosts, r.Asked.Hosts = hosts, hosts
 	}
 }
 
@@ -117,16 +147,21 @@ func TestHostileTextNowhereHarms(t *testing.T) {
 				} else if !errors.Is(err, view.ErrTooLong) && !errors.Is(err, view.ErrUnreadable) {
 					t.Errorf("%s: %v", state, err)
 				}
-				for _, k := range []approvals.NoticeKind{approvals.NoticeAnswer, approvals.NoticeEnded, approvals.NoticeWaiting, approvals.NoticeUnknown} {
+				for _, k := range []approvals.NoticeKind{approvals.NoticeAnswer, approvals.NoticeEnded, approvals.NoticeWaiting, approvals.NoticeUnknown, approvals.NoticeAlarm, approvals.NoticeResult} {
 					fine(t, view.Notice(r, approvals.Notice{N: 1, Kind: k}))
 				}
 				fine(t, view.Status(approvals.Kept{Request: r}, loudEvents(s), s))
+				m, file := view.Result(r, everyOutput(r, []byte(s)))
+				fine(t, m)
+				readable(t, file)
 			}
 			r := request(sent(approvals.Accepted, accepted), everywhere(s))
 			long := view.Listed{Request: r, Link: cardLink + "?" + strings.Repeat("&x", 300)}
 			fine(t, view.List(repeat(view.Listed{Request: r, Link: s}, 12), repeat(long, 12), repeat(long, 12)))
 			fine(t, view.Script(request(everywhere(s)).Plan.Script))
 			fine(t, view.Help(s, s, s))
+			fine(t, view.Scripts(repeat(approvals.Script{CmdID: s, Alias: s, OSType: s}, 20), 1<<40, 1<<30, s))
+			fine(t, view.Scripts(nil, 0, 1, s))
 			fine(t, view.Words(s, s, s))
 			said := view.Said(s)
 			fine(t, view.Message{Text: "x", Blocks: said.Blocks.BlockSet})
@@ -143,8 +178,25 @@ func loudEvents(s string) []approvals.Event {
 	return append(all, approvals.Event{Move: s, To: approvals.State(s), By: approvals.Person{User: s}, At: start})
 }
 
-func repeat(l view.Listed, n int) []view.Listed {
-	var out []view.Listed
+// everyOutput is what the hosts of r printed: each the same.
+func everyOutput(r approvals.Request, printed []byte) approvals.Outputs {
+	out := approvals.Outputs{}
+	for _, h := range r.Follow.Hosts {
+		out[approvals.OutputKey(h.Task, h.Host)] = printed
+	}
+	return out
+}
+
+// readable fails the test if a file hides something.
+func readable(t testing.TB, file []byte) {
+	t.Helper()
+	if s := string(file); view.Visible(s) != s {
+		t.Errorf("the file holds what cannot be seen: %q", s)
+	}
+}
+
+func repeat[A any](l A, n int) []A {
+	var out []A
 	for range n {
 		out = append(out, l)
 	}
@@ -334,7 +386,10 @@ func TestCardNeverLooksLikeSuccess(t *testing.T) {
 	for state, life := range lives() {
 		m, err := view.Card(request(life))
 		mustFit(t, err)
-		for _, word := range []string{"succe", "done", "finished", "completed"} {
+		if state == "succeeded" {
+			continue
+		}
+		for _, word := range []string{"succe", "done", "finished", "completed", "ran on all"} {
 			if strings.Contains(strings.ToLower(m.Text), word) {
 				t.Errorf("%s: the card says %q", state, word)
 			}

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/bmcmd/bmcmd/approvals"
@@ -17,6 +18,11 @@ func Notice(r approvals.Request, n approvals.Notice) Message {
 		p.noticeUnknown(r)
 	case approvals.NoticeWaiting:
 		p.noticeWaiting(r)
+	case approvals.NoticeAlarm:
+		p.noticeAlarm(r)
+	case approvals.NoticeResult:
+		m, _ := Result(r, nil)
+		return m
 	default:
 		p.noticeEnded(r)
 	}
@@ -43,7 +49,7 @@ func (p *page) noticeAnswer(r approvals.Request) {
 	case a == nil:
 		p.section(call(r, true) + "The API’s answer is not known.")
 	case a.Outcome == approvals.OutcomeAccepted:
-		p.section(call(r, true) + "Accepted by the API; *what happened on the hosts is not known yet*.")
+		p.section(call(r, true) + "Accepted by the API; *what happened on the hosts is not known yet*. The result comes into this thread.")
 	case a.Outcome == approvals.OutcomeRefused:
 		p.section(call(r, true) + "The API refused the run before anything could start. Nothing has run. " +
 			"The approval still stands: once the cause is gone, press Retry on the card.")
@@ -55,7 +61,25 @@ func (p *page) noticeAnswer(r approvals.Request) {
 	p.subject(r)
 	if a != nil {
 		p.answer(*a)
+		p.fates(declinedHosts(r), login(r), newsOutcome)
 	}
+}
+
+// noticeAlarm calls all who may approve: what ran is not what any of them reviewed.
+func (p *page) noticeAlarm(r approvals.Request) {
+	all := people(append([]approvals.Person{r.Requester}, r.Approvers()...)...)
+	if r.Plan != nil {
+		for _, m := range mayApprove(r) {
+			if !slices.Contains(all, m) {
+				all = append(all, m)
+			}
+		}
+	}
+	n := safe(count(len(drifted(r)), "host"))
+	p.section(several(all, "and") + " *Alarm: " + n + " ran something else than was approved.* " +
+		"Look at the hosts now: somebody may have changed the script after it was approved.")
+	p.subject(r)
+	p.drift(r, maxCost/2)
 }
 
 func (p *page) noticeUnknown(r approvals.Request) {
@@ -87,6 +111,6 @@ func (p *page) noticeEnded(r approvals.Request) {
 	if r.Why != "" {
 		p.line(label("Why: "), saidLines(r.Why, newsWhy))
 	}
-	p.changes(r.Changes, maxCost/2)
+	p.changes(r.Changes, maxCost/2, sinceApproved)
 	p.subject(r)
 }

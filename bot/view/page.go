@@ -130,17 +130,21 @@ func (p *page) pre(name safe, s string, notes ...span) {
 		n := size(c.text)
 		p.room(n)
 		p.fill(title)
-		if c.text == "" {
-			continue // a part that is one empty line
+		if c.text != "" { // else a part that is one empty line
+			p.mono(c.text, n)
 		}
-		p.parts = append(p.parts, &slack.RichTextPreformatted{
-			Type:     slack.RTEPreformatted,
-			Elements: []slack.RichTextSectionElement{slack.NewRichTextSectionTextElement(c.text, nil)},
-		})
-		p.current = nil
-		p.held += n
-		p.cost += n + elementCost
 	}
+}
+
+// mono adds preformatted text of size n to the block being filled.
+func (p *page) mono(s string, n int) {
+	p.parts = append(p.parts, &slack.RichTextPreformatted{
+		Type:     slack.RTEPreformatted,
+		Elements: []slack.RichTextSectionElement{slack.NewRichTextSectionTextElement(s, nil)},
+	})
+	p.current = nil
+	p.held += n
+	p.cost += n + elementCost
 }
 
 func plain(s string) *slack.TextBlockObject {

@@ -1,6 +1,8 @@
 package view_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -95,6 +97,77 @@ func sent(state approvals.State, a *approvals.Answer) func(*approvals.Request) {
 	}
 }
 
+// followed is a run that the API took, with what its hosts' records say.
+func followed(state approvals.State, why string, hosts ...approvals.HostResult) func(*approvals.Request) {
+	return func(r *approvals.Request) {
+		sent(state, accepted)(r)
+		r.Follow = approvals.Follow{Since: start.Add(2 * time.Minute), Hosts: hosts, Why: why}
+		r.Plan.Hosts, r.Asked.Hosts = nil, nil
+		for _, h := range hosts {
+			if !slices.Contains(r.Plan.Hosts, h.Host) {
+				r.Plan.Hosts, r.Asked.Hosts = append(r.Plan.Hosts, h.Host), append(r.Asked.Hosts, h.Host)
+			}
+			if h.Task != "" && !slices.Contains(r.Follow.Tasks, h.Task) {
+				r.Follow.Tasks = append(r.Follow.Tasks, h.Task)
+			}
+		}
+	}
+}
+
+const task = "cmdtask-1a2b3c4d"
+
+// ran is a host that ended with exit, after 3 s, having run what was approved.
+func ran(host string, exit int, edit ...func(*approvals.HostResult)) approvals.HostResult {
+	h := approvals.HostResult{
+		Host: host, Task: task, State: approvals.HostEnded, Exit: exit, Proof: approvals.ProofSame,
+		Begun: start.Add(121 * time.Second), Finished: start.Add(124 * time.Second),
+	}
+	for _, f := range edit {
+		f(&h)
+	}
+	return h
+}
+
+// The ways in which a host's record differs from that of one that went well.
+var (
+	locked = func(h *approvals.HostResult) {
+		h.State, h.Status, h.Exit, h.BadLogin, h.Note = approvals.HostFailed, 1, -1, true, "agent返回错误信息.用户验证失败!"
+	}
+	offline = func(h *approvals.HostResult) {
+		h.State, h.Status, h.Exit, h.Note = approvals.HostFailed, 7, -1, "agent offline"
+	}
+	declined = func(h *approvals.HostResult) {
+		*h = approvals.HostResult{Host: h.Host, State: approvals.HostRefused, Exit: -1, Note: "the instance is isolated"}
+	}
+	running = func(h *approvals.HostResult) { h.State, h.Exit, h.Finished = approvals.HostRunning, -1, time.Time{} }
+	silent  = func(h *approvals.HostResult) {
+		*h = approvals.HostResult{Host: h.Host, Task: h.Task, State: approvals.HostWaiting, Exit: -1}
+	}
+	unproved = func(h *approvals.HostResult) { h.Proof = approvals.ProofNone }
+	strayed  = func(h *approvals.HostResult) {
+		now := plan()
+		now.Script.Content = []byte(strings.Replace(shellScript, "restart", "stop", 1))
+		h.Proof, h.Drift = approvals.ProofDiffers, plan().Changes(now)
+	}
+)
+
+func printed(n int) func(*approvals.HostResult) {
+	return func(h *approvals.HostResult) { h.Output = n }
+}
+
+func inTask(id string) func(*approvals.HostResult) {
+	return func(h *approvals.HostResult) { h.Task = id }
+}
+
+// fleet are n hosts, each as nth says.
+func fleet(n int, nth func(i int, host string) approvals.HostResult) []approvals.HostResult {
+	var out []approvals.HostResult
+	for i := range n {
+		out = append(out, nth(i, fmt.Sprintf("ins-%03d", i)))
+	}
+	return out
+}
+
 func ended(state approvals.State, why string, by *approvals.Person) func(*approvals.Request) {
 	return func(r *approvals.Request) {
 		pending(r)
@@ -139,6 +212,8 @@ func events() []approvals.Event {
 		step(5, "vote", approvals.Pending, approvals.Approved, bob, ""),
 		step(6, "claim", approvals.Approved, approvals.Executing, approvals.Person{}, "w1"),
 		step(7, "answer", approvals.Executing, approvals.Accepted, approvals.Person{}, "accepted: code 0"),
+		step(8, "find", approvals.Accepted, approvals.Accepted, approvals.Person{}, "[cmdtask-1a2b3c4d]"),
+		step(9, "finish", approvals.Accepted, approvals.Succeeded, approvals.Person{}, ""),
 	}
 }
 

@@ -188,3 +188,11 @@ func group(id string) span {
 	}
 	return span{mentionGroup(id), slack.NewRichTextSectionUserGroupElement(id), len(id)}
 }
+
+// plain is what a span shows, without its looks.
+func (s span) plain() string {
+	if t, ok := s.rich.(*slack.RichTextSectionTextElement); ok {
+		return t.Text
+	}
+	return string(s.text)
+}

@@ -37,6 +37,9 @@ func what(r approvals.Request) string {
 // state says how the request stands, in plain words. Nothing but a known success
 // may sound like one.
 func state(r approvals.Request) safe {
+	if followed(r) {
+		return stateFollowed(r)
+	}
 	switch r.State {
 	case approvals.Received, approvals.Pending:
 		if r.Plan == nil {
@@ -53,8 +56,6 @@ func state(r approvals.Request) safe {
 		return "Approved, sending…"
 	case approvals.Executing:
 		return "Being sent, waiting for the API’s answer"
-	case approvals.Accepted:
-		return "Accepted by the API; what happened on the hosts is not known yet"
 	case approvals.Failed:
 		return "Failed, the API says that it cannot run"
 	case approvals.Unknown:
@@ -80,7 +81,9 @@ func need(r approvals.Request) int {
 const mostMentions = 10
 
 // approvers mentions who may approve, without the one who asks.
-func approvers(r approvals.Request) safe {
+func approvers(r approvals.Request) safe { return several(mayApprove(r), "or") }
+
+func mayApprove(r approvals.Request) []safe {
 	var all []safe
 	for _, g := range r.Plan.Rule.Approve.Groups {
 		all = append(all, mentionGroup(g))
@@ -90,7 +93,7 @@ func approvers(r approvals.Request) safe {
 			all = append(all, mention(u))
 		}
 	}
-	return several(all, "or")
+	return all
 }
 
 // several joins mentions, the first ten of them.
@@ -135,12 +138,9 @@ func lastWord(r approvals.Request) *approvals.Answer {
 	return nil
 }
 
-// since says when it came to stand as it does. An accepted run has not ended.
+// since says when it came to stand as it does.
 func since(s approvals.State) safe {
-	switch s {
-	case approvals.Accepted:
-		return "Accepted "
-	case approvals.Unknown:
+	if s == approvals.Unknown {
 		return "Unknown since "
 	}
 	return "Ended "
@@ -157,6 +157,9 @@ func headline(r approvals.Request) string {
 
 // status is what the state means and what to do, for those who decide.
 func status(r approvals.Request) safe {
+	if followed(r) {
+		return statusFollowed(r)
+	}
 	switch r.State {
 	case approvals.Received, approvals.Pending:
 		return statusOpen(r)
@@ -164,8 +167,6 @@ func status(r approvals.Request) safe {
 		return statusApproved(r)
 	case approvals.Executing:
 		return "The run is on its way to the API and cannot be stopped any more. The answer comes into this thread."
-	case approvals.Accepted:
-		return "The API has taken the run and says nothing of the hosts. The task list in the Bare Metal console shows what happened on them."
 	case approvals.Failed:
 		return "Nothing more comes of this request. Ask again once the cause is gone."
 	case approvals.Unknown:

@@ -106,6 +106,8 @@ var moves = map[string]safe{
 	"claim":   "claimed by a worker, being sent",
 	"answer":  "the API’s answer",
 	"lose":    "no answer was stored in time",
+	"find":    "found in the API’s list of tasks",
+	"finish":  "followed to its end",
 }
 
 // happened is the move in people's words.

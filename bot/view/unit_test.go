@@ -145,7 +145,7 @@ func TestButtons(t *testing.T) {
 	for state, want := range map[string]string{
 		"received": "approve deny cancel", "pending": "approve deny cancel", "voted": "approve deny cancel",
 		"approved": "deny cancel", "waiting": "run deny cancel", "retry": "run deny cancel", "executing": "",
-		"accepted": "again", "failed": "again", "unknown": "again", "refused": "again", "denied": "again",
+		"accepted": "", "progress": "", "succeeded": "again", "on hosts": "again", "drift": "again", "failed": "again", "unknown": "again", "refused": "again", "denied": "again",
 		"expired": "again", "cancelled": "again",
 	} {
 		r := request(lives()[state])

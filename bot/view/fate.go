@@ -1,0 +1,195 @@
+package view
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// ending is what became of a host, worst first.
+type ending int
+
+const (
+	strayed  ending = iota // ran something else than was approved
+	locked                 // the login was refused
+	declined               // the API did not take the host
+	stopped                // the API could not run it there
+	exited                 // ended with another exit code than 0, or with a status of the API
+	unproved               // ended with exit code 0, and no record says what ran
+	silent                 // nothing is recorded of it
+	going                  // no end is recorded
+	good
+)
+
+// fate is what became of a host. Hosts with the same are told of together.
+type fate struct {
+	ending ending
+	exit   int // for strayed and exited
+	status int // for stopped and exited
+}
+
+func fateOf(h approvals.HostResult) fate {
+	switch {
+	case h.Proof == approvals.ProofDiffers:
+		return fate{ending: strayed, exit: h.Exit}
+	case h.Good():
+		return fate{ending: good}
+	case h.BadLogin:
+		return fate{ending: locked}
+	case h.State == approvals.HostRefused:
+		return fate{ending: declined}
+	case h.State == approvals.HostFailed:
+		return fate{ending: stopped, status: h.Status}
+	case h.State == approvals.HostWaiting:
+		return fate{ending: silent}
+	case h.State != approvals.HostEnded:
+		return fate{ending: going}
+	case h.Exit != 0 || h.Status != 0:
+		return fate{exited, h.Exit, h.Status}
+	}
+	return fate{ending: unproved}
+}
+
+// words say it. The login's name and user are people's text.
+func (f fate) words(l approvals.Login) []span {
+	switch f.ending {
+	case strayed:
+		return []span{say("ran something else than was approved, " + exitWords(f.exit))}
+	case locked:
+		return []span{say("refused the login "), said(l.Name, maxName), say(", user "), code(l.User, maxName)}
+	case declined:
+		return []span{say("not taken by the API, nothing ran there")}
+	case stopped:
+		return []span{say("the API could not run it there, status " + safe(strconv.Itoa(f.status)))}
+	case exited:
+		words := exitWords(f.exit)
+		if f.status != 0 {
+			words += ", status " + safe(strconv.Itoa(f.status)) + " of the API"
+		}
+		return []span{say(words)}
+	case unproved:
+		return []span{say("exit code 0, but no record says what ran")}
+	case silent:
+		return []span{say("nothing is recorded of it")}
+	case going:
+		return []span{say("no end is recorded")}
+	}
+	return []span{say("exit code 0")}
+}
+
+func exitWords(exit int) safe {
+	if exit < 0 {
+		return "no exit code"
+	}
+	return "exit code " + safe(strconv.Itoa(exit))
+}
+
+// kin are hosts with the same fate.
+type kin struct {
+	fate
+	hosts []approvals.HostResult
+}
+
+// byFate groups hosts, the worst fate first, within a fate as they stand.
+func byFate(all []approvals.HostResult) []kin {
+	at := map[fate]int{}
+	var out []kin
+	for _, h := range all {
+		f := fateOf(h)
+		i, known := at[f]
+		if !known {
+			i = len(out)
+			at[f] = i
+			out = append(out, kin{fate: f})
+		}
+		out[i].hosts = append(out[i].hosts, h)
+	}
+	slices.SortStableFunc(out, func(a, b kin) int {
+		return cmp.Or(cmp.Compare(a.ending, b.ending), cmp.Compare(a.exit, b.exit), cmp.Compare(a.status, b.status))
+	})
+	return out
+}
+
+// troubled are the hosts that are over and not good, or of which no end is recorded
+// although the following is over.
+func troubled(r approvals.Request) []approvals.HostResult {
+	return slices.DeleteFunc(slices.Clone(r.Follow.Hosts), func(h approvals.HostResult) bool {
+		return h.Good() || !h.Over() && !r.State.Ended()
+	})
+}
+
+// declinedHosts are those that the API did not take.
+func declinedHosts(r approvals.Request) []approvals.HostResult {
+	return slices.DeleteFunc(slices.Clone(r.Follow.Hosts), func(h approvals.HostResult) bool {
+		return h.State != approvals.HostRefused
+	})
+}
+
+// fates lists hosts by what became of them, for a size of about most.
+func (p *page) fates(all []approvals.HostResult, l approvals.Login, most int) {
+	const listed, fullest = 160, 600 // of hosts in a row; of characters in a row, at most
+	start, left := p.cost, len(all)
+	for _, k := range byFate(all) {
+		words := k.words(l)
+		for _, s := range words {
+			most -= max(0, s.size-60)
+		}
+		if p.cost-start > most-fullest {
+			p.line(say(safe("and " + count(left, "more host") + " of which the thread tells")))
+			return
+		}
+		row := slices.Concat([]span{label(safe(count(len(k.hosts), "host")) + ": ")}, words)
+		row = append(row, say(" – "), said(hostNames(k.hosts, listed), listed+noteRoom))
+		if note := k.hosts[0].Note; note != "" {
+			row = append(row, say(" “"), said(note, 120), say("”"))
+		}
+		p.line(row...)
+		left -= len(k.hosts)
+	}
+}
+
+// hostNames are the names of hosts, each once, as many as have a size of at most most.
+func hostNames(all []approvals.HostResult, most int) string {
+	var b strings.Builder
+	seen := map[string]bool{}
+	held, over := 0, 0
+	for _, h := range all {
+		if seen[h.Host] {
+			continue
+		}
+		seen[h.Host] = true
+		name := cutLine(h.Host, 60)
+		if held += size(name) + 2; held > most && b.Len() > 0 {
+			over++
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(name)
+	}
+	if over > 0 {
+		b.WriteString(" and " + number(over) + " more")
+	}
+	return b.String()
+}
+
+// took is how long a host was busy, or empty if that is not recorded.
+func took(h approvals.HostResult) safe {
+	if h.Begun.IsZero() || h.Finished.IsZero() || h.Finished.Before(h.Begun) {
+		return ""
+	}
+	d := h.Finished.Sub(h.Begun).Round(time.Second)
+	if d < time.Minute {
+		return lasting(d)
+	}
+	out := lasting(d)
+	if s := d % time.Minute; d < time.Hour && s != 0 {
+		out += " " + lasting(s)
+	}
+	return out
+}
