@@ -104,7 +104,7 @@ func (r *Request) begin(a Answer, now time.Time) {
 // be told apart.
 func Find(tasks []string) Move {
 	return Move{Name: "find", Note: fmt.Sprint(tasks), apply: func(r *Request, _ time.Time) error {
-		if err := r.followed(); err != nil {
+		if err := r.is(Accepted); err != nil {
 			return err
 		}
 		r.Follow.Tasks = slices.Clone(tasks)
@@ -117,7 +117,7 @@ func Find(tasks []string) Move {
 // card changes only if how many hosts are over or bad has.
 func Look(hosts []HostResult, again time.Time) Move {
 	return Move{Name: "look", quiet: true, apply: func(r *Request, _ time.Time) error {
-		if err := r.followed(); err != nil {
+		if err := r.is(Accepted); err != nil {
 			return err
 		}
 		was, is := r.Follow, Follow{Hosts: hosts}
@@ -132,17 +132,21 @@ func Look(hosts []HostResult, again time.Time) Move {
 	}}
 }
 
-// Finish ends the following: succeeded only if every host is good and nothing
-// else stands against it. why says what does: given up, or not to be told.
+// Finish ends the following: succeeded only if every approved host, and no other,
+// is recorded and good. why says what else stands against it: given up, or not to
+// be told. Without it every host must be over.
 func Finish(hosts []HostResult, why string) Move {
 	return Move{Name: "finish", Note: why, apply: func(r *Request, _ time.Time) error {
-		if err := r.followed(); err != nil {
+		if err := r.is(Accepted); err != nil {
 			return err
 		}
 		r.Follow.Hosts, r.Follow.Why = slices.Clone(hosts), why
+		if why == "" && !r.allOver() {
+			return fmt.Errorf("%w: not every host is over, and it is not given up", ErrNotAllowed)
+		}
+		bad := func(h HostResult) bool { return !h.Good() || !slices.Contains(r.Plan.Hosts, h.Host) }
 		r.State = Succeeded
-		bad := func(h HostResult) bool { return !h.Good() }
-		if why != "" || len(hosts) == 0 || slices.ContainsFunc(hosts, bad) {
+		if why != "" || slices.ContainsFunc(hosts, bad) {
 			r.State = Failed
 		}
 		if r.Follow.Drifted() {
@@ -153,10 +157,13 @@ func Finish(hosts []HostResult, why string) Move {
 	}}
 }
 
-// followed answers why r is not followed.
-func (r Request) followed() error {
-	if r.State.Ended() {
-		return ErrEnded
+// allOver reports whether every approved host is recorded, and every record is of
+// a host that is over.
+func (r Request) allOver() bool {
+	for _, host := range r.Plan.Hosts {
+		if !slices.ContainsFunc(r.Follow.Hosts, func(h HostResult) bool { return h.Host == host }) {
+			return false
+		}
 	}
-	return r.is(Accepted)
+	return !slices.ContainsFunc(r.Follow.Hosts, func(h HostResult) bool { return !h.Over() })
 }

@@ -25,6 +25,10 @@ import (
 //     and each write is one revision.
 //  6. No vote and no claim is later than the request's end.
 //  7. A request that has not ended is due at some time: nobody forgets it.
+//  8. It succeeded only if every host ended with exit code 0 and ran what was
+//     approved; and if some host did not run that, there is an alarm.
+//  9. While the hosts are followed nothing has ended: who asks for the same gets
+//     this request, and no decision counts.
 func TestLifeOfARequest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := newLife(t)
@@ -41,6 +45,8 @@ func TestLifeOfARequest(t *testing.T) {
 			"answer":   l.answer,
 			"tell":     l.answer,
 			"look":     l.look,
+			"follow":   l.follow,
+			"followed": l.follow,
 			"wait":     l.wait,
 			"post":     l.post,
 			"time":     l.time,
@@ -82,7 +88,30 @@ func newLife(t *rapid.T) *life {
 	l.facts = someFacts(quorum)
 	l.facts.Members["S-OPS"] = append(l.facts.Members["S-OPS"], "U-BOB-2")
 	l.id, l.digest, l.was, l.old = k.ID, k.Digest, k.Request, []Kept{k}
+	if rapid.IntRange(0, 2).Draw(t, "its run is accepted") == 0 {
+		l.accepted(t)
+	}
 	return l
+}
+
+// accepted brings the request straight to where its hosts are followed, which
+// chance alone seldom does.
+func (l *life) accepted(t *rapid.T) {
+	l.push(t)
+	k, err := l.desks[0].Load(context.Background(), l.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := k.Grant(*k.Plan, l.facts, k.Clock())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []Move{Claim(g, "w1", lease, nil), Answered("w1", 1, Answer{Outcome: OutcomeAccepted})} {
+		if k, err = l.desks[0].Advance(context.Background(), k, m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.mayRun, l.was, l.old = 1, k.Request, append(l.old, k)
 }
 
 var crowd = []Person{
@@ -211,6 +240,35 @@ func (l *life) look(t *rapid.T) {
 	}
 }
 
+// follow is what a worker does with an accepted run: it finds its tasks, looks, or
+// ends the following, with whatever the API says of the hosts.
+func (l *life) follow(t *rapid.T) {
+	var m Move
+	switch rapid.IntRange(0, 4).Draw(t, "follow") {
+	case 0:
+		m = Find([]string{"task-1"})
+	case 1, 2:
+		m = Look(l.rows(t), l.store.now.Add(time.Second))
+	default:
+		m = Finish(l.rows(t), rapid.SampledFrom([]string{"", "", "", "given up"}).Draw(t, "why"))
+	}
+	l.do(t, m)
+}
+
+func (l *life) rows(t *rapid.T) []HostResult {
+	rows := hosts(good("ins-1"), good("ins-2"))
+	if rapid.Bool().Draw(t, "all good") {
+		return rows
+	}
+	rows = rapid.SliceOfN(rapid.SampledFrom(rows), 0, 3).Draw(t, "rows")
+	for i := range rows {
+		rows[i].State = rapid.SampledFrom([]HostState{HostEnded, HostEnded, HostEnded, HostWaiting, HostRunning, HostFailed, HostRefused}).Draw(t, "state")
+		rows[i].Exit = rapid.SampledFrom([]int{0, 0, 0, 1, -1}).Draw(t, "exit")
+		rows[i].Proof = rapid.SampledFrom([]Proof{ProofSame, ProofSame, ProofSame, ProofNone, ProofDiffers}).Draw(t, "proof")
+	}
+	return rows
+}
+
 func (l *life) wait(t *rapid.T) {
 	var retry time.Time
 	if s := rapid.IntRange(-10, 200).Draw(t, "seconds"); s >= 0 {
@@ -283,6 +341,7 @@ func (l *life) check(t *rapid.T) {
 			t.Fatalf("%s decided twice", d.Person.Key())
 		}
 	}
+	l.checkFollowed(t, k.Request)
 	if r := l.store.records[l.id]; !k.State.Ended() && r.due.IsZero() {
 		t.Fatalf("nobody will ever look at it again: %s", k.State)
 	}
@@ -313,6 +372,42 @@ func (l *life) checkHistory(t *rapid.T, r Request, events []Event) {
 	}
 	if state != r.State || revision > r.Revision {
 		t.Fatalf("the events end at %s (%d), the record is %s (%d)", state, revision, r.State, r.Revision)
+	}
+}
+
+// checkFollowed holds states against hosts without the package's help.
+func (l *life) checkFollowed(t *rapid.T, r Request) {
+	fine, drift := map[string]bool{}, false
+	for _, h := range r.Follow.Hosts {
+		_, twice := fine[h.Host]
+		fine[h.Host] = h.State == "ended" && h.Status == 0 && h.Exit == 0 && h.Proof == "same" && (!twice || fine[h.Host])
+		drift = drift || h.Proof == "differs"
+	}
+	told := func(kind NoticeKind) bool {
+		return slices.ContainsFunc(r.Notices, func(n Notice) bool { return n.Kind == kind })
+	}
+	followed := r.State == Succeeded || r.State == Failed && r.LastSend().Answer.Outcome == OutcomeAccepted
+	switch {
+	case r.State == Succeeded && (!fine["ins-1"] || !fine["ins-2"] || len(fine) != 2 || r.Follow.Why != ""):
+		t.Fatalf("succeeded with %+v", r.Follow)
+	case r.State == Succeeded && drift:
+		t.Fatal("succeeded with another script")
+	case told(NoticeAlarm) != (r.State == Failed && drift):
+		t.Fatalf("%s, drift %v, notices %v", r.State, drift, r.Notices)
+	case told(NoticeResult) != followed:
+		t.Fatalf("%s, its following ended %v, notices %v", r.State, followed, r.Notices)
+	case r.State != Accepted:
+		return
+	}
+	twin := newRequest()
+	twin.ID, twin.Event = "r-twin", "Ev-twin"
+	if k, fresh, err := l.desks[0].Receive(context.Background(), twin); err != nil || fresh || k.ID != r.ID {
+		t.Fatalf("a twin of a run that is followed: %s, fresh %v, error %v", k.ID, fresh, err)
+	}
+	for _, m := range []Move{Vote(carol, l.digest, l.facts, within), Veto(bob, l.digest, "", l.facts), Cancel(alice)} {
+		if _, _, err := r.Apply(m, l.store.now); !errors.Is(err, ErrRunning) {
+			t.Fatalf("%s while it is followed: %v", m.Name, err)
+		}
 	}
 }
 
