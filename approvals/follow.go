@@ -108,7 +108,7 @@ func Find(tasks []string) Move {
 			return err
 		}
 		r.Follow.Tasks = slices.Clone(tasks)
-		r.RetryAt = time.Time{}
+		r.RetryAt, r.Tries = time.Time{}, 0
 		return nil
 	}}
 }
@@ -127,7 +127,7 @@ func Look(hosts []HostResult, again time.Time) Move {
 			r.Card.Look = r.Revision
 		}
 		r.Follow.Hosts, r.RetryAt = slices.Clone(hosts), again
-		r.Follow.Polls++
+		r.Follow.Polls, r.Tries = r.Follow.Polls+1, 0
 		return nil
 	}}
 }

@@ -102,7 +102,7 @@ func TestLook(t *testing.T) {
 		if redraw := next.Card.Look != r.Card.Look; redraw != tt.redraw || redraw && next.Card.Look != next.Revision {
 			t.Errorf("%s: look %d at revision %d, was %d", tt.why, next.Card.Look, next.Revision, r.Card.Look)
 		}
-		if !next.RetryAt.Equal(at) || next.Follow.Polls != r.Follow.Polls+1 {
+		if !next.RetryAt.Equal(at) || next.Follow.Polls != r.Follow.Polls+1 || next.Tries != 0 {
 			t.Errorf("%s: again at %v, %d polls, %d tries in vain", tt.why, next.RetryAt, next.Follow.Polls, next.Tries)
 		}
 		if diff := cmp.Diff(tt.is, next.Follow.Hosts); diff != "" {
@@ -138,7 +138,7 @@ func TestFind(t *testing.T) {
 		if err != nil || !slices.Equal(next.Follow.Tasks, tt.tasks) || event.Move != "find" || next.Card.Look != next.Revision {
 			t.Errorf("%s: tasks %v, event %+v, look %d of %d, error %v", tt.why, next.Follow.Tasks, event, next.Card.Look, next.Revision, err)
 		}
-		if !next.RetryAt.IsZero() {
+		if !next.RetryAt.IsZero() || next.Tries != 0 {
 			t.Errorf("%s: again at %v, %d tries in vain; want at once", tt.why, next.RetryAt, next.Tries)
 		}
 		if diff := cmp.Diff(r.Follow.Hosts, next.Follow.Hosts); diff != "" {
