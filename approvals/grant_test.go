@@ -162,6 +162,9 @@ func TestLateAnswers(t *testing.T) {
 		if next.State != tt.want || !errors.Is(err, tt.err) {
 			t.Errorf("%s: to %q, error %v", tt.why, next.State, err)
 		}
+		if err == nil && next.State.Ended() != next.EndedAt.Equal(now) || next.State == Accepted && !next.EndedAt.IsZero() {
+			t.Errorf("%s: %s, ended at %v", tt.why, next.State, next.EndedAt)
+		}
 		if _, _, err := lost.Apply(Answered("w2", 1, Answer{Outcome: tt.outcome}), now); !errors.Is(err, ErrNotHeld) {
 			t.Errorf("%s: from another worker: %v", tt.why, err)
 		}

@@ -386,6 +386,9 @@ func (l *life) checkFollowed(t *rapid.T, r Request) {
 	told := func(kind NoticeKind) bool {
 		return slices.ContainsFunc(r.Notices, func(n Notice) bool { return n.Kind == kind })
 	}
+	if r.State.Ended() == r.EndedAt.IsZero() {
+		t.Fatalf("%s, ended at %v", r.State, r.EndedAt)
+	}
 	followed := r.State == Succeeded || r.State == Failed && r.LastSend().Answer.Outcome == OutcomeAccepted
 	switch {
 	case r.State == Succeeded && (!fine["ins-1"] || !fine["ins-2"] || len(fine) != 2 || r.Follow.Why != ""):

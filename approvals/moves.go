@@ -94,6 +94,7 @@ func (r Request) Apply(m Move, now time.Time) (Request, Event, error) {
 	if next.State != r.State {
 		next.RetryAt, next.Tries = time.Time{}, 0
 	}
+	next.EndedAt = time.Time{} // also for a run that was unknown, and now is followed
 	if next.State.Ended() {
 		next.EndedAt = now
 	}
