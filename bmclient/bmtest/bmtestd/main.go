@@ -1,11 +1,19 @@
-// Command bmtestd serves bmtest as a process of its own, for tests of whole programs. It listens on loopback only, and prints two
-// lines when it is ready: "api URL" and "admin URL".
+// Command bmtestd serves bmtest as a process of its own, for tests of whole programs. It listens on loopback only, and prints three
+// lines when it is ready: "api URL" (of API 2.0), "admin URL" and "api3 URL".
 //
 //	bmtestd -state FILE.json [-listen 127.0.0.1:0] [-admin 127.0.0.1:0]
 //
-// The file holds a bmtest.State. The admin address answers GET /calls and GET /runs with the history, and takes POST /script (a
-// bmtest.ScriptState: adds a script or changes its content), POST /fault ({"action", "n" or "always", "delay_ms", "fault": a
-// bmtest.Fault}; action empty: any) and POST /heal.
+// The file holds a bmtest.State. The admin address answers GET /calls, GET /runs and GET /tasks (ids, oldest first) with the history, and
+// takes
+//
+//	POST /script   a bmtest.ScriptState: adds a script or changes its content
+//	POST /fault    {"action", "n" or "always", "delay_ms", "fault": a bmtest.Fault}; action empty: any
+//	POST /heal
+//	POST /host     {"id", "takes_ms", "manual", "never_ends", "exit", "output", "status", "content", "parameters"}: how it runs scripts from
+//	               now on; texts as they are; content and parameters: what it says it ran instead
+//	POST /end      {"task", "host"}: ends what is manual; task empty: the newest, host empty: all
+//	POST /by-hand  {"cmd_id", "hosts", "content", "parameters"}: a task that somebody else began; the answer is {"task"}
+//	POST /listing  {"late_ms", "late_calls", "out_of_order", "twice", "no_task_ids"}: how tasks are listed
 package main
 
 import (
@@ -60,7 +68,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	srv := &http.Server{Handler: adminHandler(api), ReadHeaderTimeout: 10 * time.Second}
 	context.AfterFunc(ctx, func() { srv.Close() })
-	fmt.Fprintf(stdout, "api %s\nadmin http://%s\n", api.URL(), adminLn.Addr())
+	fmt.Fprintf(stdout, "api %s\nadmin http://%s\napi3 %s\n", api.URL(), adminLn.Addr(), api.URL3())
 	if err := srv.Serve(adminLn); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
@@ -96,27 +104,116 @@ func (p plan) apply(api *bmtest.Server) {
 	api.FailNext(p.Action, p.Fault, max(1, p.N))
 }
 
+// hostPlan is the body of POST /host.
+type hostPlan struct {
+	ID         string  `json:"id"`
+	TakesMS    int     `json:"takes_ms"`
+	Manual     bool    `json:"manual"`
+	NeverEnds  bool    `json:"never_ends"`
+	Exit       int     `json:"exit"`
+	Output     string  `json:"output"`
+	Status     int     `json:"status"`
+	Content    *string `json:"content"`
+	Parameters *string `json:"parameters"`
+}
+
+func (p hostPlan) apply(api *bmtest.Server) error {
+	b := bmtest.HostBehaviour{
+		Takes: time.Duration(p.TakesMS) * time.Millisecond, Manual: p.Manual, NeverEnds: p.NeverEnds, Exit: p.Exit,
+		Output: []byte(p.Output), Status: p.Status, Content: optional(p.Content), Parameters: optional(p.Parameters),
+	}
+	if !api.SetHost(p.ID, b) {
+		return fmt.Errorf("there is no host %q", p.ID)
+	}
+	return nil
+}
+
+// optional is nil for what is not there, which is another thing than empty.
+func optional(s *string) []byte {
+	if s == nil {
+		return nil
+	}
+	return []byte(*s)
+}
+
+// ending is the body of POST /end.
+type ending struct {
+	Task string `json:"task"`
+	Host string `json:"host"`
+}
+
+func (e ending) apply(api *bmtest.Server) error {
+	if ids := api.TaskIDs(); e.Task == "" && len(ids) > 0 {
+		e.Task = ids[len(ids)-1]
+	}
+	ended := api.EndTask
+	if e.Host != "" {
+		ended = func(id string) bool { return api.EndHost(id, e.Host) }
+	}
+	if !ended(e.Task) {
+		return fmt.Errorf("there is no task %q with host %q", e.Task, e.Host)
+	}
+	return nil
+}
+
+// byHand is the body of POST /by-hand.
+type byHand struct {
+	CmdID      string   `json:"cmd_id"`
+	Hosts      []string `json:"hosts"`
+	Content    *string  `json:"content"`
+	Parameters string   `json:"parameters"`
+}
+
+// listing is the body of POST /listing.
+type listing struct {
+	LateMS     int  `json:"late_ms"`
+	LateCalls  int  `json:"late_calls"`
+	OutOfOrder bool `json:"out_of_order"`
+	Twice      bool `json:"twice"`
+	NoTaskIDs  bool `json:"no_task_ids"`
+}
+
+func (l listing) apply(api *bmtest.Server) error {
+	api.SetListing(bmtest.Listing{
+		Late: time.Duration(l.LateMS) * time.Millisecond, LateCalls: l.LateCalls, OutOfOrder: l.OutOfOrder, Twice: l.Twice, NoTaskIDs: l.NoTaskIDs,
+	})
+	return nil
+}
+
 func adminHandler(api *bmtest.Server) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /calls", func(w http.ResponseWriter, _ *http.Request) { encode(w, api.Calls()) })
 	mux.HandleFunc("GET /runs", func(w http.ResponseWriter, _ *http.Request) { encode(w, api.Runs()) })
+	mux.HandleFunc("GET /tasks", func(w http.ResponseWriter, _ *http.Request) { encode(w, api.TaskIDs()) })
 	mux.HandleFunc("POST /heal", func(http.ResponseWriter, *http.Request) { api.Heal() })
-	mux.HandleFunc("POST /script", take(api.PutScript))
-	mux.HandleFunc("POST /fault", take(func(p plan) { p.apply(api) }))
+	mux.HandleFunc("POST /script", take(func(_ http.ResponseWriter, sc bmtest.ScriptState) error { api.PutScript(sc); return nil }))
+	mux.HandleFunc("POST /fault", take(func(_ http.ResponseWriter, p plan) error { p.apply(api); return nil }))
+	mux.HandleFunc("POST /host", take(func(_ http.ResponseWriter, p hostPlan) error { return p.apply(api) }))
+	mux.HandleFunc("POST /end", take(func(_ http.ResponseWriter, e ending) error { return e.apply(api) }))
+	mux.HandleFunc("POST /listing", take(func(_ http.ResponseWriter, l listing) error { return l.apply(api) }))
+	mux.HandleFunc("POST /by-hand", take(func(w http.ResponseWriter, b byHand) error {
+		id, err := api.RunByHand(b.CmdID, b.Hosts, optional(b.Content), []byte(b.Parameters))
+		if err == nil {
+			encode(w, map[string]string{"task": id})
+		}
+		return err
+	}))
 	return mux
 }
 
-// take reads a T from the body, strictly, and hands it on.
-func take[T any](use func(T)) http.HandlerFunc {
+// take reads a T from the body, strictly, and hands it on. Either's error is the caller's fault.
+func take[T any](use func(http.ResponseWriter, T) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var v T
 		d := json.NewDecoder(r.Body)
 		d.DisallowUnknownFields()
-		if err := d.Decode(&v); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
+		err := d.Decode(&v)
+		if err == nil {
+			err = use(w, v)
 		}
-		use(v)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+		}
 	}
 }
 

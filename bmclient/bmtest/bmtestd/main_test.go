@@ -23,7 +23,8 @@ func (w word) Reveal() string { return string(w) }
 const state = `{
 	"scripts": [{"cmd_id": "cmd-1", "alias": "hello", "content": "echo hi"}],
 	"hosts": {"ins-1": {"root": "p"}},
-	"keys": [{"id": "r", "secret": "s", "may": "read"}, {"id": "x", "secret": "s", "token": "t", "may": "run"}],
+	"keys": [{"id": "r", "secret": "s", "may": "read"}, {"id": "x", "secret": "s", "token": "t", "may": "run"},
+		{"id": "reader-1234", "secret": "secret-1234", "may": "read"}, {"id": "runner-1234", "secret": "secret-1234", "may": "run"}],
 	"only_array_key": "instanceIds"
 }`
 
@@ -36,8 +37,8 @@ func writeState(t *testing.T, text string) string {
 	return file
 }
 
-// serve runs the program and gives its two addresses.
-func serve(t *testing.T) (api, admin string) {
+// serve runs the program and gives its addresses.
+func serve(t *testing.T) (api, admin, api3 string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w := io.Pipe()
@@ -54,13 +55,13 @@ func serve(t *testing.T) (api, admin string) {
 		}
 	})
 	lines := bufio.NewScanner(r)
-	for _, into := range []*string{&api, &admin} {
+	for _, into := range []*string{&api, &admin, &api3} {
 		if !lines.Scan() {
 			t.Fatal(lines.Err())
 		}
 		_, *into, _ = strings.Cut(lines.Text(), " ")
 	}
-	return api, admin
+	return api, admin, api3
 }
 
 func post(t *testing.T, to, body string, want int) {
@@ -89,7 +90,7 @@ func fetch[T any](t *testing.T, from string) (v T) {
 }
 
 func TestServes(t *testing.T) {
-	api, admin := serve(t)
+	api, admin, _ := serve(t)
 	c, err := bmclient.New(bmclient.Config{
 		Endpoint: api, ArrayKey: "instanceIds", ReadBackoff: time.Millisecond,
 		ReadKey: func(context.Context) (bmclient.Key, error) { return bmclient.Key{ID: "r", Secret: word("s")}, nil },
@@ -121,6 +122,51 @@ func TestServes(t *testing.T) {
 		t.Errorf("%+v", runs)
 	}
 	post(t, admin+"/fault", `{"acton":"x"}`, 400)
+}
+
+// A run on 3.0 and all that can be said of its hosts from outside.
+func TestAdmin(t *testing.T) {
+	_, admin, api3 := serve(t)
+	c, err := bmclient.New(bmclient.Config{
+		API: bmclient.API3, Endpoint: api3, Region: "bj",
+		ReadKey: func(context.Context) (bmclient.Key, error) {
+			return bmclient.Key{ID: "reader-1234", Secret: word("secret-1234")}, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	post(t, admin+"/host", `{"id":"ins-1","manual":true,"exit":3,"output":"a\nb","content":"something else"}`, 200)
+	post(t, admin+"/host", `{"id":"ins-9"}`, 400)
+	post(t, admin+"/end", `{}`, 400)
+	key := bmclient.Key{ID: "runner-1234", Secret: word("secret-1234")}
+	done, err := c.Run(t.Context(), key, bmclient.Run{CmdID: "cmd-1", Hosts: []string{"ins-1"}, User: "root", Password: word("p")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := func() bmclient.HostRun {
+		got, err := c.Task(t.Context(), done.TaskID, bmclient.Page{})
+		if err != nil || len(got.Hosts) != 1 {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		return got.Hosts[0]
+	}
+	if h := state(); h.State != bmclient.HostRunning {
+		t.Errorf("%+v", h)
+	}
+	post(t, admin+"/end", `{"task":"cmdtask-none"}`, 400)
+	post(t, admin+"/end", `{"host":"ins-1"}`, 200)
+	if h := state(); h.State != bmclient.HostEnded || h.Exit != 3 || string(h.Output) != "a\nb" || string(h.Content) != "something else" {
+		t.Errorf("%+v", h)
+	}
+	post(t, admin+"/listing", `{"twice":true}`, 200)
+	post(t, admin+"/by-hand", `{"cmd_id":"cmd-1","hosts":["ins-1"],"parameters":"-x"}`, 200)
+	post(t, admin+"/by-hand", `{"cmd_id":"cmd-2","hosts":["ins-1"]}`, 400)
+	ids := fetch[[]string](t, admin+"/tasks")
+	if tasks, err := c.Tasks(t.Context(), bmclient.Page{}); err != nil || len(ids) != 2 || len(tasks.Tasks) != 4 || ids[0] != done.TaskID {
+		t.Errorf("%q, %+v, %v", ids, tasks, err)
+	}
 }
 
 func TestRefusesToStart(t *testing.T) {
