@@ -145,27 +145,28 @@ func TestLateAnswers(t *testing.T) {
 	lost = apply(t, lost, lost.LastSend().LeaseUntil, Lose())
 	now := lost.EndedAt.Add(time.Second)
 	tests := []struct {
-		outcome Outcome
-		want    State
-		err     error
-		why     string
+		a    Answer
+		want State
+		err  error
+		why  string
 	}{
-		{OutcomeAccepted, Accepted, nil, "it had run"},
-		{OutcomeFailed, Failed, nil, "it cannot run"},
-		{OutcomeRefused, Failed, nil, "it did not run, and people were told that nobody knows"},
-		{OutcomeNotSent, Failed, nil, "the same"},
-		{OutcomeUnknown, "", ErrNotAllowed, "it knows no more than we do"},
-		{"splendid", "", ErrNotAllowed, "a word we do not know proves nothing"},
+		{Answer{Outcome: OutcomeAccepted}, Accepted, nil, "it had run"},
+		{Answer{Outcome: OutcomeFailed}, Failed, nil, "it cannot run"},
+		{Answer{Outcome: OutcomeRefused}, Failed, nil, "it did not run, and people were told that nobody knows"},
+		{Answer{Outcome: OutcomeRefused, Again: true}, Failed, nil, "the same, although it could be mended"},
+		{Answer{Outcome: OutcomeNotSent}, Failed, nil, "the same"},
+		{Answer{Outcome: OutcomeUnknown}, "", ErrNotAllowed, "it knows no more than we do"},
+		{Answer{Outcome: "splendid"}, "", ErrNotAllowed, "a word we do not know proves nothing"},
 	}
 	for _, tt := range tests {
-		next, _, err := lost.Apply(Answered("w1", 1, Answer{Outcome: tt.outcome}), now)
+		next, _, err := lost.Apply(Answered("w1", 1, tt.a), now)
 		if next.State != tt.want || !errors.Is(err, tt.err) {
 			t.Errorf("%s: to %q, error %v", tt.why, next.State, err)
 		}
 		if err == nil && next.State.Ended() != next.EndedAt.Equal(now) || next.State == Accepted && !next.EndedAt.IsZero() {
 			t.Errorf("%s: %s, ended at %v", tt.why, next.State, next.EndedAt)
 		}
-		if _, _, err := lost.Apply(Answered("w2", 1, Answer{Outcome: tt.outcome}), now); !errors.Is(err, ErrNotHeld) {
+		if _, _, err := lost.Apply(Answered("w2", 1, tt.a), now); !errors.Is(err, ErrNotHeld) {
 			t.Errorf("%s: from another worker: %v", tt.why, err)
 		}
 	}
@@ -180,5 +181,49 @@ func TestRefusedByTheAPI(t *testing.T) {
 	r = apply(t, r, t0.Add(12*time.Second), RunNow(bob, r.Digest, someFacts(1), within))
 	if _, err := r.Grant(*r.Plan, someFacts(1), t0.Add(13*time.Second)); err != nil {
 		t.Errorf("after a press of Run: %v", err)
+	}
+}
+
+// A refusal that is mended by itself, such as a key that was changed in the vault,
+// is no news: the run goes out again while the approval is young, as if it had
+// never left. Answers that prove no refusal do not.
+func TestAgain(t *testing.T) {
+	now := t0.Add(10 * time.Second)
+	tests := []struct {
+		outcome Outcome
+		want    State
+		notices int
+		grant   error
+		why     string
+	}{
+		{OutcomeRefused, Approved, 0, nil, "refused before anything could start"},
+		{OutcomeNotSent, Approved, 0, nil, "no byte left"},
+		{OutcomeAccepted, Accepted, 1, ErrRunning, "it runs"},
+		{OutcomeFailed, Failed, 1, ErrEnded, "it cannot run"},
+		{OutcomeUnknown, Unknown, 1, ErrEnded, "nobody knows"},
+		{"splendid", Unknown, 1, ErrEnded, "a word we do not know"},
+	}
+	for _, tt := range tests {
+		r := apply(t, in(t, Executing), now, Answered("w1", 1, Answer{Outcome: tt.outcome, Again: true}))
+		if r.State != tt.want || len(r.Notices) != tt.notices || r.Waiting != "" {
+			t.Errorf("%s: %s, waiting %q, notices %v", tt.why, r.State, r.Waiting, r.Notices)
+		}
+		g, err := r.Grant(*r.Plan, someFacts(1), now)
+		if !errors.Is(err, tt.grant) {
+			t.Errorf("%s: granted again: %v", tt.why, err)
+		}
+		if err != nil {
+			continue
+		}
+		if r.Due().After(now) {
+			t.Errorf("%s: due at %v, want at once", tt.why, r.Due())
+		}
+		if _, err := r.Grant(*r.Plan, someFacts(1), in(t, Approved).DispatchBy.Add(1)); !errors.Is(err, ErrTooLate) {
+			t.Errorf("%s: it has made the approval young again: %v", tt.why, err)
+		}
+		r = apply(t, r, now, Claim(g, "w1", lease, nil))
+		if _, _, err := r.Apply(Answered("w1", 1, Answer{Outcome: OutcomeAccepted}), now); !errors.Is(err, ErrNotHeld) {
+			t.Errorf("%s: the first send's answer was taken for the second's: %v", tt.why, err)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package approvals
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -121,7 +122,7 @@ func Prepare(by Person, p Plan) Move {
 		}
 		r.Requester, r.Plan, r.Digest = by, &p, p.Digest()
 		if r.Asked.Script != p.Script.CmdID {
-			r.Asked.Alias, r.Asked.Script = r.Asked.Script, p.Script.CmdID
+			r.Asked.Alias, r.Asked.Script = cmp.Or(r.Asked.Alias, r.Asked.Script), p.Script.CmdID
 		}
 		r.Expires = now.Add(p.Rule.Lifetime)
 		return nil

@@ -271,6 +271,34 @@ func TestWhoMayCancel(t *testing.T) {
 	}
 }
 
+// From the look-up on a request names its script by the id: an alias can change
+// hands. What was typed is kept beside it.
+func TestPrepareWithAnAlias(t *testing.T) {
+	plan, other := somePlan(1), somePlan(1)
+	other.Script.CmdID = "cmd-other"
+	tests := []struct {
+		typed         string
+		plans         []Plan
+		script, alias string
+		why           string
+	}{
+		{"cmd-nozcbhuw", []Plan{plan}, "cmd-nozcbhuw", "", "the id was typed"},
+		{"restart", []Plan{plan}, "cmd-nozcbhuw", "restart", "an alias was typed"},
+		{"restart", []Plan{plan, plan}, "cmd-nozcbhuw", "restart", "looked up twice"},
+		{"restart", []Plan{other, plan}, "cmd-nozcbhuw", "restart", "the alias changed hands before the second look-up"},
+	}
+	for _, tt := range tests {
+		r := newRequest()
+		r.Asked.Script = tt.typed
+		for _, p := range tt.plans {
+			r = apply(t, r, t0, Prepare(alice, p))
+		}
+		if r.Asked.Script != tt.script || r.Asked.Alias != tt.alias || r.Subject().Script != tt.script || r.Digest != plan.Digest() {
+			t.Errorf("%s: script %q, alias %q, rules are looked up for %q", tt.why, r.Asked.Script, r.Asked.Alias, r.Subject().Script)
+		}
+	}
+}
+
 func TestOpenNeedsAPlan(t *testing.T) {
 	if _, _, err := newRequest().Apply(Open("C0OPS", "1.2"), t0); !errors.Is(err, ErrNotAllowed) {
 		t.Errorf("opened without a plan: %v", err)
