@@ -129,27 +129,31 @@ func declinedHosts(r approvals.Request) []approvals.HostResult {
 	})
 }
 
-// fates lists hosts by what became of them, for a size of about most.
+// fates lists hosts by what became of them, as far as a cost of most goes.
 func (p *page) fates(all []approvals.HostResult, l approvals.Login, most int) {
-	const listed, fullest = 160, 600 // of hosts in a row; of characters in a row, at most
-	start, left := p.cost, len(all)
+	left := len(all)
 	for _, k := range byFate(all) {
-		words := k.words(l)
-		for _, s := range words {
-			most -= max(0, s.size-60)
-		}
-		if p.cost-start > most-fullest {
-			p.line(say(safe("and " + count(left, "more host") + " of which the thread tells")))
-			return
-		}
-		row := slices.Concat([]span{label(safe(count(len(k.hosts), "host")) + ": ")}, words)
-		row = append(row, say(" – "), said(hostNames(k.hosts, listed), listed+noteRoom))
+		row := slices.Concat([]span{label(safe(count(len(k.hosts), "host")) + ": ")}, k.words(l))
+		row = append(row, say(" – "), said(hostNames(k.hosts, 160), 160+noteRoom))
 		if note := k.hosts[0].Note; note != "" {
 			row = append(row, say(" “"), said(note, 120), say("”"))
+		}
+		if most -= costOf(row); most < 0 {
+			p.line(say(safe("and " + count(left, "more host") + "; the result in this thread tells of them")))
+			return
 		}
 		p.line(row...)
 		left -= len(k.hosts)
 	}
+}
+
+// costOf is what a line of these costs.
+func costOf(row []span) int {
+	n := elementCost
+	for _, s := range row {
+		n += s.size + elementCost
+	}
+	return n
 }
 
 // hostNames are the names of hosts, each once, as many as have a size of at most most.

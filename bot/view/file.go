@@ -15,8 +15,9 @@ const headMark = "========"
 // maxFile bounds a result's file, in bytes: it is held in memory.
 const maxFile = 32 << 20
 
-// resultFile is every host of a run with all that it printed, the worst first.
-func resultFile(r approvals.Request, out approvals.Outputs) []byte {
+// resultFile is every host of a run with all that it printed, the worst first. lacks
+// is how many outputs did not fit even there.
+func resultFile(r approvals.Request, out approvals.Outputs) (file []byte, lacks int) {
 	var b bytes.Buffer
 	line := func(parts ...string) {
 		for _, s := range parts {
@@ -35,15 +36,19 @@ func resultFile(r approvals.Request, out approvals.Outputs) []byte {
 	if mixed(r) {
 		line("These tasks cannot be told apart; what follows is of each of them.")
 	}
+	if p := r.Plan; p != nil {
+		line("Script ", inline(p.Script.CmdID), ", sha256 ", p.Script.SHA256(), ", approved with digest ", string(r.Digest))
+		line("Login ", inline(p.Login.Name), ", user ", inline(p.Login.User))
+	}
 	line("Characters that cannot be seen are written as \\u{…}, bytes that are no UTF-8 as \\x{…}.")
 	for _, h := range ordered(r) {
 		line()
-		fileHost(&b, r, h, out)
+		lacks += fileHost(&b, r, h, out)
 	}
-	return b.Bytes()
+	return b.Bytes(), lacks
 }
 
-func fileHost(b *bytes.Buffer, r approvals.Request, h approvals.HostResult, out approvals.Outputs) {
+func fileHost(b *bytes.Buffer, r approvals.Request, h approvals.HostResult, out approvals.Outputs) (lacks int) {
 	b.WriteString(headMark + " " + unmarked(hostRow(r, h)) + " " + headMark + "\n")
 	for _, c := range h.Drift {
 		b.WriteString("Differs: " + inline(c.What) + "\napproved was: " + inline(c.Was) + "\nwhat ran was: " + inline(c.Is) + "\n")
@@ -53,15 +58,19 @@ func fileHost(b *bytes.Buffer, r approvals.Request, h approvals.HostResult, out 
 	}
 	printed, kept := out[approvals.OutputKey(h.Task, h.Host)]
 	switch {
-	case len(printed) > 0 && b.Len()+len(printed) > maxFile:
-		b.WriteString("(" + count(len(printed), "byte") + " of output, left out: this file would be too long)\n")
-	case len(printed) > 0:
-		b.WriteString(printedLines(string(printed)))
-	case h.Output > 0 && !kept:
+	case len(printed) == 0 && h.Output > 0 && !kept:
 		b.WriteString("(" + count(h.Output, "byte") + " of output, not kept)\n")
-	default:
+	case len(printed) == 0:
 		b.WriteString("(no output)\n")
+	default:
+		text := printedLines(string(printed))
+		if b.Len()+len(text) > maxFile {
+			b.WriteString("(" + count(len(printed), "byte") + " of output, left out: this file would be too long)\n")
+			return 1
+		}
+		b.WriteString(text)
 	}
+	return 0
 }
 
 // printedLines is text of others in a file: nothing in it is hidden, and no line

@@ -15,42 +15,51 @@ func followed(r approvals.Request) bool {
 // mixed reports whether more than one of the API's tasks may be this run.
 func mixed(r approvals.Request) bool { return len(r.Follow.Tasks) > 1 }
 
-// tally is how many hosts there are, are over, have failed, and ended with exit code
-// 0 without a record of what ran. Where tasks cannot be told apart, a host counts
-// once in each.
-func tally(r approvals.Request) (all, over, failed, unsure int) {
+// tally counts hosts. Where tasks cannot be told apart, a host counts once in each.
+type tally struct {
+	all      int
+	ended    int // ran to an end, or could not be run
+	failed   int // of those: not well
+	unproved int // of those: with exit code 0, and no record of what ran
+	declined int // not taken by the API
+}
+
+func tallyOf(r approvals.Request) tally {
 	all, over, bad := r.Follow.Counts()
+	t := tally{all: all, declined: len(declinedHosts(r))}
 	for _, h := range r.Follow.Hosts {
 		if fateOf(h).ending == unproved {
-			unsure++
+			t.unproved++
 		}
 	}
-	return all, over, bad - unsure, unsure
+	t.ended, t.failed = over-t.declined, bad-t.declined-t.unproved
+	return t
 }
 
 // progress is how far the run is: "7 of 12 hosts ended, 1 failed".
 func progress(r approvals.Request) safe {
-	all, over, failed, unsure := tally(r)
-	noun := "host"
-	if mixed(r) {
-		noun = "record of a host"
+	t := tallyOf(r)
+	text := number(t.ended) + " of " + counted(t.all, r) + " ended"
+	for _, part := range []struct {
+		n   int
+		are string
+	}{{t.failed, "failed"}, {t.unproved, "without proof"}, {t.declined, "not taken by the API"}} {
+		if part.n > 0 {
+			text += ", " + number(part.n) + " " + part.are
+		}
 	}
-	text := safe(number(over)+" of ") + safe(counted(all, noun)) + " ended"
-	if failed > 0 {
-		text += safe(", " + number(failed) + " failed")
-	}
-	if unsure > 0 {
-		text += safe(", " + number(unsure) + " without proof")
-	}
-	return text
+	return safe(text)
 }
 
-// counted is count for "record of a host".
-func counted(n int, noun string) string {
-	if noun == "record of a host" && n != 1 {
-		return number(n) + " records of hosts"
+// counted is count for the hosts of r.
+func counted(n int, r approvals.Request) string {
+	switch {
+	case !mixed(r):
+		return count(n, "host")
+	case n == 1:
+		return "1 record of a host"
 	}
-	return count(n, noun)
+	return number(n) + " records of hosts"
 }
 
 // barWidth is how wide a bar is at most, in characters: a phone shows it in one line.
@@ -60,54 +69,61 @@ const barWidth = 24
 // not, a shade for what is still to end. Letters and crosses tell them apart, not
 // colours.
 func bar(r approvals.Request) string {
-	all, over, failed, unsure := tally(r)
-	if all == 0 {
+	t := tallyOf(r)
+	if t.all == 0 {
 		return ""
 	}
-	width := min(all, barWidth)
+	width := min(t.all, barWidth)
 	part := func(n int) int { // something is never drawn as nothing, a part never as all
-		w := n * width / all
+		w := n * width / t.all
 		if n > 0 {
 			w = max(w, 1)
 		}
-		if n < all {
+		if n < t.all {
 			w = min(w, width-1)
 		}
 		return w
 	}
-	ended := part(over)
-	crosses := min(part(failed+unsure), ended)
-	return strings.Repeat("█", ended-crosses) + strings.Repeat("×", crosses) + strings.Repeat("░", width-ended)
+	over := part(t.ended + t.declined)
+	crosses := min(part(t.failed+t.unproved+t.declined), over)
+	return strings.Repeat("█", over-crosses) + strings.Repeat("×", crosses) + strings.Repeat("░", width-over)
 }
 
 // stateFollowed is [state] for a run that the API took.
 func stateFollowed(r approvals.Request) safe {
-	all, over, failed, unsure := tally(r)
+	t := tallyOf(r)
+	bad := t.failed + t.declined
 	switch {
-	case r.State == approvals.Accepted && over == 0 && len(r.Follow.Tasks) == 0:
+	case r.State == approvals.Accepted && t.ended == 0 && len(r.Follow.Tasks) == 0 && t.declined > 0:
+		return safe("Accepted by the API for "+number(t.all-t.declined)+" of ") + safe(counted(t.all, r)) + "; what happened there is not known yet"
+	case r.State == approvals.Accepted && t.ended == 0 && len(r.Follow.Tasks) == 0:
 		return "Accepted by the API; what happened on the hosts is not known yet"
 	case r.State == approvals.Accepted:
 		return "Accepted by the API; " + progress(r)
 	case r.State == approvals.Succeeded:
 		return "Ran on " + allOf(len(hosts(r))) + " with exit code 0"
 	case r.Follow.Drifted():
-		n := len(drifted(r))
-		return safe("Alarm, " + count(n, "host") + " ran something else than was approved")
-	case over < all:
+		return safe("Alarm, " + counted(len(drifted(r)), r) + " ran something else than was approved")
+	case t.ended+t.declined < t.all:
 		return "Given up; " + progress(r)
-	case failed > 0 && mixed(r):
+	case bad > 0 && mixed(r):
 		return "Failed; " + progress(r)
-	case failed > 0:
-		return safe("Failed on "+number(failed)+" of ") + safe(count(all, "host"))
-	case unsure > 0:
+	case bad > 0 && bad == t.all:
+		return "Failed on " + allOf(bad)
+	case bad > 0:
+		return safe("Failed on "+number(bad)+" of ") + safe(count(t.all, "host"))
+	case t.unproved > 0:
 		return "Exit code 0, but not proved that what was approved ran"
 	}
 	return "Failed, although every host ended with exit code 0"
 }
 
 func allOf(n int) safe {
-	if n == 1 {
+	switch n {
+	case 1:
 		return "the host"
+	case 2:
+		return "both hosts"
 	}
 	return safe("all " + number(n) + " hosts")
 }

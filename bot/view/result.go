@@ -23,7 +23,7 @@ const (
 // gone.
 func Result(r approvals.Request, out approvals.Outputs) (m Message, file []byte) {
 	p := &page{}
-	p.section(call(r, true) + "*" + state(r) + ".* " + verdict(r))
+	p.section(call(r, true) + "*" + state(r) + ".*" + verdict(r))
 	p.subject(r)
 	if r.Follow.Why != "" {
 		p.line(label("Why: "), saidLines(r.Follow.Why, newsWhy))
@@ -41,18 +41,22 @@ func Result(r approvals.Request, out approvals.Outputs) (m Message, file []byte)
 	}
 	p.flush()
 	p.line(say("Not all of it fits here. Every host with all that it printed stands in the file in this thread."))
-	return p.message("result"), resultFile(r, out)
+	file, lacks := resultFile(r, out)
+	if lacks > 0 {
+		p.line(say(safe("Even the file had no room for the output of " + count(lacks, "host") + "; it says of which.")))
+	}
+	return p.message("result"), file
 }
 
 // verdict is what to make of the result.
 func verdict(r approvals.Request) safe {
 	switch {
 	case r.State == approvals.Succeeded:
-		return "Each host’s own record says that it ran what was approved."
+		return " Each host’s own record says that it ran what was approved."
 	case r.Follow.Drifted():
-		return "Look at these hosts now: somebody may have changed the script after it was approved."
+		return " Look at these hosts now: somebody may have changed the script after it was approved."
 	case slices.ContainsFunc(r.Follow.Hosts, approvals.HostResult.Good):
-		return "To ask again asks for all the hosts, also those where it went well."
+		return " To ask again asks for all the hosts, also those where it went well."
 	}
 	return ""
 }
@@ -68,25 +72,29 @@ func ordered(r approvals.Request) []approvals.HostResult {
 
 // proof says of how many hosts it is known what they ran.
 func (p *page) proof(r approvals.Request) {
-	var same, differs, none int
+	var same, differs, none, other int
 	for _, h := range r.Follow.Hosts {
-		switch h.Proof {
-		case approvals.ProofSame:
-			same++
-		case approvals.ProofDiffers:
+		switch {
+		case h.Proof == approvals.ProofDiffers:
 			differs++
+		case h.State != approvals.HostEnded:
+			other++
+		case h.Proof == approvals.ProofSame:
+			same++
 		default:
 			none++
 		}
 	}
-	row := []span{label("Proof: "), say(safe("ran what was approved on " + number(same) + " of " + count(len(r.Follow.Hosts), "host")))}
-	if differs > 0 {
-		row = append(row, say(safe("; something else on "+number(differs))))
+	text := number(same) + " of " + counted(len(r.Follow.Hosts), r) + " ran what was approved"
+	for _, part := range []struct {
+		n   int
+		did string
+	}{{differs, "ran something else"}, {none, "left no record of what ran"}, {other, "did not run it to an end"}} {
+		if part.n > 0 {
+			text += "; " + number(part.n) + " " + part.did
+		}
 	}
-	if none > 0 {
-		row = append(row, say(safe("; no record of what ran on "+number(none))))
-	}
-	p.line(row...)
+	p.line(label("Proof: "), say(safe(text)))
 }
 
 // summary counts hosts by what became of them.
@@ -178,9 +186,10 @@ func hostRow(r approvals.Request, h approvals.HostResult) []span {
 	if t := took(h); t != "" {
 		row = append(row, say(", "+t))
 	}
-	if f := fateOf(h).ending; h.Proof == approvals.ProofSame {
+	switch f := fateOf(h).ending; {
+	case h.State == approvals.HostEnded && h.Proof == approvals.ProofSame:
 		row = append(row, say(", ran what was approved"))
-	} else if h.Proof == approvals.ProofNone && f == exited {
+	case f == exited && h.Proof == approvals.ProofNone:
 		row = append(row, say(", no record of what ran"))
 	}
 	if mixed(r) && h.Task != "" {
