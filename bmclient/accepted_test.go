@@ -1,0 +1,80 @@
+package bmclient_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/bmcmd/bmcmd/bmclient"
+	"github.com/bmcmd/bmcmd/bmclient/bmtest"
+)
+
+func TestAccepted3(t *testing.T) {
+	host := func(id, task string, async uint64) bmclient.HostAccepted {
+		return bmclient.HostAccepted{Host: id, TaskID: task, AsyncTask: async}
+	}
+	tests := []struct {
+		why, body string
+		want      bmclient.Accepted
+	}{
+		{
+			"the page's sample: no CmdTaskId", `{"SuccessTaskInfoSet":[{"InstanceId":"cpm-1","TaskId":902537}],"FailedTaskInfoSet":[],"RequestId":"r"}`,
+			bmclient.Accepted{RequestID: "r", Hosts: []bmclient.HostAccepted{host("cpm-1", "", 902537)}},
+		},
+		{
+			"one task for all", `{"SuccessTaskInfoSet":[{"InstanceId":"a","TaskId":1,"CmdTaskId":"cmdtask-1"},{"InstanceId":"b","TaskId":"2","CmdTaskId":"cmdtask-1"}]}`,
+			bmclient.Accepted{TaskID: "cmdtask-1", Hosts: []bmclient.HostAccepted{host("a", "cmdtask-1", 1), host("b", "cmdtask-1", 2)}},
+		},
+		{
+			"an id only at one host", `{"SuccessTaskInfoSet":[{"InstanceId":"a"},{"InstanceId":"b","CmdTaskId":"cmdtask-1"}]}`,
+			bmclient.Accepted{TaskID: "cmdtask-1", Hosts: []bmclient.HostAccepted{host("a", "", 0), host("b", "cmdtask-1", 0)}},
+		},
+		{
+			"two tasks: none is the run's", `{"SuccessTaskInfoSet":[{"InstanceId":"a","CmdTaskId":"cmdtask-1"},{"InstanceId":"b","CmdTaskId":"cmdtask-2"}]}`,
+			bmclient.Accepted{Hosts: []bmclient.HostAccepted{host("a", "cmdtask-1", 0), host("b", "cmdtask-2", 0)}},
+		},
+		{
+			"some refused, with a password in the reason", `{"SuccessTaskInfoSet":[{"InstanceId":"a","CmdTaskId":"cmdtask-1"}],"FailedTaskInfoSet":[{"InstanceId":"b","ErrorMsg":"no ` + password + `"}]}`,
+			bmclient.Accepted{
+				TaskID: "cmdtask-1", Hosts: []bmclient.HostAccepted{host("a", "cmdtask-1", 0)},
+				Refused: []bmclient.HostRefused{{Host: "b", Message: "no [secret]"}},
+			},
+		},
+		{
+			"all refused: an answer, and nothing runs", `{"SuccessTaskInfoSet":null,"FailedTaskInfoSet":[{"InstanceId":"a","ErrorMsg":"m"}]}`,
+			bmclient.Accepted{Refused: []bmclient.HostRefused{{Host: "a", Message: "m"}}},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.why, func(t *testing.T) {
+			api := startAPI(t)
+			api.FailNext("RunUserCmd", bmtest.Fault{Body: `{"Response":` + tt.body + `}`}, 1)
+			got, err := newClient(t, "", on3(api)).Run(t.Context(), runKey, order())
+			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(bmclient.Accepted{}, "SignedAt")); err != nil || diff != "" {
+				t.Errorf("%v\n%s", err, diff)
+			}
+		})
+	}
+}
+
+// A host that does not exist is refused alone in 3.0, and the whole order is in 2.0.
+func TestUnknownHost(t *testing.T) {
+	both(t, nil, func(t *testing.T, api *bmtest.Server, c *bmclient.Client) {
+		r := order()
+		r.Hosts = []string{"ins-1", "ins-9"}
+		got, err := c.Run(t.Context(), runKey, r)
+		if t.Name() == "TestUnknownHost/2.0" {
+			if err == nil || len(api.Runs()) != 0 {
+				t.Errorf("%+v, %v", got, err)
+			}
+			return
+		}
+		if err != nil || len(got.Hosts) != 1 || len(got.Refused) != 1 || got.Refused[0].Host != "ins-9" || got.TaskID != api.TaskIDs()[0] {
+			t.Errorf("%+v, %v", got, err)
+		}
+		if diff := cmp.Diff([]string{"ins-1"}, api.Runs()[0].Hosts); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
