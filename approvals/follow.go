@@ -13,7 +13,22 @@ type Follow struct {
 	Hosts []HostResult `json:"hosts"`           // of each task; without a task, what is known of each host
 	Polls int          `json:"polls,omitempty"` // how often it was looked at
 	Why   string       `json:"why,omitempty"`   // why it was given up, or cannot be told; words for people
+
+	Drawn   Progress `json:"drawn,omitzero"`    // what a look last had the card show
+	Alarmed bool     `json:"alarmed,omitempty"` // people were told that a host ran something else
 }
+
+// Progress is how far a run was at a moment; see [Follow.Counts].
+type Progress struct {
+	All  int       `json:"all"`
+	Over int       `json:"over"`
+	Bad  int       `json:"bad"`
+	At   time.Time `json:"at"`
+}
+
+// redrawEvery is how long a card that shows a run's progress stays as it is: many
+// hosts end one by one, and the chat takes few changes of a message.
+const redrawEvery = 10 * time.Second
 
 // HostState is how far a host is.
 type HostState string
@@ -114,20 +129,49 @@ func Find(tasks []string) Move {
 }
 
 // Look stores what the API records of the hosts now, and when to look again. The
-// card changes only if how many hosts are over or bad has.
+// card changes only if how many hosts are over or bad has, and not every moment.
 func Look(hosts []HostResult, again time.Time) Move {
-	return Move{Name: "look", quiet: true, apply: func(r *Request, _ time.Time) error {
+	return Move{Name: "look", quiet: true, apply: func(r *Request, now time.Time) error {
 		if err := r.is(Accepted); err != nil {
 			return err
 		}
-		was, is := r.Follow, Follow{Hosts: hosts}
-		all, over, bad := was.Counts()
-		all2, over2, bad2 := is.Counts()
-		if all != all2 || over != over2 || bad != bad2 {
+		if r.look(hosts, again, now) {
 			r.Card.Look = r.Revision
 		}
-		r.Follow.Hosts, r.RetryAt = slices.Clone(hosts), again
-		r.Follow.Polls, r.Tries = r.Follow.Polls+1, 0
+		return nil
+	}}
+}
+
+// look reports whether the card is to show what has changed.
+func (r *Request) look(hosts []HostResult, again, now time.Time) bool {
+	was := r.Follow.Drawn
+	if was.At.IsZero() {
+		was.All, was.Over, was.Bad = r.Follow.Counts()
+	}
+	r.Follow.Hosts, r.RetryAt = slices.Clone(hosts), again
+	r.Follow.Polls, r.Tries = r.Follow.Polls+1, 0
+	is := Progress{At: now}
+	is.All, is.Over, is.Bad = r.Follow.Counts()
+	if was == (Progress{All: is.All, Over: is.Over, Bad: is.Bad, At: was.At}) || now.Sub(was.At) < redrawEvery {
+		return false
+	}
+	r.Follow.Drawn = is
+	return true
+}
+
+// Alarm is [Look] for a run of which a host ran something else than was approved:
+// it leaves an event and tells all who may approve, once.
+func Alarm(hosts []HostResult, again time.Time) Move {
+	return Move{Name: "alarm", apply: func(r *Request, now time.Time) error {
+		if err := r.is(Accepted); err != nil {
+			return err
+		}
+		r.look(hosts, again, now)
+		if r.Follow.Alarmed || !r.Follow.Drifted() {
+			return fmt.Errorf("%w: there is nothing new to raise it for", ErrNotAllowed)
+		}
+		r.Follow.Alarmed = true
+		r.notify(NoticeAlarm)
 		return nil
 	}}
 }
@@ -149,7 +193,8 @@ func Finish(hosts []HostResult, why string) Move {
 		if why != "" || slices.ContainsFunc(hosts, bad) {
 			r.State = Failed
 		}
-		if r.Follow.Drifted() {
+		if r.Follow.Drifted() && !r.Follow.Alarmed {
+			r.Follow.Alarmed = true
 			r.notify(NoticeAlarm)
 		}
 		r.notify(NoticeResult)

@@ -36,6 +36,7 @@ var allowed = []struct {
 	{"answer", Executing, Unknown},
 	{"lose", Executing, Unknown},
 	{"find", Accepted, Accepted},
+	{"alarm", Accepted, Accepted},
 	{"finish", Accepted, Succeeded},
 	{"finish", Accepted, Failed},
 	{"answer", Unknown, Accepted}, // the sender was slow to store its answer, not lost

@@ -189,11 +189,15 @@ func NewID(team, event string) string {
 	return "r-" + string(id)
 }
 
-// Twin is the same for two requests that ask for the same: same person, script,
-// hosts and parameters. Only one such request may be open.
+// Twin is the same for two requests that ask for the same: same person, script as
+// it was typed, hosts and parameters. Only one such request may be open.
 func (r Request) Twin() string {
 	e := encoder{sha256.New()}
-	e.text("bmcmd twin 1", r.Requester.Org, r.Requester.User, r.Asked.Script, r.Asked.Parameters)
+	script := r.Asked.Script
+	if r.Asked.Alias != "" {
+		script = r.Asked.Alias
+	}
+	e.text("bmcmd twin 1", r.Requester.Org, r.Requester.User, script, r.Asked.Parameters)
 	e.list(r.Asked.Hosts)
 	return hex.EncodeToString(e.h.Sum(nil)[:16])
 }
