@@ -75,9 +75,14 @@ func TestNotSent(t *testing.T) {
 		{"one byte was read", "http://" + accept(t, readOneByte), t.Context(), false},
 		{"what comes back is not HTTP", "http://" + accept(t, func(c net.Conn) { readOneByte(c); _, _ = io.WriteString(c, "220 hello\r\n") }), t.Context(), false},
 	}
-	for _, tt := range tests {
+	for i, tt := range append(tests, tests...) {
 		t.Run(tt.why, func(t *testing.T) {
-			_, err := newClient(t, tt.endpoint).Run(tt.ctx, runKey, order())
+			c := newClient(t, tt.endpoint, func(c *bmclient.Config) {
+				if i >= len(tests) {
+					c.API, c.Region = bmclient.API3, "ap-beijing"
+				}
+			})
+			_, err := c.Run(tt.ctx, runKey, order())
 			var e *bmclient.Error
 			if !errors.As(err, &e) {
 				t.Fatalf("got %v", err)
@@ -161,6 +166,44 @@ func TestRefusedHere(t *testing.T) {
 	}
 }
 
+// What the "@" of 2.0 is to it, bytes that JSON cannot carry are to 3.0, and a key that no header can.
+func TestRefusedHere3(t *testing.T) {
+	tests := []struct {
+		why   string
+		alter func(*bmclient.Run, *bmclient.Key)
+		says  string // "" for sent
+	}{
+		{"a password with @", func(r *bmclient.Run, _ *bmclient.Key) { r.Password = word("@x") }, ""},
+		{"a password that is not UTF-8", func(r *bmclient.Run, _ *bmclient.Key) { r.Password = word("canary\xff") }, "Password is not UTF-8"},
+		{"a script that is not UTF-8", func(r *bmclient.Run, _ *bmclient.Key) { r.CmdID = "canary\xff" }, "CmdId is not UTF-8"},
+		{"a user that is not UTF-8", func(r *bmclient.Run, _ *bmclient.Key) { r.User = "canary\xff" }, "UserName is not UTF-8"},
+		{"a host that is not UTF-8", func(r *bmclient.Run, _ *bmclient.Key) { r.Hosts = []string{"canary\xff"} }, "host's name is not UTF-8"},
+		{"parameters of any bytes", func(r *bmclient.Run, _ *bmclient.Key) { r.Parameters = []byte{0xff} }, ""},
+		{"no hosts", func(r *bmclient.Run, _ *bmclient.Key) { r.Hosts = nil }, "host"},
+		{"an empty password", func(r *bmclient.Run, _ *bmclient.Key) { r.Password = word("") }, "password"},
+		{"no key id", func(_ *bmclient.Run, k *bmclient.Key) { k.ID = "" }, "key"},
+		{"an empty key secret", func(_ *bmclient.Run, k *bmclient.Key) { k.Secret = word("") }, "key"},
+		{"a key id with a line break", func(_ *bmclient.Run, k *bmclient.Key) { k.ID = "canary\n" }, "no HTTP header"},
+		{"a token with a line break", func(_ *bmclient.Run, k *bmclient.Key) { k.Token = word("canary\r\nX: y") }, "no HTTP header"},
+	}
+	api := startAPI(t)
+	c := newClient(t, "", on3(api))
+	for _, tt := range tests {
+		t.Run(tt.why, func(t *testing.T) {
+			r, k := order(), runKey
+			tt.alter(&r, &k)
+			before := api.Count("RunUserCmd")
+			_, err := c.Run(t.Context(), k, r)
+			if sent := api.Count("RunUserCmd") > before; sent != (tt.says == "") || errors.Is(err, bmclient.ErrNotSent) == sent {
+				t.Errorf("sent %v: %v", sent, err)
+			}
+			if err != nil && (!strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "canary")) {
+				t.Errorf("%q does not say %q, or says a secret", err, tt.says)
+			}
+		})
+	}
+}
+
 // However a run is interrupted, "nothing was sent" is never said of one that arrives, not even later.
 func TestNotSentIsTrueForEver(t *testing.T) {
 	api := startAPI(t)
@@ -179,6 +222,30 @@ func TestNotSentIsTrueForEver(t *testing.T) {
 	for _, call := range api.Calls() {
 		if notSent[call.Params["Nonce"]] {
 			t.Errorf("run %s was said not to be sent, and arrived", call.Params["Nonce"])
+		}
+	}
+	t.Logf("%d of 300 were not sent, %d arrived", len(notSent), api.Count("RunUserCmd"))
+}
+
+// The same for 3.0, whose requests have no nonce: the script's id tells them apart.
+func TestNotSentIsTrueForEver3(t *testing.T) {
+	api := startAPI(t)
+	c := newClient(t, "", on3(api))
+	notSent := map[string]bool{}
+	for i := range 300 {
+		r := order()
+		r.CmdID = "cmd-" + strconv.Itoa(i)
+		ctx, cancel := context.WithTimeout(t.Context(), rand.N(2500*time.Microsecond))
+		_, err := c.Run(ctx, runKey, r)
+		cancel()
+		if errors.Is(err, bmclient.ErrNotSent) {
+			notSent[r.CmdID] = true
+		}
+	}
+	api.Close()
+	for _, call := range api.Calls() {
+		if notSent[call.Params["CmdId"]] {
+			t.Errorf("run of %s was said not to be sent, and arrived", call.Params["CmdId"])
 		}
 	}
 	t.Logf("%d of 300 were not sent, %d arrived", len(notSent), api.Count("RunUserCmd"))

@@ -120,15 +120,22 @@ func TestNetHTTPSendsAGetTwice(t *testing.T) {
 
 // What we do on the same server: each run arrives once, each on a connection of its own.
 func TestRunArrivesOnceWhereNetHTTPRepeats(t *testing.T) {
-	w := listen(t, answersOnce)
-	c := newClient(t, w.url())
-	for range 2 {
-		if _, err := c.Run(t.Context(), runKey, order()); err != nil {
-			t.Fatal(err)
+	for _, version := range []string{bmclient.API2, bmclient.API3} {
+		w := listen(t, answersOnce)
+		c := newClient(t, w.url(), func(c *bmclient.Config) {
+			if version == bmclient.API3 {
+				c.API, c.Region, c.Endpoint = version, "bj", "http://"+w.addr
+			}
+		})
+		for range 2 {
+			_, err := c.Run(t.Context(), runKey, order()) // 3.0 cannot read the answer
+			if version == bmclient.API2 && err != nil || errors.Is(err, bmclient.ErrNotSent) {
+				t.Fatal(err)
+			}
 		}
-	}
-	if got := len(w.requests()); got != 2 {
-		t.Errorf("two runs arrived %d times", got)
+		if got := len(w.requests()); got != 2 {
+			t.Errorf("%s: two runs arrived %d times", version, got)
+		}
 	}
 }
 
@@ -172,6 +179,7 @@ func TestRunIsSentOnceWhateverHappens(t *testing.T) {
 		{"403 with a JSON success", bmtest.Fault{Status: 403, Body: `{"code":0}`}},
 		{"429", bmtest.Fault{Status: 429}},
 		{"302", bmtest.Fault{Status: 302, Redirect: "/v2/index.php"}},
+		{"307 to the address of 3.0", bmtest.Fault{Status: 307, Redirect: "/"}},
 		{"307, which repeats a POST", bmtest.Fault{Status: 307, Redirect: "/v2/index.php"}},
 		{"308 with a JSON success", bmtest.Fault{Status: 308, Redirect: "/v2/index.php", Body: `{"code":0}`}},
 		{"a web page", bmtest.Fault{HTML: true}},
@@ -182,38 +190,59 @@ func TestRunIsSentOnceWhateverHappens(t *testing.T) {
 		{"not whole JSON", bmtest.Fault{Body: `{"code":0`}},
 		{"an empty body", bmtest.Fault{Body: " "}},
 		{"a success of another API", bmtest.Fault{Body: `{"Response":{"RequestId":"r"}}`}},
-		{"an error of another API", bmtest.Fault{Body: `{"Response":{"Error":{"Code":"AuthFailure","Message":"m"},"RequestId":"r"}}`}},
+		{"an error in one form and a success in the other", bmtest.Fault{Body: `{"code":5100,"message":"m","Response":{"RequestId":"r"}}`}},
+		{"busy, as 429 and with a word for it", bmtest.Fault{Status: 429, HTML: true}},
 		{"no answer in time", bmtest.Fault{Hang: true}},
 		{"no answer in time, carried out", bmtest.Fault{Hang: true, Execute: true}},
 	}
 	for _, tt := range tests {
-		t.Run(tt.why, func(t *testing.T) {
-			t.Parallel()
-			api := startAPI(t)
-			c := newClient(t, api.URL(), func(c *bmclient.Config) { c.RunTimeout = 10 * time.Second })
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			if tt.fault.Hang { // the wait is ended as soon as it has arrived
-				go func() { _ = api.WaitCalls(ctx, "RunUserCmd", 1); cancel() }()
-			}
-			api.FailAlways("RunUserCmd", tt.fault)
-			_, err := c.Run(ctx, runKey, order())
-			var e *bmclient.Error
-			if !errors.As(err, &e) {
-				t.Fatalf("got %v", err)
-			}
-			if e.Class != bmclient.ClassUnknown || errors.Is(err, bmclient.ErrNotSent) {
-				t.Errorf("class %v, not sent %v: %v", e.Class, errors.Is(err, bmclient.ErrNotSent), err)
-			}
-			if !strings.Contains(e.Hint(), "may have run") {
-				t.Errorf("hint %q", e.Hint())
-			}
-			api.Close() // waits for what still runs there
-			if got := api.Count("RunUserCmd"); got != 1 {
-				t.Errorf("it arrived %d times", got)
-			}
-		})
+		for _, version := range []string{bmclient.API2, bmclient.API3} {
+			t.Run(version+" "+tt.why, func(t *testing.T) {
+				t.Parallel()
+				sendOnce(t, version, tt.fault)
+			})
+		}
 	}
+}
+
+// sendOnce runs against a fault whose outcome nobody can know, and counts.
+func sendOnce(t *testing.T, version string, fault bmtest.Fault) {
+	api := startAPI(t)
+	c := newClient(t, api.URL(), func(c *bmclient.Config) {
+		c.RunTimeout = 10 * time.Second
+		if version == bmclient.API3 {
+			on3(api)(c)
+		}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if fault.Hang { // the wait is ended as soon as it has arrived
+		go func() { _ = api.WaitCalls(ctx, "RunUserCmd", 1); cancel() }()
+	}
+	api.FailAlways("RunUserCmd", fault)
+	_, err := c.Run(ctx, runKey, order())
+	var e *bmclient.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("got %v", err)
+	}
+	if e.Class != bmclient.ClassUnknown || errors.Is(err, bmclient.ErrNotSent) {
+		t.Errorf("class %v, not sent %v: %v", e.Class, errors.Is(err, bmclient.ErrNotSent), err)
+	}
+	if !strings.Contains(e.Hint(), "may have run") {
+		t.Errorf("hint %q", e.Hint())
+	}
+	api.Close() // waits for what still runs there
+	if got := api.Count("RunUserCmd"); got != 1 {
+		t.Errorf("it arrived %d times", got)
+	}
+	if got := len(api.Calls()); got != 1 {
+		t.Errorf("%d calls arrived", got)
+	}
+}
+
+// An error of 3.0 in answer to a call of 2.0 is not trusted to be a refusal.
+func TestErrorOfAnotherAPI(t *testing.T) {
+	sendOnce(t, bmclient.API2, bmtest.Fault{Body: `{"Response":{"Error":{"Code":"AuthFailure","Message":"m"},"RequestId":"r"}}`})
 }
 
 func TestRunTimeout(t *testing.T) {
