@@ -89,7 +89,7 @@ func TestFiftyVotesAtOnce(t *testing.T) {
 						t.Errorf("grant %d: %v", i, err)
 						return
 					}
-					_, err = d.Advance(ctx, got, approvals.Claim(grant, d.Worker(), time.Minute))
+					_, err = d.Advance(ctx, got, approvals.Claim(grant, d.Worker(), time.Minute, nil))
 					if err == nil {
 						mu.Lock()
 						claims++
@@ -123,33 +123,56 @@ func TestFiftyVotesAtOnce(t *testing.T) {
 	})
 }
 
+// claimed brings a new request so far that amy may send it.
+func claimed(t testing.TB, d *approvals.Desk, r approvals.Request) approvals.Kept {
+	t.Helper()
+	today := facts(1, 1)
+	k := pending(t, d, r, today.Rule)
+	k, err := d.Move(context.Background(), k.ID, approvals.Vote(colleague(0), k.Digest, today, time.Minute))
+	if err != nil || !k.Mine {
+		t.Fatalf("an approved request is to be dispatched by whom it is told: mine %v, error %v", k.Mine, err)
+	}
+	grant, err := k.Grant(*k.Plan, today, k.Clock())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return advance(t, d, k, approvals.Claim(grant, amy, time.Minute, []string{"task-old"}))
+}
+
+func advance(t testing.TB, d *approvals.Desk, k approvals.Kept, moves ...approvals.Move) approvals.Kept {
+	t.Helper()
+	for _, m := range moves {
+		var err error
+		if k, err = d.Advance(context.Background(), k, m); err != nil {
+			t.Fatalf("%s from %s: %v", m.Name, k.State, err)
+		}
+	}
+	return k
+}
+
+// ran is what the API records of the one host of a good run.
+var ran = []approvals.HostResult{{Host: "ins-1", Task: "task-1", State: approvals.HostEnded, Proof: approvals.ProofSame}}
+
 // A whole life on a real clock: what the desk is given back is enough to go on.
 func TestLifeOfARequest(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
 		ctx := t.Context()
-		d := approvals.NewDesk(srv.store(t), amy, time.Minute)
-		today := facts(1, 1)
-		k := pending(t, d, asked(1), today.Rule)
-		k, err := d.Move(ctx, k.ID, approvals.Vote(colleague(0), k.Digest, today, time.Minute))
-		if err != nil || !k.Mine {
-			t.Fatalf("an approved request is to be dispatched by whom it is told: mine %v, error %v", k.Mine, err)
+		s := srv.store(t)
+		d := approvals.NewDesk(s, amy, time.Minute)
+		k := advance(t, d, claimed(t, d, asked(1)), approvals.Answered(amy, 1, approvals.Answer{Outcome: approvals.OutcomeAccepted}), approvals.Told(1))
+		if !k.Mine {
+			t.Fatal("its hosts are to be followed at once, and nobody does")
 		}
-		grant, err := k.Grant(*k.Plan, today, k.Clock())
-		if err != nil {
-			t.Fatal(err)
+		k = advance(t, d, k, approvals.Find([]string{"task-1"}))
+		k = advance(t, d, k, approvals.Shown("C0OPS", "1.2", k.Revision, false), approvals.Look(k.Follow.Hosts, k.Clock().Add(time.Hour)))
+		if taken, wake, err := d.Take(ctx, 1); err != nil || len(taken) != 0 || wake < 59*time.Minute || k.Mine {
+			t.Errorf("to be looked at in an hour: %d due, wake %v, mine %v, error %v", len(taken), wake, k.Mine, err)
 		}
-		steps := []approvals.Move{
-			approvals.Claim(grant, amy, time.Minute),
-			approvals.Answered(amy, 1, approvals.Answer{Outcome: approvals.OutcomeAccepted}),
-			approvals.Told(1),
-		}
-		for _, m := range steps {
-			if k, err = d.Advance(ctx, k, m); err != nil {
-				t.Fatalf("%s: %v", m.Name, err)
-			}
-		}
-		if k, err = d.Advance(ctx, k, approvals.Shown("C0OPS", "1.2", k.Revision, false)); err != nil || k.Mine {
-			t.Fatalf("nothing is left to do: mine %v, error %v", k.Mine, err)
+		stillOpen(t, s, k)
+
+		k = advance(t, d, k, approvals.Finish(ran, ""), approvals.Told(2))
+		if k = advance(t, d, k, approvals.Shown("C0OPS", "1.2", k.Revision, false)); k.Mine || k.State != approvals.Succeeded {
+			t.Fatalf("%s, and nothing is left to do: mine %v", k.State, k.Mine)
 		}
 		if taken, wake, err := d.Take(ctx, 1); err != nil || len(taken) != 0 || wake != 0 {
 			t.Errorf("still due: %d, wake %v, error %v", len(taken), wake, err)
@@ -158,6 +181,23 @@ func TestLifeOfARequest(t *testing.T) {
 			t.Errorf("still open: %d, error %v", len(open), err)
 		}
 	})
+}
+
+// stillOpen holds what is true of every request that has not ended: it is listed,
+// stays for ever, and who asks for the same gets it.
+func stillOpen(t *testing.T, s *Store, k approvals.Kept) {
+	t.Helper()
+	if open, err := s.Open(t.Context(), 5); err != nil || len(open) != 1 || open[0].ID != k.ID {
+		t.Errorf("%s: %d open, error %v", k.State, len(open), err)
+	}
+	if ttl, err := s.client.PTTL(t.Context(), s.keys.request(k.ID)).Result(); err != nil || ttl >= 0 {
+		t.Errorf("%s: the record goes after %v, error %v", k.State, ttl, err)
+	}
+	twin := asked(1)
+	twin.ID, twin.Event = approvals.NewID("T0TEST", "Ev-twin"), "Ev-twin"
+	if got, fresh, err := s.Create(t.Context(), creation(twin, ben, 0)); err != nil || fresh || got.ID != k.ID {
+		t.Errorf("%s: its twin is %s, fresh %v, error %v", k.State, got.ID, fresh, err)
+	}
 }
 
 // What Take hands out because it has expired has expired, by the clock that came

@@ -14,6 +14,8 @@
 //	twin:TWIN      the id of the open request that asks for just this
 //	events:ID      list of "ms JSON", oldest first; outlives the request
 //	take:ID        list of what one Take handed out, for a lost reply; short-lived
+//	outputs:ID     hash: what each host printed (gzip), by task and host; gone after
+//	               a set time
 //	members:GROUP  JSON list of a user group's members; gone when it is too old
 //	looking:GROUP  who is asking for them at this moment
 //

@@ -151,6 +151,13 @@ var calls = []struct {
 		got, err := s.Open(ctx, 5)
 		return want(err, len(got) == 1, "none is open")
 	}},
+	{"keep outputs", 1, func(ctx context.Context, s *Store, k approvals.Kept) error {
+		return s.KeepOutputs(ctx, k.ID, approvals.Outputs{"task-1/ins-1": []byte("ok")})
+	}},
+	{"outputs", 1, func(ctx context.Context, s *Store, k approvals.Kept) error {
+		got, err := s.Outputs(ctx, k.ID)
+		return want(err, len(got) == 0, "there are some")
+	}},
 }
 
 func want(err error, good bool, otherwise string) error {
@@ -199,7 +206,7 @@ func TestReplyNeverComes(t *testing.T) {
 				t.Fatal(err)
 			}
 			kind := approvals.ErrUncertain
-			if tt.name == "load" || tt.name == "open" {
+			if tt.name == "load" || tt.name == "open" || tt.name == "outputs" {
 				kind = approvals.ErrUnavailable // a read leaves nothing to be uncertain of
 			}
 

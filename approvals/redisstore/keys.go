@@ -11,5 +11,6 @@ func (k keys) twin(twin string) string     { return k.prefix + "twin:" + twin }
 func (k keys) due() string                 { return k.prefix + "due" }
 func (k keys) open() string                { return k.prefix + "open" }
 func (k keys) take(id string) string       { return k.prefix + "take:" + id }
+func (k keys) outputs(id string) string    { return k.prefix + "outputs:" + id }
 func (k keys) members(group string) string { return k.prefix + "members:" + group }
 func (k keys) looking(group string) string { return k.prefix + "looking:" + group }

@@ -178,6 +178,29 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return {t[1], t[2]}
 `)
 
+// keepScript keeps outputs instead of those kept before; with none, it only takes
+// those away.
+//
+// KEYS: 1 outputs.
+// ARGV: 1 time to keep them, then name and output of each, then the mark.
+// Returns: seconds, microseconds.
+var keepScript = redis.NewScript(clock + `
+redis.call('DEL', KEYS[1])
+for i = 2, #ARGV - 2, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return {t[1], t[2]}
+`)
+
+// outputsScript reads outputs.
+//
+// KEYS: 1 outputs.
+// Returns: seconds, microseconds, then name and output of each.
+var outputsScript = redis.NewScript(clock + `
+local out = {t[1], t[2]}
+for _, s in ipairs(redis.call('HGETALL', KEYS[1])) do out[#out + 1] = s end
+return out
+`)
+
 // lookScript reads a group's members, or makes the caller the one who asks.
 //
 // KEYS: 1 members, 2 who is asking.

@@ -20,7 +20,9 @@ type Options struct {
 	// KeepEvents is how long a request's events stay after the last of them.
 	// 0 means 400 days.
 	KeepEvents time.Duration
-	Log        *slog.Logger // nil: none
+	// KeepOutputs is how long what hosts printed stays. 0 means 7 days.
+	KeepOutputs time.Duration
+	Log         *slog.Logger // nil: none
 }
 
 // Store keeps the requests of one workspace in Redis. Its methods may be called
@@ -41,6 +43,9 @@ func New(client redis.UniversalClient, workspace string, opts Options) *Store {
 	}
 	if opts.KeepEvents <= 0 {
 		opts.KeepEvents = 400 * 24 * time.Hour
+	}
+	if opts.KeepOutputs <= 0 {
+		opts.KeepOutputs = 7 * 24 * time.Hour
 	}
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)

@@ -1,0 +1,118 @@
+package redisstore
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// mostOutput bounds what is kept of one request's outputs together, in bytes
+// before they are packed.
+const mostOutput = 16 << 20
+
+// noteRoom is how much of a cut output its note may take.
+const noteRoom = 160
+
+// KeepOutputs is as [approvals.Store] says. More than 16 MiB together are cut: the
+// longest lose their middles, each with a note that says so in its place.
+func (s *Store) KeepOutputs(ctx context.Context, id string, out approvals.Outputs) error {
+	args := make([]any, 1, 1+2*len(out))
+	args[0] = s.opts.KeepOutputs.Milliseconds()
+	most := share(out, mostOutput)
+	packer, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(out)) {
+		packed, err := pack(packer, cut(out[name], most))
+		if err != nil {
+			return fmt.Errorf("outputs of %s: %w", id, err)
+		}
+		args = append(args, name, packed)
+	}
+	_, err = s.write(ctx, keepScript, []string{s.keys.outputs(id)}, args...)
+	return err
+}
+
+// Outputs is as [approvals.Store] says.
+func (s *Store) Outputs(ctx context.Context, id string) (approvals.Outputs, error) {
+	a, err := s.read(ctx, outputsScript, []string{s.keys.outputs(id)})
+	if err != nil {
+		return nil, err
+	}
+	out := approvals.Outputs{}
+	for i := 0; i+1 < len(a.rest); i += 2 {
+		if out[a.text(i)], err = unpack(a.text(i + 1)); err != nil {
+			return nil, fmt.Errorf("%w: an output of %s is not what bmcmd wrote", approvals.ErrUnreadable, id)
+		}
+	}
+	return out, nil
+}
+
+// share is how long each output may be, so that all are no more than total: only
+// the longest lose anything.
+func share(out approvals.Outputs, total int) int {
+	var sizes []int
+	for _, o := range out {
+		sizes = append(sizes, len(o))
+	}
+	slices.Sort(sizes)
+	left := total
+	for i, size := range sizes {
+		each := left / (len(sizes) - i)
+		if size > each {
+			return each
+		}
+		left -= size
+	}
+	return total
+}
+
+// cut takes the middle out of an output that is longer than most: how it began and
+// how it ended tell more. It cuts between characters.
+func cut(o []byte, most int) []byte {
+	if len(o) <= most {
+		return o
+	}
+	part := max(0, most-noteRoom) / 2
+	head, tail := part, len(o)-part
+	for i := 0; i < utf8.UTFMax && head > 0 && !utf8.RuneStart(o[head]); i++ {
+		head--
+	}
+	for i := 0; i < utf8.UTFMax && tail < len(o) && !utf8.RuneStart(o[tail]); i++ {
+		tail++
+	}
+	note := fmt.Sprintf("\n[bmcmd: %d of %d bytes are cut out here: all hosts of a request together may keep %d MiB]\n",
+		tail-head, len(o), mostOutput>>20)
+	return slices.Concat(o[:head], []byte(note), o[tail:])
+}
+
+func pack(w *gzip.Writer, o []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w.Reset(&b)
+	if _, err := w.Write(o); err != nil {
+		return nil, err
+	}
+	err := w.Close()
+	return b.Bytes(), err
+}
+
+// unpack reads no more than can have been packed: whoever wrote more was not bmcmd.
+func unpack(packed string) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader([]byte(packed)))
+	if err != nil {
+		return nil, err
+	}
+	o, err := io.ReadAll(io.LimitReader(r, mostOutput+noteRoom+1))
+	if err == nil && len(o) > mostOutput+noteRoom {
+		err = io.ErrShortBuffer
+	}
+	return o, err
+}
