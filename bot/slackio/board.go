@@ -83,21 +83,27 @@ func (s *Slack) Post(ctx context.Context, r approvals.Request) (channel, ts stri
 
 // post sends m to the first of the threads that exists; the empty one is the channel itself.
 func (s *Slack) post(ctx context.Context, channel string, m view.Message, threads ...string) (at, ts string, err error) {
+	at, ts, _, err = s.postIn(ctx, channel, m, nil, threads...)
+	return at, ts, err
+}
+
+// postIn is post, with options for what stands in a thread. It tells which thread that is.
+func (s *Slack) postIn(ctx context.Context, channel string, m view.Message, inThread []slack.MsgOption, threads ...string) (at, ts, thread string, err error) {
 	for i, thread := range threads {
 		options := content(m)
 		if thread != "" {
-			options = append(options, slack.MsgOptionTS(thread))
+			options = append(append(options, slack.MsgOptionTS(thread)), inThread...)
 		}
 		at, ts, err = s.api.PostMessageContext(ctx, channel, options...)
 		err = s.told("chat.postMessage", err)
-		if err == nil || !threadGone(err) || i == len(threads)-1 {
+		if err == nil {
+			return at, ts, thread, nil
+		}
+		if !threadGone(err) || i == len(threads)-1 {
 			break
 		}
 	}
-	if err != nil {
-		return "", "", err
-	}
-	return at, ts, nil
+	return "", "", "", err
 }
 
 // Redraw draws the card as r says.
@@ -110,21 +116,29 @@ func (s *Slack) Redraw(ctx context.Context, r approvals.Request) error {
 	return s.told("chat.update", err)
 }
 
-// Notify posts notice n into the thread of the card. Where there is no card, or the bot may not post
-// there any more, the requester is told alone.
+// Notify posts notice n into the thread of the card; an alarm is seen in the channel, too. Where there
+// is no card, or the bot may not post there any more, the requester is told alone.
 func (s *Slack) Notify(ctx context.Context, r approvals.Request, n approvals.Notice) error {
 	m := view.Notice(r, n)
 	if r.Card.TS != "" {
-		_, _, err := s.post(ctx, r.Card.Channel, m, first(r.Origin.Thread, r.Card.TS), r.Card.TS, "")
+		var loud []slack.MsgOption
+		if n.Kind == approvals.NoticeAlarm {
+			loud = append(loud, slack.MsgOptionBroadcast())
+		}
+		_, _, _, err := s.postIn(ctx, r.Card.Channel, m, loud, threadsOf(r)...)
 		if !errors.Is(err, bot.ErrNotInChannel) {
 			return err
 		}
 	}
-	to, ok := s.replies.take(r.ID)
-	if !ok {
-		to = asker{user: r.Requester.User, channel: r.Origin.Channel}
+	return s.tell(ctx, s.requester(r), m)
+}
+
+// requester is how to reach whoever asked for r.
+func (s *Slack) requester(r approvals.Request) asker {
+	if to, ok := s.replies.take(r.ID); ok {
+		return to
 	}
-	return s.tell(ctx, to, m)
+	return asker{user: r.Requester.User, channel: r.Origin.Channel}
 }
 
 // Link is a link to the card, or empty.

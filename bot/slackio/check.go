@@ -21,9 +21,8 @@ type Workspace struct {
 	AppName    string
 }
 
-// required are the scopes without which some part of the main job fails. files:write comes with
-// the long outputs.
-var required = []string{"commands", "chat:write", "users:read", "usergroups:read", "app_mentions:read"}
+// required are the scopes without which some part of the main job fails.
+var required = []string{"commands", "chat:write", "users:read", "usergroups:read", "app_mentions:read", "files:write"}
 
 // Check asks Slack whether both tokens are good for all that the bot does, and where they belong.
 // An error that wraps [ErrSetup] is one sentence for whoever runs the bot; any other may pass. It may

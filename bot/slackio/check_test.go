@@ -54,6 +54,7 @@ func TestCheckSaysWhatToMend(t *testing.T) {
 		{"no connections:write", slacksim.Config{AppScopes: []string{}}, nil, nil, []string{"app token", "connections:write", "make a new one"}},
 		{"one scope short", without("usergroups:read"), nil, nil, []string{"bot token", "the scope usergroups:read", "install the app again"}},
 		{"several short", without("commands", "chat:write", "users:read"), nil, nil, []string{"the scopes commands, chat:write and users:read"}},
+		{"no files", without("files:write"), nil, nil, []string{"bot token", "the scope files:write", "install the app again"}},
 		{"no mentions", without("app_mentions:read"), nil, nil, []string{"app_mentions:read"}},
 		{"socket mode off", slacksim.Config{}, func(s *slacksim.Slack) { s.SwitchSocketMode(false) }, nil, []string{"Socket Mode", "api.slack.com/apps"}},
 		{"said so", slacksim.Config{}, refuse(app, "link_disabled"), nil, []string{"Socket Mode is switched off for this app: switch it on at api.slack.com/apps → Socket Mode"}},

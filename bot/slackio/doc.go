@@ -54,6 +54,7 @@
 //	say.go        an answer to one person, by whichever way works
 //	replies.go    response_urls, in memory only
 //	board.go      cards, notices, links
+//	report.go     what happened on the hosts, and the file with all of it
 //	directory.go  people and user groups
 //	cache.go      answers that are good for a minute
 package slackio

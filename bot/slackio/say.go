@@ -46,6 +46,8 @@ func (s *Slack) render(a bot.Answer) (view.Message, bool) {
 		return view.Help(s.cfg.command, a.Unknown, a.Nearest), true
 	case bot.Shown:
 		return view.Script(a.Script), true
+	case bot.Scripts:
+		return view.Scripts(a.List, a.Total, a.Page, a.Search), true
 	case bot.Status:
 		return view.Status(a.Request, a.Events, a.Link), true
 	case bot.List:

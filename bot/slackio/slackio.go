@@ -48,7 +48,7 @@ type Config struct {
 	AckWithin   time.Duration   // how long an answer may take to go into the ack; default 2 s
 	HandleFor   time.Duration   // how long a handler may take; default 30 s
 	DrainFor    time.Duration   // how long handlers may go on after Run's ctx has ended; default 10 s
-	CallFor     time.Duration   // for each call to Slack; default 10 s
+	CallFor     time.Duration   // for each call to Slack; default 10 s. Those about files may take six times as long
 	AtOnce      int             // envelopes handled at a time; default 512
 	Transport   *http.Transport // nil is the default one with more idle connections
 	Groups      GroupCache      // nil keeps groups in this process
@@ -61,6 +61,7 @@ type Slack struct {
 	cfg     settings
 	log     *slog.Logger
 	api     *slack.Client
+	files   *slack.Client // for files: the same, with more time
 	http    *http.Client
 	times   times
 	safe    func(error) error // errors without secrets
@@ -86,6 +87,10 @@ type settings struct {
 	drainFor        time.Duration
 	transport       *http.Transport
 }
+
+// fileCalls is how many times longer than others a call about a file may take, if its ctx lets it:
+// many megabytes take longer than words.
+const fileCalls = 6
 
 // times are waits that nobody sets; tests shorten them.
 type times struct {
@@ -145,10 +150,13 @@ func New(c Config) (*Slack, error) {
 	if s.groups == nil {
 		s.groups = ownGroups{newCache[[]string](time.Minute, 256)}
 	}
+	slow := *s.http
+	slow.Timeout = fileCalls * c.CallFor
 	// Never OptionDebug: it prints bodies, and lets connections live for six minutes only.
 	// No OptionRetry: who asks for a card tries again, and knows what was shown.
 	s.api = slack.New(c.BotToken.Reveal(), slack.OptionAppLevelToken(c.AppToken.Reveal()),
 		slack.OptionAPIURL(c.APIURL), slack.OptionHTTPClient(s.http))
+	s.files = slack.New(c.BotToken.Reveal(), slack.OptionAPIURL(c.APIURL), slack.OptionHTTPClient(&slow))
 	return s, nil
 }
 

@@ -101,6 +101,7 @@ func (s *Slack) chatPost(c *call) (any, *refusal) {
 	m := s.post(Message{
 		Channel: ch.ID, ReplyTo: parent, UserID: s.cfg.BotUserID, BotID: s.cfg.BotID,
 		Text: cutRunes(w.text, maxPostText), Blocks: w.blocks, Metadata: meta,
+		Broadcast: parent != "" && c.args.str("reply_broadcast") == "true",
 	}, KindMessage)
 	return chatAnswer{OK: true, Channel: ch.ID, TS: m.TS, Message: s.wire(&m)}, nil
 }

@@ -25,7 +25,11 @@ func (e Entry) String() string {
 	case KindDelete:
 		return e.place() + who + " deleted a message"
 	}
-	return e.place() + who + changed(e.Kind == KindUpdate) + "\n" + indent(Render(e.Message))
+	where := ""
+	if e.Message.Broadcast {
+		where = " (also in the channel)"
+	}
+	return e.place() + who + where + changed(e.Kind == KindUpdate) + "\n" + indent(Render(e.Message))
 }
 
 func changed(yes bool) string {

@@ -44,11 +44,15 @@ func (s *Slack) serveUpload(w http.ResponseWriter, r *http.Request, id string) {
 	}
 	s.traffic.request(r, body)
 	a := args{form: map[string][]string{"file_id": {id}}}
-	if fault, hit := s.faults.take(name); hit && !s.survives(w, r, name, a, fault) {
+	fault, hit := s.faults.take(name)
+	if hit && !s.survives(w, r, name, a, fault) {
 		return
 	}
 	status := s.storeUpload(id, fileBytes(r.Header.Get("Content-Type"), body))
 	s.record(name, a, nil, status, start)
+	if hit && fault.LoseReply {
+		panic(http.ErrAbortHandler)
+	}
 	w.WriteHeader(status)
 	if status == http.StatusOK {
 		_, _ = io.WriteString(w, "OK - "+itoa(len(body)))

@@ -33,6 +33,7 @@ type Message struct {
 	Blocks     json.RawMessage `json:"blocks,omitempty"` // every block has its block_id, every element its action_id
 	Metadata   json.RawMessage `json:"metadata,omitempty"`
 	Files      []File          `json:"files,omitempty"`
+	Broadcast  bool            `json:"broadcast,omitempty"` // a reply that the channel sees, too
 	ReplyCount int             `json:"reply_count,omitempty"`
 	Edited     bool            `json:"edited,omitempty"`
 	Deleted    bool            `json:"deleted,omitempty"`

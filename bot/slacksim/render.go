@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 const ruleWidth = 64
@@ -248,6 +249,34 @@ func (p *painter) file(f File) {
 		name = f.Title + ", " + f.Name
 	}
 	p.para(fmt.Sprintf("[file: %s, %s]", name, size(f.Size)))
+	if utf8.Valid(f.Content) {
+		p.preview(string(f.Content))
+	}
+}
+
+// What of a text file Slack shows under its name, here in lines and columns.
+const (
+	previewLines = 5
+	previewWidth = 100
+)
+
+// preview writes the first lines of a text file, and how many more there are.
+func (p *painter) preview(text string) {
+	text = strings.TrimRight(text, "\n")
+	if text == "" {
+		return
+	}
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if i == previewLines {
+			p.para(fmt.Sprintf("%s… %d more lines", bar, len(lines)-i))
+			return
+		}
+		if cut := cutRunes(line, previewWidth); cut != line {
+			line = cut + "…"
+		}
+		p.para(bar + line)
+	}
 }
 
 func size(n int) string {

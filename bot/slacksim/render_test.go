@@ -57,6 +57,39 @@ func TestRender(t *testing.T) {
 	}
 }
 
+// A file is shown as a person sees it in a channel: its name, its size, how it begins.
+func TestRenderFile(t *testing.T) {
+	long := strings.Repeat("語", 101)
+	for _, c := range []struct{ why, content, want string }{
+		{"short", "a\nb\n", "[file: out.txt, 4 bytes]\n  │ a\n  │ b"},
+		{"many lines", strings.Repeat("line\n", 12), "[file: out.txt, 60 bytes]" + strings.Repeat("\n  │ line", 5) + "\n  │ … 7 more lines"},
+		{"a long line, cut by characters", long, "[file: out.txt, 303 bytes]\n  │ " + long[:300] + "…"},
+		{"no text", "\x7fELF\xff", "[file: out.txt, 5 bytes]"},
+		{"blank lines only", "\n\n", "[file: out.txt, 2 bytes]"},
+	} {
+		m := slacksim.Message{TS: "1.000000", Files: []slacksim.File{{Name: "out.txt", Size: len(c.content), Content: []byte(c.content)}}}
+		if diff := cmp.Diff(c.want, slacksim.Render(m)); diff != "" {
+			t.Errorf("%s: %s", c.why, diff)
+		}
+	}
+}
+
+// A reply can be shown in the channel as well; a message that is no reply cannot.
+func TestABroadcastReplyIsSeenInTheChannel(t *testing.T) {
+	w := newWorld(t, slacksim.Config{})
+	_, ts, err := w.api.PostMessage(general, slack.MsgOptionText("the card", false), slack.MsgOptionBroadcast())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := w.api.PostMessage(general, slack.MsgOptionText("look here", false), slack.MsgOptionTS(ts), slack.MsgOptionBroadcast()); err != nil {
+		t.Fatal(err)
+	}
+	want := "#general  bmcmd\n    the card\n#general  ↳ bmcmd (also in the channel)\n    look here\n"
+	if diff := cmp.Diff(want, transcript(w)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestRenderView(t *testing.T) {
 	s := newStage(t)
 	id := s.open(t)
@@ -110,6 +143,7 @@ func TestTranscriptReadsLikeAConversation(t *testing.T) {
     denied by @bob
 #general  ↳ bmcmd
     [file: out.txt, 1 byte]
+      │ x
 #general  ↳ alice: @bmcmd thanks, @bob & @ops: see example.com
 #general  bmcmd deleted a message
 `
