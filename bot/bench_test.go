@@ -177,4 +177,6 @@ func (s *signals) Notify(_ context.Context, r approvals.Request, _ approvals.Not
 	return nil
 }
 
+func (s *signals) Report(context.Context, approvals.Request, approvals.Outputs) error { return nil }
+
 func (s *signals) Link(context.Context, approvals.Card) string { return "" }

@@ -62,7 +62,8 @@ func New(c Config) (*Bot, error) {
 		{&c.DispatchWithin, 2 * time.Minute},
 		{&c.Lease, time.Minute},
 		{&c.SendFor, 30 * time.Second},
-		{&c.FollowFor, 15 * time.Minute}, {&c.LookUpFor, 2 * time.Minute},
+		{&c.FollowFor, 15 * time.Minute},
+		{&c.LookUpFor, 2 * time.Minute},
 		{&c.Poll, time.Second},
 	} {
 		if *d.v <= 0 {

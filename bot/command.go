@@ -88,11 +88,14 @@ func Parse(line string) (Command, error) {
 
 func parseShow(rest []word) (Command, error) {
 	if len(rest) != 1 {
-		return Command{}, wrong("show takes one script id. For example: show cmd-nozcbhuw")
+		return Command{}, wrong("show takes one script. For example: show cmd-nozcbhuw")
 	}
 	id, err := scriptWord(rest[0].text)
 	if err != nil {
 		return Command{}, err
+	}
+	if strings.HasPrefix(id, hostPrefix) {
+		return Command{}, wrong("%q is an instance. show takes a script, for example: show cmd-nozcbhuw", id)
 	}
 	return Command{Verb: VerbShow, Script: id}, nil
 }
@@ -118,7 +121,9 @@ func parseList(rest []word) (Command, error) {
 		return Command{}, wrong("list scripts takes one word to search for. For example: list scripts web")
 	}
 	if len(rest) == 1 {
-		c.Search = rest[0].text
+		if c.Search = rest[0].text; cut(c.Search) != c.Search {
+			return Command{}, wrong("%q is too long to search for. For example: list scripts web", cut(c.Search))
+		}
 	}
 	return c, nil
 }
@@ -151,10 +156,14 @@ func parseRun(rest []word, all words) (Command, error) {
 	}
 	c.Reason = reason
 	if len(rest) == 0 {
-		return Command{}, wrong("run takes a script id and the instances to run it on. For example: run cmd-nozcbhuw ins-1,ins-2")
+		return Command{}, wrong("run takes a script and the instances to run it on. For example: run cmd-nozcbhuw ins-1,ins-2")
 	}
 	if c.Script, err = scriptWord(rest[0].text); err != nil {
 		return Command{}, err
+	}
+	isScript := func(w word) bool { return strings.HasPrefix(w.text, scriptPrefix) }
+	if strings.HasPrefix(c.Script, hostPrefix) || !isScript(rest[0]) && slices.ContainsFunc(rest[1:], isScript) {
+		return Command{}, wrong("%q stands where the script belongs. The script comes first, then the instances: run cmd-nozcbhuw ins-1,ins-2", c.Script)
 	}
 	if c.Hosts, c.Repeated, err = hosts(rest[1:]); err != nil {
 		return Command{}, err
@@ -233,13 +242,23 @@ func cut(s string) string {
 	return s
 }
 
+// What ids begin with. The API's own examples have instances without a prefix, too.
+const (
+	scriptPrefix = "cmd-"
+	hostPrefix   = "ins-"
+)
+
 // scriptWord reads a script's id or alias.
 func scriptWord(s string) (string, error) {
-	if bad := outside(s, isIDRune); bad != 0 {
-		return "", wrong("%q is no script: it holds %s. Script ids look like cmd-nozcbhuw; an alias with other characters has to be given as its id.", s, nameRune(bad))
-	}
-	if len(s) > 64 {
-		return "", wrong("%q… is too long for a script. Script ids look like cmd-nozcbhuw, and stand before the instances.", s[:24])
+	const instead = "Give its id, like cmd-nozcbhuw; list scripts shows them."
+	bad := outside(s, isIDRune)
+	switch {
+	case bad != 0:
+		return "", wrong("%q is no script: it holds %s. %s", cut(s), nameRune(bad), instead)
+	case s == "", s == scriptPrefix:
+		return "", wrong("%q is no script. %s", s, instead)
+	case len(s) > longestID:
+		return "", wrong("%q is too long for a script. %s", cut(s), instead)
 	}
 	return s, nil
 }

@@ -80,11 +80,13 @@ func (s secret) Reveal() string { return string(s) }
 // cloud is a Cloud with scripts. Its hooks run without a lock and may block.
 type cloud struct {
 	*journal
-	mu      sync.Mutex
-	scripts map[string]bmclient.Script
-	onRead  func() error
-	onRun   func(ctx context.Context) error // what RunUserCmd answers
-	sent    []bmclient.Run
+	mu        sync.Mutex
+	scripts   map[string]bmclient.Script
+	onRead    func() error
+	onScripts func() error
+	onRun     func(ctx context.Context) error // what RunUserCmd answers
+	sent      []bmclient.Run
+	tasks     tasks
 }
 
 func (c *cloud) Script(_ context.Context, id string) (bmclient.Script, error) {
@@ -118,7 +120,7 @@ func (c *cloud) Run(ctx context.Context, key bmclient.Key, r bmclient.Run) (bmcl
 			return bmclient.Accepted{}, err
 		}
 	}
-	return bmclient.Accepted{}, nil
+	return c.begin(r), nil
 }
 
 func (c *cloud) set(f func(*cloud)) {
@@ -214,7 +216,9 @@ type board struct {
 	mu    sync.Mutex
 	cards map[string]approvals.Request // by ts
 	next  int
-	hook  func(call string, r approvals.Request) error // may block; nil: all is well
+
+	reports []report
+	hook    func(call string, r approvals.Request) error // may block; nil: all is well
 }
 
 func (b *board) ask(call string, r approvals.Request) error {
@@ -260,6 +264,23 @@ func (b *board) Notify(_ context.Context, r approvals.Request, n approvals.Notic
 	}
 	b.add("notice %s %s", n.Kind, r.State)
 	return nil
+}
+
+func (b *board) Report(_ context.Context, r approvals.Request, out approvals.Outputs) error {
+	if err := b.ask("report", r); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.reports = append(b.reports, report{r, out})
+	b.add("notice result %s", r.State)
+	return nil
+}
+
+// report is what people were told of the hosts.
+type report struct {
+	request approvals.Request
+	out     approvals.Outputs
 }
 
 func (b *board) Link(_ context.Context, c approvals.Card) string {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -38,6 +39,7 @@ type row struct {
 	due      time.Time // zero: never
 	ended    bool
 	events   []approvals.Event
+	out      approvals.Outputs
 }
 
 // fault is how a call to the store goes wrong.
@@ -216,6 +218,24 @@ func (s *memory) Events(ctx context.Context, id string) ([]approvals.Event, erro
 	return nil, err
 }
 
+func (s *memory) KeepOutputs(ctx context.Context, id string, out approvals.Outputs) error {
+	_, err := s.begin(ctx, "keep", "", "")
+	defer s.mu.Unlock()
+	if r := s.rows[id]; err == nil && r != nil {
+		r.out = maps.Clone(out)
+	}
+	return err
+}
+
+func (s *memory) Outputs(ctx context.Context, id string) (approvals.Outputs, error) {
+	_, err := s.begin(ctx, "outputs", "", "")
+	defer s.mu.Unlock()
+	if r := s.rows[id]; err == nil && r != nil {
+		return maps.Clone(r.out), nil
+	}
+	return nil, err
+}
+
 func (s *memory) Open(ctx context.Context, n int) ([]approvals.Kept, error) {
 	_, err := s.begin(ctx, "open", "", "")
 	defer s.mu.Unlock()
@@ -246,6 +266,9 @@ func (s *memory) bytes() []byte {
 			panic(err)
 		}
 		all = append(all, events...)
+		for _, out := range r.out {
+			all = append(all, out...)
+		}
 	}
 	return all
 }

@@ -35,6 +35,7 @@ type rig struct {
 	first   *Bot
 	events  int
 	poll    time.Duration
+	follow  time.Duration
 	later   func() // what a test does once its request is pending
 }
 
@@ -72,7 +73,7 @@ func newRig(t *testing.T) *rig {
 	j := newJournal()
 	m := newMemory()
 	r := &rig{
-		T: t, journal: j, store: m, memory: m, log: &logBuffer{},
+		T: t, journal: j, store: m, memory: m, log: &logBuffer{}, follow: 1000 * time.Hour,
 		cloud: &cloud{journal: j, scripts: map[string]bmclient.Script{
 			theScript: {CmdID: theScript, Alias: "restart", OSType: "linux", Content: []byte("#!/bin/sh\nreboot\n"), AppID: "125"},
 		}},
@@ -108,8 +109,8 @@ func (r *rig) config() Config {
 		Desk:  approvals.NewDesk(r.store, fmt.Sprintf("worker-%d", len(r.bots)+1), hold),
 		Cloud: r.cloud, Logins: r.logins, Directory: r.people, Board: r.board, Policy: r.policy,
 		Target: approvals.Target{API: "2.0", Endpoint: "https://bm.example", ArrayKey: "instanceId"},
-		Poll:   r.poll,
-		Scrub:  scrub, Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Poll:   r.poll, FollowFor: r.follow,
+		Scrub: scrub, Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }
 

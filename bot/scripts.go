@@ -11,16 +11,15 @@ import (
 )
 
 const (
-	scriptsAPage   = 20  // of the answer to list scripts
-	scriptsARead   = 100 // of the API's list
-	scriptsLooked  = 1000
-	scriptIDPrefix = "cmd-"
+	scriptsAPage  = 20  // of the answer to list scripts
+	scriptsARead  = 100 // of the API's list
+	scriptsLooked = 1000
 )
 
 // scriptID is the id of the script that a person means: the id itself, or the one
 // script that has it as its alias.
 func (b *Bot) scriptID(ctx context.Context, word string) (string, error) {
-	if strings.HasPrefix(word, scriptIDPrefix) {
+	if strings.HasPrefix(word, scriptPrefix) {
 		return word, nil
 	}
 	var ids []string
