@@ -200,6 +200,62 @@ func stillOpen(t *testing.T, s *Store, k approvals.Kept) {
 	}
 }
 
+// A worker was taken for lost, and its answer comes after all: what had ended, and
+// was to be forgotten one day, is open again.
+func TestALateAnswerOpensARequestAgain(t *testing.T) {
+	onEach(t, func(t *testing.T, srv *server) {
+		srv.stop(t)
+		s := srv.store(t)
+		d := approvals.NewDesk(s, amy, time.Minute)
+		k := claimed(t, d, asked(1))
+		k.Sends[0].LeaseUntil = k.Now
+		k = advance(t, d, k, approvals.Lose())
+		if open, err := s.Open(t.Context(), 5); err != nil || len(open) != 0 {
+			t.Fatalf("unknown: %d open, error %v", len(open), err)
+		}
+		k = advance(t, d, k, approvals.Touch(), approvals.Answered(amy, 1, approvals.Answer{Outcome: approvals.OutcomeAccepted}))
+		stillOpen(t, s, k)
+		k = advance(t, d, k, approvals.Look(nil, k.Now.Add(time.Hour)))
+		stillOpen(t, s, k)
+
+		k = advance(t, d, k, approvals.Finish(ran, ""))
+		if open, err := s.Open(t.Context(), 5); err != nil || len(open) != 0 {
+			t.Errorf("%s: %d open, error %v", k.State, len(open), err)
+		}
+		if ttl, err := s.client.PTTL(t.Context(), s.keys.request(k.ID)).Result(); err != nil || ttl <= 0 {
+			t.Errorf("%s: the record stays for ever, error %v", k.State, err)
+		}
+	})
+}
+
+// Between the two somebody has asked for the same again: that request keeps what
+// is its own.
+func TestALateAnswerAndANewTwin(t *testing.T) {
+	onEach(t, func(t *testing.T, srv *server) {
+		s := srv.store(t)
+		d := approvals.NewDesk(s, amy, time.Minute)
+		k := claimed(t, d, asked(1))
+		k.Sends[0].LeaseUntil = k.Now
+		k = advance(t, d, k, approvals.Lose())
+		twin := asked(1)
+		twin.ID, twin.Event = approvals.NewID("T0TEST", "Ev2"), "Ev2"
+		create(t, s, twin, amy, 0)
+		k = advance(t, d, k, approvals.Answered(amy, 1, approvals.Answer{Outcome: approvals.OutcomeAccepted}))
+
+		third := asked(1)
+		third.ID, third.Event = approvals.NewID("T0TEST", "Ev3"), "Ev3"
+		gets := func() {
+			t.Helper()
+			if got, fresh, err := s.Create(t.Context(), creation(third, ben, 0)); err != nil || fresh || got.ID != twin.ID {
+				t.Errorf("the first is %s: a third is %s, fresh %v, error %v", k.State, got.ID, fresh, err)
+			}
+		}
+		gets()
+		k = advance(t, d, k, approvals.Finish(ran, "given up"))
+		gets()
+	})
+}
+
 // What Take hands out because it has expired has expired, by the clock that came
 // with it.
 func TestDueIsNeverEarly(t *testing.T) {

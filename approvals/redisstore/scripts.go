@@ -53,7 +53,8 @@ end
 return {t[1], t[2], 'fresh', hold > 0 and '1' or '', at}
 `)
 
-// swapScript writes the next version of a request, if nobody was faster.
+// swapScript writes the next version of a request, if nobody was faster. One that
+// had ended and has not, for a late answer came, is open again.
 //
 // KEYS: 1 request, 2 due, 3 open, 4 events.
 // ARGV: 1 id, 2 revision it replaces, 3 revision it makes, 4 body, 5 event or "",
@@ -103,6 +104,9 @@ if ARGV[11] == '1' then
   local twin = ARGV[14] .. h[6]
   if redis.call('GET', twin) == id then redis.call('DEL', twin) end
   redis.call('PEXPIRE', key, ARGV[12])
+elseif redis.call('ZADD', KEYS[3], 'NX', h[5], id) == 1 then
+  redis.call('PERSIST', key)
+  redis.call('SET', ARGV[14] .. h[6], id, 'NX')
 end
 return answer('won')
 `)
