@@ -152,7 +152,7 @@ func (p *page) listed(title safe, all []Listed) {
 		}
 		r := l.Request
 		row := []span{say("• "), said(what(r), maxName), say(", asked by "), user(r.Requester.User), say(": " + state(r))}
-		if !r.Expires.IsZero() && !r.State.Ended() {
+		if !r.Expires.IsZero() && undecided(r) {
 			row = append(row, say(", open until "), at(r.Expires))
 		}
 		row = append(row, say(" · "), requestLink(r.ID, l.Link))

@@ -64,6 +64,10 @@ func (p *page) buttons(r approvals.Request) {
 		row = append(row, press(again, "Ask again").WithConfirm(confirm("Did it run?",
 			"It may have run already. Look at the task list in the console first. A new request needs a new approval.",
 			"Ask again")))
+	case r.State == approvals.Failed && outstanding(r):
+		row = append(row, press(again, "Ask again").WithConfirm(confirm("Has it ended?",
+			"It may still be running on some hosts. Look at the task list in the console first. A new request needs a new approval.",
+			"Ask again")))
 	case r.State.Ended():
 		row = append(row, press(again, "Ask again"))
 	case r.State == approvals.Approved:

@@ -163,7 +163,7 @@ func (p *page) answer(a approvals.Answer) {
 // until is how long people may decide. The clock starts when the card is up, so
 // before that only the span is known.
 func (p *page) until(r approvals.Request) {
-	if r.Plan == nil || r.State.Ended() || r.State == approvals.Executing || r.State == approvals.Accepted {
+	if r.Plan == nil || !undecided(r) {
 		return
 	}
 	lifetime := lasting(r.Plan.Rule.Lifetime)

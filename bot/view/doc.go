@@ -16,14 +16,19 @@
 // be posted can be drawn again in every later state.
 //
 // "Accepted" never looks like success, and an unknown end never looks like a
-// failure after which one simply tries again.
+// failure after which one simply tries again. A run looks like one only if every
+// host ended with exit code 0 and its record says that it ran what was approved.
+//
+// A result loses nothing silently: what does not fit into the message stands in a
+// file, and what does not stand there either is counted.
 //
 // # Why two texts
 //
 // Each message carries blocks for those who look and Text for those who listen:
 // screen readers read Text instead of the blocks, and notifications show it. Both
 // are written line by line from the same spans, so they cannot say different things.
-// Text is parsed by Slack as mrkdwn; in it people's text is escaped.
+// Text is parsed by Slack as mrkdwn; in it people's text is escaped. Only a bar is not
+// in it: the words beside it say the same.
 //
 // # Why 12,000 and 100
 //

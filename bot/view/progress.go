@@ -51,6 +51,11 @@ func progress(r approvals.Request) safe {
 	return safe(text)
 }
 
+// outstanding reports whether no end is known of some host.
+func outstanding(r approvals.Request) bool {
+	return slices.ContainsFunc(r.Follow.Hosts, func(h approvals.HostResult) bool { return !h.Over() })
+}
+
 // counted is count for the hosts of r.
 func counted(n int, r approvals.Request) string {
 	switch {
@@ -101,10 +106,10 @@ func stateFollowed(r approvals.Request) safe {
 	case r.State == approvals.Accepted:
 		return "Accepted by the API; " + progress(r)
 	case r.State == approvals.Succeeded:
-		return "Ran on " + allOf(len(hosts(r))) + " with exit code 0"
+		return "Ran on " + allOf(len(hosts(r))) + ", exit code 0"
 	case r.Follow.Drifted():
 		return safe("Alarm, " + counted(len(drifted(r)), r) + " ran something else than was approved")
-	case t.ended+t.declined < t.all:
+	case outstanding(r):
 		return "Given up; " + progress(r)
 	case bad > 0 && mixed(r):
 		return "Failed; " + progress(r)

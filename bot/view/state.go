@@ -72,6 +72,11 @@ func state(r approvals.Request) safe {
 	return "In a state that this version does not know"
 }
 
+// undecided reports whether people can still decide.
+func undecided(r approvals.Request) bool {
+	return r.State == approvals.Received || r.State == approvals.Pending || r.State == approvals.Approved
+}
+
 // need is how many approvals are still missing.
 func need(r approvals.Request) int {
 	return max(0, r.Plan.Rule.Quorum-len(r.Approvers()))
