@@ -43,7 +43,7 @@ func (c *Client) sendRead(ctx context.Context, call call, key Key, attempt int) 
 	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	got, err := roundTrip(c.reads, c.newRequest(limited, signed), call.longest())
+	got, err := roundTrip(c.reads, c.newRequest(limited, signed), c.longest(call.to))
 	if err != nil {
 		err = c.noAnswer(signed, got.status, err)
 		c.log(ctx, signed, attempt, began, err)

@@ -55,7 +55,10 @@ type Client struct {
 	host  string // as signed and sent
 	reads *http.Transport
 	wait  waiter
-	proxy func(*http.Request) (*url.URL, error)
+
+	longestList int64 // bytes of an answer that holds what hosts wrote
+	keptOutput  int   // bytes that AllHosts keeps
+	proxy       func(*http.Request) (*url.URL, error)
 }
 
 // New checks the settings and makes a client. It connects to nothing.
@@ -83,7 +86,7 @@ func New(cfg Config) (*Client, error) {
 	case cfg.Timeout < 0 || cfg.RunTimeout < 0 || cfg.ReadBackoff < 0 || cfg.ReadAttempts < 0:
 		return nil, fmt.Errorf("a time or a number of attempts is negative; leave it out for the default")
 	}
-	c := &Client{cfg: cfg, api: api2{}, url: *u, host: u.Host, wait: waitTimer, proxy: http.ProxyFromEnvironment}
+	c := &Client{cfg: cfg, api: api2{}, url: *u, host: u.Host, wait: waitTimer, proxy: http.ProxyFromEnvironment, longestList: longestList, keptOutput: keptOutput}
 	if cfg.API == API3 {
 		c.api = api3{}
 	}

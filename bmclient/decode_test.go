@@ -34,16 +34,19 @@ func TestDecodeTask(t *testing.T) {
 		{
 			"2.0 as its page's sample, counts as text", &names2,
 			`{"taskId":"cmdtask-cslqmqtc","status":0,"cmdAlias":"php_while_true","cmdId":"cmd-d3p2q3tw","instanceCount":"2","successCount":"1","failureCount":"1","runBeginTime":"2017-10-19 18:45:14","runEndTime":"2017-10-19 18:49:21"}`,
-			Task{ID: "cmdtask-cslqmqtc", CmdID: "cmd-d3p2q3tw", Alias: "php_while_true", Hosts: 2, Succeeded: 1, Failed: 1, Ended: true, Begun: begun, Finished: begun.Add(4*time.Minute + 7*time.Second)}, "",
+			Task{ID: "cmdtask-cslqmqtc", CmdID: "cmd-d3p2q3tw", Alias: "php_while_true", Hosts: 2, Succeeded: 1, Failed: 1, Ended: true, Begun: begun, Finished: begun.Add(4*time.Minute + 7*time.Second)},
+			"",
 		},
 		{
 			"3.0, numbers, no end while it runs", &names3,
 			`{"TaskId":"cmdtask-1","Status":-1,"Alias":"a","CmdId":"cmd-1","InstanceCount":3,"SuccessCount":0,"FailureCount":0,"RunBeginTime":"2017-10-19 18:45:14","RunEndTime":""}`,
-			Task{ID: "cmdtask-1", CmdID: "cmd-1", Alias: "a", Hosts: 3, Begun: begun}, "",
+			Task{ID: "cmdtask-1", CmdID: "cmd-1", Alias: "a", Hosts: 3, Begun: begun},
+			"",
 		},
 		{
 			"a status as text, an end of zeros", &names2, `{"taskId":"t","cmdId":"c","status":"-1","instanceCount":1,"runEndTime":"0000-00-00 00:00:00"}`,
-			Task{ID: "t", CmdID: "c", Hosts: 1, Succeeded: -1, Failed: -1}, "",
+			Task{ID: "t", CmdID: "c", Hosts: 1, Succeeded: -1, Failed: -1},
+			"",
 		},
 		{"counts that are none", &names2, `{"taskId":"t","cmdId":"c","instanceCount":"","successCount":null}`, Task{ID: "t", CmdID: "c", Hosts: -1, Succeeded: -1, Failed: -1}, ""},
 		{"no status: not ended", &names2, `{"taskId":"t","cmdId":"c","status":null,"instanceCount":1,"successCount":1,"failureCount":0}`, Task{ID: "t", CmdID: "c", Hosts: 1, Succeeded: 1}, ""},
@@ -86,11 +89,13 @@ func TestDecodeHostRun(t *testing.T) {
 			HostRun{
 				Task: "t", Host: "cpm-1", Name: "n", LanIP: "10.0.0.1", State: HostFailed, Status: 1, Exit: -1, Content: []byte("echo hi"), Parameters: none, Output: []byte(agentSays),
 				Begun: time.Date(2017, 10, 19, 18, 45, 14, 0, chinaTime), Finished: time.Date(2017, 10, 19, 18, 45, 15, 0, chinaTime),
-			}, "",
+			},
+			"",
 		},
 		{
 			"3.0: numbers; output that is no UTF-8", &names3, `{"TaskId":"t","Status":0,"InstanceId":"i","CmdContent":"","CmdParam":"LWE=","CmdResult":"//4A","LastShellExit":7}`,
-			HostRun{Task: "t", Host: "i", State: HostEnded, Exit: 7, Content: none, Parameters: []byte("-a"), Output: []byte{0xff, 0xfe, 0}}, "",
+			HostRun{Task: "t", Host: "i", State: HostEnded, Exit: 7, Content: none, Parameters: []byte("-a"), Output: []byte{0xff, 0xfe, 0}},
+			"",
 		},
 		{"it runs", &names2, `{"status":-1,"instanceId":"i"}`, HostRun{Task: "t", Host: "i", State: HostRunning, Status: -1, Exit: -1, Content: none, Parameters: none, Output: none}, ""},
 		{"a status that is not documented", &names3, `{"Status":-7,"InstanceId":"i"}`, HostRun{Task: "t", Host: "i", Status: -7, Exit: -1, Content: none, Parameters: none, Output: none}, ""},
@@ -98,7 +103,8 @@ func TestDecodeHostRun(t *testing.T) {
 		{"a status that is empty is not 0", &names2, `{"status":"","instanceId":"i","lastShellExit":""}`, HostRun{Task: "t", Host: "i", Status: -2, Exit: -1, Content: none, Parameters: none, Output: none}, ""},
 		{
 			"the older page: plain", &names2, `{"status":0,"instanceId":"i","cmdContent":"#!/bin/bash\necho","cmdResult":"{\"a\":1}","lastShellExit":"0"}`,
-			HostRun{Task: "t", Host: "i", State: HostEnded, Content: []byte("#!/bin/bash\necho"), Parameters: none, Output: []byte(`{"a":1}`), Plain: true}, "",
+			HostRun{Task: "t", Host: "i", State: HostEnded, Content: []byte("#!/bin/bash\necho"), Parameters: none, Output: []byte(`{"a":1}`), Plain: true},
+			"",
 		},
 		{"no host", &names2, `{"status":0}`, HostRun{}, "names no host"},
 		{"another task", &names2, `{"status":0,"instanceId":"i","taskId":"u"}`, HostRun{}, "another task"},

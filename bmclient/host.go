@@ -119,7 +119,7 @@ func (h HostRun) BadLogin() bool {
 
 const (
 	mostHosts  = 2000     // of one task
-	mostOutput = 64 << 20 // bytes that AllHosts keeps
+	keptOutput = 64 << 20 // bytes that AllHosts keeps
 )
 
 // AllHosts reads all pages of a task and keeps them: at most 2,000 hosts and 64 MB; beyond that its error is ErrTooLong. Where outputs
@@ -128,8 +128,8 @@ func (c *Client) AllHosts(ctx context.Context, id string) (HostRuns, error) {
 	all, size := HostRuns{}, 0
 	var err error
 	all.Total, err = c.EachHost(ctx, id, func(h HostRun) error {
-		if size += len(h.Output) + len(h.Content) + len(h.Parameters); size > mostOutput {
-			return fmt.Errorf("%w to keep: the hosts of this task wrote more than %d MB", ErrTooLong, mostOutput>>20)
+		if size += len(h.Output) + len(h.Content) + len(h.Parameters); size > c.keptOutput {
+			return fmt.Errorf("%w to keep: the hosts of this task wrote more than %d MB", ErrTooLong, c.keptOutput>>20)
 		}
 		all.Hosts = append(all.Hosts, h)
 		return nil

@@ -184,7 +184,9 @@ func TestNewChecks(t *testing.T) {
 		{"3.0 on loopback", func(c *bmclient.Config) { c.API, c.Region, c.Endpoint = bmclient.API3, "bj", "http://127.0.0.1:1/" }, ""},
 		{"3.0 without a region", func(c *bmclient.Config) { c.API = bmclient.API3 }, "needs a region"},
 		{"3.0 at the address of 2.0", func(c *bmclient.Config) { c.API, c.Region, c.Endpoint = bmclient.API3, "bj", bmclient.DefaultEndpoint }, "has no path"},
-		{"3.0 over http elsewhere", func(c *bmclient.Config) { c.API, c.Region, c.Endpoint = bmclient.API3, "bj", "http://bm.tencentcloudapi.com" }, "use https"},
+		{"3.0 over http elsewhere", func(c *bmclient.Config) {
+			c.API, c.Region, c.Endpoint = bmclient.API3, "bj", "http://bm.tencentcloudapi.com"
+		}, "use https"},
 		{"another version", func(c *bmclient.Config) { c.API = "3" }, "2.0 or 3.0"},
 		{"negative time", func(c *bmclient.Config) { c.Timeout = -1 }, "negative"},
 	}

@@ -103,6 +103,70 @@ func TestNoSecretIsSaid(t *testing.T) {
 	}
 }
 
+// The same for 3.0 and for lists, and the vendor's client writes no line of its own.
+func TestNoSecretIsSaid3(t *testing.T) {
+	faults := []bmtest.Fault{
+		{Error: "FailedOperation", Echo: true},
+		{Error: token, Message: strings.Join(slices.Concat(forms(token), forms(keySecret), forms(keyID)), " ")},
+		{Drop: bmtest.DropAfter},
+		{Status: 502},
+		{Redirect: "https://elsewhere.invalid/?" + url.Values{"password": {password}}.Encode()},
+		{Truncate: true, Echo: true},
+		{Body: `{"Response":{"RequestId":"` + keyID + `","TotalCount":1,"UserCmds":"` + keySecret + `"}}`},
+		{Body: `{"code":4100,"codeDesc":"` + keyID + `","message":"` + keySecret + `"}`},
+		{Body: keySecret},
+	}
+	for i, fault := range faults {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			var log buffer
+			api := startAPI(t)
+			api.AddTemporaryKey(keyID, keySecret, token, bmtest.MayRead|bmtest.MayRun)
+			api.FailAlways("", fault)
+			key := bmclient.Key{ID: keyID, Secret: word(keySecret), Token: word(token)}
+			c := newClient(t, "", on3(api), func(c *bmclient.Config) {
+				c.Log, c.ReadKey, c.ReadAttempts = log.logger(), keySource(key), 2
+			})
+			_, readErr := c.Script(t.Context(), "cmd-nozcbhuw")
+			_, listErr := c.Tasks(t.Context(), bmclient.Page{})
+			_, taskErr := c.Task(t.Context(), "cmdtask-1", bmclient.Page{})
+			_, runErr := c.Run(t.Context(), key, order())
+			api.FailNext("RunUserCmd", bmtest.Fault{Error: "InvalidParameter", Message: strings.Join(forms(password), " ")}, 1)
+			_, echoErr := c.Run(t.Context(), key, order())
+			text := log.String()
+			for _, err := range []error{readErr, listErr, taskErr, runErr, echoErr} {
+				if err == nil {
+					t.Fatalf("no error: %v", []error{readErr, listErr, taskErr, runErr, echoErr})
+				}
+				text += said(err)
+			}
+			canaries := []string{password, keyID, keySecret, token}
+			for _, call := range api.Calls() {
+				canaries = append(canaries, call.Params["Signature"])
+			}
+			if found := leaks(text, canaries...); found != nil {
+				t.Errorf("%q in\n%.2000s", found, text)
+			}
+			if strings.Contains(text, "http://") || strings.Contains(text, "<html") || log.String() == "" {
+				t.Errorf("a URL or a body, or no log at all, in\n%.2000s", text)
+			}
+		})
+	}
+}
+
+// What a host wrote is scrubbed of the key that read it, and of nothing else: not of the password of a run, which this call does not know.
+func TestOutputIsScrubbedOfItsOwnCall(t *testing.T) {
+	both(t, nil, func(t *testing.T, api *bmtest.Server, c *bmclient.Client) {
+		api.SetHost("ins-1", bmtest.HostBehaviour{Output: []byte("id " + keyID + " secret " + keySecret + " password " + password + "\xff" + strings.Repeat("x", 5000))})
+		if _, err := c.Run(t.Context(), runKey, order()); err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.AllHosts(t.Context(), api.TaskIDs()[0])
+		if want := "id [secret] secret [secret] password " + password + "\xff" + strings.Repeat("x", 5000); err != nil || string(got.Hosts[0].Output) != want {
+			t.Errorf("%.200q, %v", got.Hosts[0].Output, err)
+		}
+	})
+}
+
 func TestEchoedMessageIsStillReadable(t *testing.T) {
 	api := startAPI(t)
 	api.FailNext("RunUserCmd", bmtest.Fault{Code: 18012, Message: "no login root/" + password + " on ins-1"}, 1)

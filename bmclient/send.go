@@ -29,12 +29,12 @@ var (
 )
 
 // longest is how many bytes of an answer are read.
-func (c call) longest() int64 {
-	switch c.to {
+func (c *Client) longest(to purpose) int64 {
+	switch to {
 	case toRun:
 		return longestRun
 	case toListHosts, toListScripts: // 3.0 lists scripts with their contents
-		return longestList
+		return c.longestList
 	case toReadScript, toListTasks:
 	}
 	return longestRead
