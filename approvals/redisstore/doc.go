@@ -16,6 +16,8 @@
 //	take:ID        list of what one Take handed out, for a lost reply; short-lived
 //	outputs:ID     hash: what each host printed (gzip), by task and host; gone after
 //	               a set time
+//	budget:N:A     sorted set of the calls of action A that quota N still counts, by
+//	               when each was counted (microseconds)
 //	members:GROUP  JSON list of a user group's members; gone when it is too old
 //	looking:GROUP  who is asking for them at this moment
 //

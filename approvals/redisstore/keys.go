@@ -14,3 +14,6 @@ func (k keys) take(id string) string       { return k.prefix + "take:" + id }
 func (k keys) outputs(id string) string    { return k.prefix + "outputs:" + id }
 func (k keys) members(group string) string { return k.prefix + "members:" + group }
 func (k keys) looking(group string) string { return k.prefix + "looking:" + group }
+
+// budget holds the calls of one action that a quota still counts.
+func (k keys) budget(name, action string) string { return k.prefix + "budget:" + name + ":" + action }

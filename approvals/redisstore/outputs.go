@@ -25,13 +25,13 @@ const noteRoom = 160
 func (s *Store) KeepOutputs(ctx context.Context, id string, out approvals.Outputs) error {
 	args := make([]any, 1, 1+2*len(out))
 	args[0] = s.opts.KeepOutputs.Milliseconds()
-	most := share(out, mostOutput)
+	each := share(out, s.most)
 	packer, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
 	if err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(out)) {
-		packed, err := pack(packer, cut(out[name], most))
+		packed, err := pack(packer, cut(out[name], each, s.most))
 		if err != nil {
 			return fmt.Errorf("outputs of %s: %w", id, err)
 		}
@@ -49,7 +49,7 @@ func (s *Store) Outputs(ctx context.Context, id string) (approvals.Outputs, erro
 	}
 	out := approvals.Outputs{}
 	for i := 0; i+1 < len(a.rest); i += 2 {
-		if out[a.text(i)], err = unpack(a.text(i + 1)); err != nil {
+		if out[a.text(i)], err = unpack(a.text(i+1), s.most+noteRoom); err != nil {
 			return nil, fmt.Errorf("%w: an output of %s is not what bmcmd wrote", approvals.ErrUnreadable, id)
 		}
 	}
@@ -75,13 +75,13 @@ func share(out approvals.Outputs, total int) int {
 	return total
 }
 
-// cut takes the middle out of an output that is longer than most: how it began and
-// how it ended tell more. It cuts between characters.
-func cut(o []byte, most int) []byte {
-	if len(o) <= most {
+// cut takes the middle out of an output that is longer than each may be, where all
+// may be total: how it began and how it ended tell more. It cuts between characters.
+func cut(o []byte, each, total int) []byte {
+	if len(o) <= each {
 		return o
 	}
-	part := max(0, most-noteRoom) / 2
+	part := max(0, each-noteRoom) / 2
 	head, tail := part, len(o)-part
 	for i := 0; i < utf8.UTFMax && head > 0 && !utf8.RuneStart(o[head]); i++ {
 		head--
@@ -89,8 +89,8 @@ func cut(o []byte, most int) []byte {
 	for i := 0; i < utf8.UTFMax && tail < len(o) && !utf8.RuneStart(o[tail]); i++ {
 		tail++
 	}
-	note := fmt.Sprintf("\n[bmcmd: %d of %d bytes are cut out here: all hosts of a request together may keep %d MiB]\n",
-		tail-head, len(o), mostOutput>>20)
+	note := fmt.Sprintf("\n[bmcmd: %d of %d bytes are cut out here: all hosts of a request together may keep %d]\n",
+		tail-head, len(o), total)
 	return slices.Concat(o[:head], []byte(note), o[tail:])
 }
 
@@ -105,13 +105,13 @@ func pack(w *gzip.Writer, o []byte) ([]byte, error) {
 }
 
 // unpack reads no more than can have been packed: whoever wrote more was not bmcmd.
-func unpack(packed string) ([]byte, error) {
+func unpack(packed string, most int) ([]byte, error) {
 	r, err := gzip.NewReader(bytes.NewReader([]byte(packed)))
 	if err != nil {
 		return nil, err
 	}
-	o, err := io.ReadAll(io.LimitReader(r, mostOutput+noteRoom+1))
-	if err == nil && len(o) > mostOutput+noteRoom {
+	o, err := io.ReadAll(io.LimitReader(r, int64(most)+1))
+	if err == nil && len(o) > most {
 		err = io.ErrShortBuffer
 	}
 	return o, err

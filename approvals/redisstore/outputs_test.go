@@ -119,7 +119,8 @@ func TestOutputsGoAfterTheirTime(t *testing.T) {
 func TestOutputsAreBounded(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
 		s := srv.store(t)
-		noise := make([]byte, mostOutput)
+		s.most = 128 << 10
+		noise := make([]byte, s.most)
 		_, _ = rand.NewChaCha8([32]byte{1}).Read(noise)
 		out := approvals.Outputs{"task-1/ins-1": noise, "task-1/ins-2": slices.Clone(noise), "task-1/ins-3": []byte("short\n")}
 		if err := s.KeepOutputs(t.Context(), "r-1", out); err != nil {
@@ -133,8 +134,8 @@ func TestOutputsAreBounded(t *testing.T) {
 		for _, o := range got {
 			total += len(o)
 		}
-		if total > mostOutput || total < mostOutput-1000 {
-			t.Errorf("%d bytes are kept, want close to %d", total, mostOutput)
+		if total > s.most || total < s.most-1000 {
+			t.Errorf("%d bytes are kept, want close to %d", total, s.most)
 		}
 		if string(got["task-1/ins-3"]) != "short\n" {
 			t.Error("the short one was cut for the sake of the long ones")
@@ -144,7 +145,7 @@ func TestOutputsAreBounded(t *testing.T) {
 			if !bytes.HasPrefix(o, noise[:1000]) || !bytes.HasSuffix(o, noise[len(noise)-1000:]) {
 				t.Errorf("%s: its beginning or its end is lost", name)
 			}
-			note := fmt.Sprintf(" of %d bytes are cut out here: all hosts of a request together may keep 16 MiB]\n", len(noise))
+			note := fmt.Sprintf(" of %d bytes are cut out here: all hosts of a request together may keep %d]\n", len(noise), s.most)
 			if !bytes.Contains(o, []byte(note)) {
 				t.Errorf("%s: nothing says that it was cut", name)
 			}
@@ -192,7 +193,7 @@ func TestCut(t *testing.T) {
 			rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 900), func(b []byte) string { return string(b) }),
 		).Draw(t, "output"))
 		was, most := slices.Clone(o), rapid.IntRange(0, 700).Draw(t, "most")
-		got := cut(o, most)
+		got := cut(o, most, 16<<20)
 		switch {
 		case !bytes.Equal(o, was):
 			t.Fatal("it was written into")
@@ -219,7 +220,8 @@ func TestCut(t *testing.T) {
 func TestOutputsOfSomebodyElse(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
 		s := srv.store(t)
-		bomb, err := pack(gzip.NewWriter(nil), make([]byte, mostOutput+noteRoom+1))
+		s.most = 128 << 10
+		bomb, err := pack(gzip.NewWriter(nil), make([]byte, s.most+noteRoom+1))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,6 +31,7 @@ type Store struct {
 	caller
 	keys keys
 	opts Options
+	most int // [mostOutput]; tests have less
 }
 
 var _ approvals.Store = (*Store)(nil)
@@ -50,7 +51,7 @@ func New(client redis.UniversalClient, workspace string, opts Options) *Store {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Store{caller: caller{client}, keys: newKeys(workspace), opts: opts}
+	return &Store{caller: caller{client}, keys: newKeys(workspace), opts: opts, most: mostOutput}
 }
 
 // Ping reports whether Redis answers. Its error wraps ErrUnavailable.

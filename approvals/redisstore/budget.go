@@ -1,0 +1,100 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// askFor is how long a run asks Redis for its room, before it goes out without.
+const askFor = time.Second
+
+// Budget is a quota of calls that all replicas of a workspace share. The calls of
+// the time just past are counted by Redis' clock, so in no such time, wherever it
+// begins, are there more than the quota.
+type Budget struct {
+	caller
+	keys   keys
+	name   string
+	limits func(action string) (n int, per time.Duration)
+	pause  func(context.Context, time.Duration) error // [rest]; tests have their own
+}
+
+// NewBudget makes the budget called name; budgets of the same name are one. limits
+// says how many calls of an action there may be in which time; 0 is no limit. It
+// must say the same on every replica.
+func NewBudget(client redis.UniversalClient, workspace, name string, limits func(action string) (n int, per time.Duration)) *Budget {
+	return &Budget{caller: caller{client}, keys: newKeys(workspace), name: name, limits: limits, pause: rest}
+}
+
+// Take waits until one more call of action may be made, and counts it. run says
+// that a claimed run waits for it; other calls leave a fifth of the quota to
+// runs. Errors wrap the context's, or [approvals.ErrUnavailable] if Redis cannot
+// be asked: then nobody knows what the other replicas call, and only runs go on. A
+// quota of one is not shared out. A call that is counted and then not made costs only its room.
+func (b *Budget) Take(ctx context.Context, action string, run bool) error {
+	_, err := b.take(ctx, action, run)
+	return err
+}
+
+// take says also when the call was counted; zero: it was not.
+func (b *Budget) take(ctx context.Context, action string, run bool) (time.Time, error) {
+	n, per := b.limits(action)
+	if n <= 0 || per <= 0 {
+		return time.Time{}, ended(ctx)
+	}
+	most, id := n, randomID()
+	if !run {
+		most = max(1, n*4/5)
+	}
+	for {
+		at, wait, err := b.ask(ctx, action, id, run, most, per)
+		if err == nil && wait > 0 {
+			err = b.pause(ctx, wait)
+		}
+		if err != nil {
+			return time.Time{}, fmt.Errorf("the quota of %s: %w", action, err)
+		}
+		if wait <= 0 {
+			return at, nil
+		}
+	}
+}
+
+// ask counts the call id if there is room, or says for how long there is none. A
+// count of which nobody learns costs only its room, so it is no more than a read.
+//
+// A run goes out also without Redis: its claim was stored there a moment ago, so
+// Redis has only just gone, and the count with it is nearly right. The claim does
+// not come back: a run held up here would end as one of which nobody knows whether
+// it ran, while one call beyond the quota is refused by the API before anything runs.
+func (b *Budget) ask(ctx context.Context, action, id string, run bool, most int, per time.Duration) (at time.Time, wait time.Duration, err error) {
+	asking := ctx
+	if run {
+		var cancel context.CancelFunc
+		asking, cancel = context.WithTimeout(ctx, askFor)
+		defer cancel()
+	}
+	a, err := b.read(asking, spendScript, []string{b.keys.budget(b.name, action)}, id, most, per.Microseconds())
+	switch {
+	case err == nil:
+		return a.now, time.Duration(number(a.text(0))) * time.Microsecond, nil
+	case run && ended(ctx) == nil:
+		return time.Time{}, 0, nil
+	}
+	return time.Time{}, 0, err
+}
+
+// rest waits, or answers the context's error if that ends first.
+func rest(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
