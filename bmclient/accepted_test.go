@@ -58,6 +58,29 @@ func TestAccepted3(t *testing.T) {
 	}
 }
 
+// A short password is a part of many names. The hosts that were asked for and the task are found again all the same; anything else is scrubbed.
+func TestNamesAndAShortPassword(t *testing.T) {
+	body := func(host, task string) string {
+		return `{"Response":{"SuccessTaskInfoSet":[{"InstanceId":"` + host + `","CmdTaskId":"` + task + `"}]}}`
+	}
+	tests := []struct{ why, host, task, wantHost, wantTask string }{
+		{"both hold it", "ins-1", "cmdtask-ins1", "ins-1", "cmdtask-ins1"},
+		{"a host nobody asked for", "ins-7", "cmdtask-1", "[secret]-7", "cmdtask-1"},
+		{"an id of another form", "ins-1", "task ins", "ins-1", ""},
+		{"an id of another form without it", "ins-1", "T/1", "ins-1", "T/1"},
+	}
+	for _, tt := range tests {
+		api := startAPI(t)
+		api.FailNext("RunUserCmd", bmtest.Fault{Body: body(tt.host, tt.task)}, 1)
+		r := order()
+		r.Password = word("ins")
+		got, err := newClient(t, "", on3(api)).Run(t.Context(), runKey, r)
+		if err != nil || got.Hosts[0].Host != tt.wantHost || got.TaskID != tt.wantTask {
+			t.Errorf("%s: %+v, %v", tt.why, got, err)
+		}
+	}
+}
+
 // A host that does not exist is refused alone in 3.0, and the whole order is in 2.0.
 func TestUnknownHost(t *testing.T) {
 	both(t, nil, func(t *testing.T, api *bmtest.Server, c *bmclient.Client) {

@@ -3,7 +3,6 @@ package bmclient_test
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -71,14 +70,14 @@ func TestAdmitIsAskedBeforeEverySend(t *testing.T) {
 }
 
 func TestAdmitRefuses(t *testing.T) {
-	both(t, nil, func(t *testing.T, api *bmtest.Server, c *bmclient.Client) {
-		shut := func(c *bmclient.Config) {
-			c.Admit = (&door{}).admit
-			if slices.Contains([]string{"TestAdmitRefuses/3.0"}, t.Name()) {
+	for _, version := range []string{bmclient.API2, bmclient.API3} {
+		api := startAPI(t)
+		c := newClient(t, api.URL(), func(c *bmclient.Config) {
+			if version == bmclient.API3 {
 				on3(api)(c)
 			}
-		}
-		c = newClient(t, api.URL(), shut)
+			c.Admit = (&door{}).admit
+		})
 		n := 0
 		r := order()
 		r.Password = revealed{&n}
@@ -88,13 +87,13 @@ func TestAdmitRefuses(t *testing.T) {
 		for _, err := range []error{runErr, readErr, listErr} {
 			var e *bmclient.Error
 			if !errors.As(err, &e) || !errors.Is(err, errShut) || !errors.Is(err, bmclient.ErrNotSent) || e.Class != bmclient.ClassRefused {
-				t.Errorf("got %v", err)
+				t.Errorf("%s: got %v", version, err)
 			}
 		}
 		if n != 0 || len(api.Calls()) != 0 {
-			t.Errorf("the password was revealed %d times, %d calls arrived", n, len(api.Calls()))
+			t.Errorf("%s: the password was revealed %d times, %d calls arrived", version, n, len(api.Calls()))
 		}
-	})
+	}
 }
 
 // An order that is refused here does not use quota up, and a read that may not be repeated says what the API said.

@@ -215,7 +215,7 @@ func FuzzLists(f *testing.F) {
 			ans.clean = func(s string) string { return s }
 			checkRows(t, c, ans.data)
 			var a Accepted
-			if err := c.api.accept(&a, ans); err == nil && c.api.names().capital && len(a.Hosts)+len(a.Refused) == 0 {
+			if err := c.api.accept(&a, call{}, ans); err == nil && c.api.names().capital && len(a.Hosts)+len(a.Refused) == 0 {
 				t.Error("a yes for no host")
 			}
 			if f, found, err := c.api.pick(c, ans.data, "c"); err == nil && found {

@@ -15,7 +15,7 @@ type dialect interface {
 	// pick finds the one script in an answer about it.
 	pick(c *Client, data json.RawMessage, cmdID string) (f fields, found bool, err error)
 	// accept reads what a yes to RunUserCmd says besides.
-	accept(a *Accepted, ans answer) error
+	accept(a *Accepted, call call, ans answer) error
 	names() *names
 
 	run(c *Client, r Run, password string) call

@@ -82,7 +82,7 @@ func (c *Client) Run(ctx context.Context, key Key, r Run) (Accepted, error) {
 // accepted reads what the API says beside its yes. A yes that cannot be read leaves unknown what was started.
 func (c *Client) accepted(call signedCall, ans answer, signedAt time.Time) (Accepted, error) {
 	a := Accepted{RequestID: ans.requestID, Message: ans.message, SignedAt: signedAt}
-	if err := c.api.accept(&a, ans); err != nil {
+	if err := c.api.accept(&a, call.call, ans); err != nil {
 		e := c.unusable(call.call, ans, err)
 		e.hint = hintUnknown
 		return Accepted{}, e

@@ -145,4 +145,4 @@ func (api2) pick(_ *Client, data json.RawMessage, _ string) (fields, bool, error
 }
 
 // accept has nothing to read: code 0 is all that 2.0 says.
-func (api2) accept(*Accepted, answer) error { return nil }
+func (api2) accept(*Accepted, call, answer) error { return nil }

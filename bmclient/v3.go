@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -129,7 +131,7 @@ func (api3) pick(c *Client, data json.RawMessage, cmdID string) (fields, bool, e
 }
 
 // accept reads for which hosts the script was started. An answer that names no host at all says nothing of what was done.
-func (api3) accept(a *Accepted, ans answer) error {
+func (api3) accept(a *Accepted, call call, ans answer) error {
 	response, err := object(ans.data)
 	if err != nil {
 		return errJSON
@@ -142,18 +144,38 @@ func (api3) accept(a *Accepted, ans answer) error {
 	if err != nil {
 		return err
 	}
+	host := func(f fields) string { return call.hostOr(f.text("InstanceId"), ans.clean) }
 	for _, f := range started {
 		async, _ := strconv.ParseUint(f.text("TaskId"), 10, 64)
-		a.Hosts = append(a.Hosts, HostAccepted{Host: ans.clean(f.text("InstanceId")), TaskID: ans.clean(f.text("CmdTaskId")), AsyncTask: async})
+		a.Hosts = append(a.Hosts, HostAccepted{Host: host(f), TaskID: taskIDOr(f.text("CmdTaskId"), ans.clean), AsyncTask: async})
 	}
 	for _, f := range refused {
-		a.Refused = append(a.Refused, HostRefused{Host: ans.clean(f.text("InstanceId")), Message: ans.clean(f.text("ErrorMsg"))})
+		a.Refused = append(a.Refused, HostRefused{Host: host(f), Message: ans.clean(f.text("ErrorMsg"))})
 	}
 	if len(a.Hosts)+len(a.Refused) == 0 {
 		return errors.New("the answer names no host")
 	}
 	a.TaskID = oneTask(a.Hosts)
 	return nil
+}
+
+// hostOr leaves the name of a host that was asked for as it is, though a short password may be a part of it; any other name is scrubbed.
+func (c call) hostOr(name string, clean func(string) string) string {
+	if asked, _ := c.fields["InstanceIds"].([]string); slices.Contains(asked, name) {
+		return name
+	}
+	return clean(name)
+}
+
+// taskIDOr leaves what looks like a task's id as it is, for the same reason. Anything else that would have to be scrubbed is no id that
+// could be asked for: then there is none.
+func taskIDOr(id string, clean func(string) string) string {
+	rest, ok := strings.CutPrefix(id, "cmdtask-")
+	odd := func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'z') }
+	if ok && len(rest) <= 16 && !strings.ContainsFunc(rest, odd) || clean(id) == id {
+		return id
+	}
+	return ""
 }
 
 // oneTask is the id that all hosts share which have one.
