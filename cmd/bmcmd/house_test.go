@@ -28,6 +28,7 @@ const (
 	libVault     = "github.com/openbao/openbao"
 	libCobra     = "github.com/spf13/cobra"
 	libSync      = "golang.org/x/sync"
+	libCloud     = "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
 )
 
 // testLibraries may be imported by every test, and by nothing else.
@@ -47,7 +48,7 @@ var house = map[string]row{
 	"approvals":            {},
 	"approvals/redisstore": {may: []string{"approvals", libRedis}, tests: []string{libMiniRedis}},
 
-	"bmclient":                {tests: []string{"bmclient/bmtest"}},
+	"bmclient":                {may: []string{libCloud}, tests: []string{"bmclient/bmtest"}},
 	"bmclient/bmtest":         {tests: []string{"bmclient"}},
 	"bmclient/bmtest/bmtestd": {may: []string{"bmclient/bmtest"}, tests: []string{"bmclient"}},
 
@@ -65,7 +66,9 @@ var house = map[string]row{
 	"bot/slacksim/slacksimd": {may: []string{"bot/slacksim"}, tests: []string{libSlack}},
 
 	"cmd/bmcmd": {
-		may: []string{"approvals", "bot", "cmd/internal/config", "cmd/internal/runbook", "cmd/internal/serve", libCobra},
+		may: []string{
+			"approvals", "bmclient", "bot", "bot/view", "cmd/internal/config", "cmd/internal/runbook", "cmd/internal/serve", libCobra,
+		},
 		tests: []string{
 			"approvals/redisstore", "bmclient/bmtest", "bot/slackio", "bot/slacksim", "cmd/internal/vault", "cmd/internal/vault/vaulttest",
 			libRedis, libMiniRedis, libYAML,

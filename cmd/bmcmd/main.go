@@ -43,7 +43,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		Short: "Show and run Bare Metal scripts from Slack, with a colleague's approval",
 		Long: "Show and run Bare Metal scripts from Slack, with a colleague's approval.\n\n" +
 			"To begin: bmcmd manifest makes the Slack app, bmcmd example the config,\n" +
-			"bmcmd check looks whether both are right, bmcmd serve serves.",
+			"bmcmd check looks whether both are right, bmcmd serve serves.\n" +
+			"bmcmd call asks the cloud for scripts and for what was run.",
 		Args:          knownCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		SilenceUsage:  true,
@@ -51,7 +52,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 		SuggestionsMinimumDistance: 2,
 	}
-	root.AddCommand(serveCommand(), checkCommand(), manifestCommand(), exampleCommand(), versionCommand())
+	root.AddCommand(serveCommand(), checkCommand(), callCommand(), manifestCommand(), exampleCommand(), versionCommand())
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w; %s --help lists them", err, c.CommandPath())
 	})
@@ -88,5 +89,5 @@ func alone(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s takes no words after it, but there is %q; bmcmd %[1]s --help shows its flags", c.Name(), args[0])
+	return fmt.Errorf("%s takes no words after it, but there is %q; bmcmd %[1]s --help shows its flags", strings.TrimPrefix(c.CommandPath(), "bmcmd "), args[0])
 }

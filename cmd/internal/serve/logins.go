@@ -38,9 +38,7 @@ func (l logins) Forget(g approvals.Grant) {
 	if ref, err := l.ref(g); err == nil {
 		l.resolver.Forget(ref)
 	}
-	for _, ref := range []vault.Ref{l.cfg.BM.RunKey.ID, l.cfg.BM.RunKey.Secret, l.cfg.BM.RunKey.Token} {
-		l.resolver.Forget(ref)
-	}
+	l.forget(l.cfg.BM.RunKey)
 }
 
 // ref is where the granted login is kept: the place that was approved.

@@ -22,9 +22,9 @@ type Probed struct {
 
 // Probe asks every part outside whether it would do: the vault, with every
 // reference but those of host logins and of the key for runs, which are read for
-// an approved run only; Redis; Slack's tokens and scopes; and the cloud, by
-// reading a script that does not exist. It posts nothing and runs nothing. Each
-// part is asked when the caller wants the next one.
+// an approved run only; Redis; Slack's tokens and scopes; and the cloud, by each of
+// the reads that the bot needs, for a script and a task that do not exist. It posts
+// nothing and runs nothing. Each part is asked when the caller wants the next one.
 func Probe(ctx context.Context, cfg *config.Config) iter.Seq[Probed] {
 	return func(yield func(Probed) bool) {
 		s := &Server{cfg: cfg, log: slog.New(slog.DiscardHandler)}
@@ -76,10 +76,28 @@ func (s *Server) probeCloud(ctx context.Context) (string, error) {
 	if err := s.openCloud(ctx); err != nil {
 		return "", err
 	}
-	_, err := s.cloud.Script(ctx, "cmd-doesnotexist")
-	var said *bmclient.Error
-	if errors.Is(err, bmclient.ErrNoScript) || errors.As(err, &said) && said.Number == 10001 {
-		err = nil // it took the signature and looked
+	for _, ask := range []func() error{
+		func() error { _, err := s.cloud.Script(ctx, "cmd-doesnotexist"); return err },
+		func() error {
+			_, err := s.cloud.Scripts(ctx, bmclient.ScriptQuery{Page: bmclient.Page{Limit: 1}})
+			return err
+		},
+		func() error { _, err := s.cloud.Tasks(ctx, bmclient.Page{Limit: 1}); return err },
+		func() error { _, err := s.cloud.EachHost(ctx, "cmdtask-doesnotexist", noHost); return err },
+	} {
+		if err := ask(); err != nil && !looked(err) {
+			return "", err
+		}
 	}
-	return s.cfg.BM.Endpoint + " takes the key for reads", err
+	return fmt.Sprintf("%s takes the key for reads, API %s", s.cfg.BM.Endpoint, s.cfg.BM.API), nil
+}
+
+func noHost(bmclient.HostRun) error { return nil }
+
+// looked reports whether an error says that the API took the signature and looked
+// for what does not exist.
+func looked(err error) bool {
+	var said *bmclient.Error
+	return errors.Is(err, bmclient.ErrNoScript) || errors.Is(err, bmclient.ErrNoTask) ||
+		errors.As(err, &said) && (said.Number == 10001 || strings.HasPrefix(said.Code, "InvalidParameter"))
 }

@@ -18,7 +18,6 @@ import (
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/approvals/redisstore"
-	"github.com/bmcmd/bmcmd/bmclient"
 	"github.com/bmcmd/bmcmd/bot"
 	"github.com/bmcmd/bmcmd/bot/slackio"
 	"github.com/bmcmd/bmcmd/cmd/internal/config"
@@ -35,7 +34,8 @@ type Server struct {
 	log      *slog.Logger
 	resolver *vault.Resolver
 	redis    redis.UniversalClient
-	cloud    *bmclient.Client
+	cloud    cloud
+	budget   *redisstore.Budget // nil: nobody shares the quotas
 	slack    *slackio.Slack
 	bot      *bot.Bot
 	here     string // the workspace's id, or its enterprise's: all keys in Redis begin with it
@@ -48,7 +48,7 @@ type Server struct {
 // Errors are one sentence that says what to do.
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Server, error) {
 	s := &Server{cfg: cfg, log: log}
-	for _, part := range []func(context.Context) error{s.openVault, s.openRedis, s.openCloud, s.openSlack, s.openBot} {
+	for _, part := range []func(context.Context) error{s.openVault, s.openRedis, s.openCloud, s.openSlack, s.openBudget, s.openBot} {
 		if err := part(ctx); err != nil {
 			s.Close()
 			return nil, err
@@ -77,7 +77,7 @@ func (s *Server) Close() {
 	if s.redis != nil {
 		_ = s.redis.Close()
 	}
-	if s.cloud != nil {
+	if s.cloud.Client != nil {
 		s.cloud.Close()
 	}
 	if s.resolver != nil {
@@ -147,17 +147,6 @@ func (s *Server) openRedis(context.Context) error {
 	return err
 }
 
-func (s *Server) openCloud(context.Context) error {
-	b := s.cfg.BM
-	var err error
-	s.cloud, err = bmclient.New(bmclient.Config{
-		Endpoint: b.Endpoint, Region: b.Region, ArrayKey: b.ArrayKey, Signature: b.Signature, ReadsByGET: b.ReadsByGet,
-		ReadKey: func(ctx context.Context) (bmclient.Key, error) { return s.key(ctx, b.ReadKey) },
-		Timeout: b.Timeout, RunTimeout: b.RunTimeout, Log: s.log,
-	})
-	return err
-}
-
 func (s *Server) openSlack(ctx context.Context) error {
 	botToken, err := s.resolver.Resolve(ctx, s.cfg.Slack.BotToken)
 	if err != nil {
@@ -192,7 +181,7 @@ type lateGroups struct{ *redisstore.Groups }
 
 func (s *Server) openBot(context.Context) error {
 	store := redisstore.New(s.redis, s.here, redisstore.Options{
-		KeepRequests: s.cfg.Keep.Requests, KeepEvents: s.cfg.Keep.Events, Log: s.log,
+		KeepRequests: s.cfg.Keep.Requests, KeepEvents: s.cfg.Keep.Events, KeepOutputs: s.cfg.Keep.Outputs, Log: s.log,
 	})
 	var err error
 	s.bot, err = bot.New(bot.Config{
@@ -200,22 +189,9 @@ func (s *Server) openBot(context.Context) error {
 		Cloud: s.cloud, Logins: logins{s}, Directory: s.slack, Board: s.slack,
 		Policy: s.cfg.Rules, Target: s.cfg.Target(), Scrub: s.resolver.Scrub, Log: s.log,
 		DispatchWithin: s.cfg.Run.DispatchWithin, Lease: s.cfg.Run.Lease, SendFor: s.cfg.BM.RunTimeout + 2*time.Second,
+		FollowFor: s.cfg.Run.FollowFor,
 	})
 	return err
-}
-
-// key reads what the API is signed with.
-func (s *Server) key(ctx context.Context, k config.Key) (bmclient.Key, error) {
-	id, err := s.secret(ctx, k.ID)
-	if err != nil {
-		return bmclient.Key{}, err
-	}
-	secret, err := s.secret(ctx, k.Secret)
-	if err != nil || k.Token == (vault.Ref{}) {
-		return bmclient.Key{ID: id.Reveal(), Secret: secret}, err
-	}
-	token, err := s.secret(ctx, k.Token)
-	return bmclient.Key{ID: id.Reveal(), Secret: secret, Token: token}, err
 }
 
 // secret reads one value. Its errors wrap [bot.ErrCredentials].

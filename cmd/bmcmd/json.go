@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/bmcmd/bmcmd/bmclient"
+)
+
+// What call prints with --json. Scripts, parameters and outputs may be any bytes:
+// where they are UTF-8 they stand as text, else under the same name with _base64.
+// Times are RFC 3339; what the API did not say is left out.
+type (
+	jsonScript struct {
+		ID       string  `json:"id"`
+		Alias    string  `json:"alias"`
+		OS       string  `json:"os"`
+		Account  string  `json:"account,omitempty"`
+		Created  string  `json:"created,omitempty"`
+		Modified string  `json:"modified,omitempty"`
+		SHA256   string  `json:"sha256,omitempty"`
+		Content  *string `json:"content,omitempty"`
+		Raw      []byte  `json:"content_base64,omitempty"`
+	}
+	jsonTask struct {
+		ID        string `json:"id"`
+		Script    string `json:"script"`
+		Alias     string `json:"alias"`
+		Ended     bool   `json:"ended"`
+		Hosts     *int   `json:"hosts,omitempty"`
+		Succeeded *int   `json:"succeeded,omitempty"`
+		Failed    *int   `json:"failed,omitempty"`
+		Begun     string `json:"begun,omitempty"`
+		Finished  string `json:"finished,omitempty"`
+	}
+	jsonHost struct {
+		Host          string  `json:"host"`
+		Name          string  `json:"name,omitempty"`
+		LanIP         string  `json:"lan_ip,omitempty"`
+		State         string  `json:"state"` // running, ended, failed or other
+		Status        int     `json:"status"`
+		Exit          int     `json:"exit"` // -1: none
+		BadLogin      bool    `json:"bad_login"`
+		Begun         string  `json:"begun,omitempty"`
+		Finished      string  `json:"finished,omitempty"`
+		SHA256        string  `json:"script_sha256,omitempty"` // of what ran
+		Script        *string `json:"script,omitempty"`
+		RawScript     []byte  `json:"script_base64,omitempty"`
+		Parameters    *string `json:"parameters,omitempty"`
+		RawParameters []byte  `json:"parameters_base64,omitempty"`
+		Output        *string `json:"output,omitempty"`
+		RawOutput     []byte  `json:"output_base64,omitempty"`
+	}
+	jsonScripts struct {
+		Total   int          `json:"total"`
+		Scripts []jsonScript `json:"scripts"`
+	}
+	jsonTasks struct {
+		Total int        `json:"total"`
+		Tasks []jsonTask `json:"tasks"`
+	}
+	jsonHosts struct {
+		Task  string     `json:"task"`
+		Hosts []jsonHost `json:"hosts"`
+	}
+)
+
+// either gives text as such, and other bytes for base64.
+func either(b []byte) (text *string, raw []byte) {
+	if !utf8.Valid(b) {
+		return nil, b
+	}
+	s := string(b)
+	return &s, nil
+}
+
+func listedJSON(s bmclient.Script) jsonScript {
+	return jsonScript{
+		ID: s.CmdID, Alias: s.Alias, OS: s.OSType, Created: stamp(s.Created), Modified: stamp(s.Modified),
+	}
+}
+
+func scriptJSON(s bmclient.Script) jsonScript {
+	out := listedJSON(s)
+	out.Account, out.SHA256 = s.AppID, s.SHA256()
+	out.Content, out.Raw = either(s.Content)
+	return out
+}
+
+func scriptsJSON(l bmclient.ScriptList) jsonScripts {
+	out := jsonScripts{Total: l.Total, Scripts: []jsonScript{}}
+	for _, s := range l.Scripts {
+		out.Scripts = append(out.Scripts, listedJSON(s))
+	}
+	return out
+}
+
+func tasksJSON(l bmclient.TaskList) jsonTasks {
+	out := jsonTasks{Total: l.Total, Tasks: []jsonTask{}}
+	for _, t := range l.Tasks {
+		out.Tasks = append(out.Tasks, jsonTask{
+			ID: t.ID, Script: t.CmdID, Alias: t.Alias, Ended: t.Ended,
+			Hosts: said(t.Hosts), Succeeded: said(t.Succeeded), Failed: said(t.Failed), Begun: stamp(t.Begun), Finished: stamp(t.Finished),
+		})
+	}
+	return out
+}
+
+func hostsJSON(task string, hosts []bmclient.HostRun) jsonHosts {
+	out := jsonHosts{Task: task, Hosts: []jsonHost{}}
+	for _, h := range hosts {
+		j := jsonHost{
+			Host: h.Host, Name: h.Name, LanIP: h.LanIP, State: h.State.String(), Status: h.Status, Exit: h.Exit,
+			BadLogin: h.BadLogin(), Begun: stamp(h.Begun), Finished: stamp(h.Finished),
+		}
+		if len(h.Content) > 0 {
+			j.SHA256 = digest(h.Content)
+		}
+		j.Script, j.RawScript = either(h.Content)
+		j.Parameters, j.RawParameters = either(h.Parameters)
+		j.Output, j.RawOutput = either(h.Output)
+		out.Hosts = append(out.Hosts, j)
+	}
+	return out
+}
+
+// said is a number that the API may leave out, which the client writes as -1.
+func said(n int) *int {
+	if n < 0 {
+		return nil
+	}
+	return &n
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.RFC3339)
+}
+
+// printJSON prints v. What could do something to a terminal stands as \u001b, which
+// is the same JSON.
+func (k *call) printJSON(v any) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := k.out.Write(tame(b.Bytes()))
+	return err
+}
+
+// tame escapes what is not seen in JSON. The encoder has done so for everything
+// below a space, and such characters stand only inside strings.
+func tame(in []byte) []byte {
+	out := make([]byte, 0, len(in))
+	for len(in) > 0 {
+		r, n := utf8.DecodeRune(in)
+		switch {
+		case r == '\n' || unicode.IsPrint(r):
+			out = append(out, in[:n]...)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+		in = in[n:]
+	}
+	return out
+}

@@ -1,0 +1,113 @@
+package serve
+
+import (
+	"context"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals/redisstore"
+	"github.com/bmcmd/bmcmd/bmclient"
+	"github.com/bmcmd/bmcmd/bot"
+	"github.com/bmcmd/bmcmd/cmd/internal/config"
+	"github.com/bmcmd/bmcmd/cmd/internal/vault"
+)
+
+// cloud is the script API as the bot calls it. A read whose key was refused is made
+// once more with the key read again: it may have been rotated a moment ago. Runs
+// pass through as they are; their key is the bot's to read again.
+type cloud struct {
+	*bmclient.Client
+	forget func()
+}
+
+var _ bot.Cloud = cloud{}
+
+func (c cloud) Script(ctx context.Context, id string) (bmclient.Script, error) {
+	return twice(c, func() (bmclient.Script, error) { return c.Client.Script(ctx, id) })
+}
+
+func (c cloud) Scripts(ctx context.Context, q bmclient.ScriptQuery) (bmclient.ScriptList, error) {
+	return twice(c, func() (bmclient.ScriptList, error) { return c.Client.Scripts(ctx, q) })
+}
+
+func (c cloud) Tasks(ctx context.Context, p bmclient.Page) (bmclient.TaskList, error) {
+	return twice(c, func() (bmclient.TaskList, error) { return c.Client.Tasks(ctx, p) })
+}
+
+// EachHost hands on each host once, also when the key is refused in the middle.
+func (c cloud) EachHost(ctx context.Context, task string, each func(bmclient.HostRun) error) (int, error) {
+	seen := map[string]bool{}
+	return twice(c, func() (int, error) {
+		return c.Client.EachHost(ctx, task, func(h bmclient.HostRun) error {
+			if seen[h.Host] {
+				return nil
+			}
+			seen[h.Host] = true
+			return each(h)
+		})
+	})
+}
+
+func twice[T any](c cloud, read func() (T, error)) (T, error) {
+	v, err := read()
+	if !bmclient.BadKey(err) {
+		return v, err
+	}
+	c.forget()
+	return read()
+}
+
+func (s *Server) openCloud(context.Context) error {
+	b := s.cfg.BM
+	client, err := bmclient.New(bmclient.Config{
+		API: b.API, Endpoint: b.Endpoint, Region: b.Region, ArrayKey: b.ArrayKey, Signature: b.Signature, ReadsByGET: b.ReadsByGet,
+		ReadKey: func(ctx context.Context) (bmclient.Key, error) { return s.key(ctx, b.ReadKey) },
+		Timeout: b.Timeout, RunTimeout: b.RunTimeout, Admit: s.admit, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.cloud = cloud{client, func() { s.forget(b.ReadKey) }}
+	return nil
+}
+
+// openBudget has the replicas share the API's quotas. The two versions of the API
+// have theirs apart, as the cloud counts them.
+func (s *Server) openBudget(context.Context) error {
+	s.budget = redisstore.NewBudget(s.redis, s.here, s.cfg.BM.API, func(action string) (int, time.Duration) {
+		return bmclient.Quota(s.cfg.BM.API, action)
+	})
+	return nil
+}
+
+// admit waits for room in the quota. Where no replica shares it, as in a check, what
+// is sent is too little to matter.
+func (s *Server) admit(ctx context.Context, action string) error {
+	if s.budget == nil {
+		return nil
+	}
+	return s.budget.Take(ctx, action, action == actionRun)
+}
+
+// actionRun is the action that others give way to, in both versions of the API.
+const actionRun = "RunUserCmd"
+
+// key reads what the API is signed with.
+func (s *Server) key(ctx context.Context, k config.Key) (bmclient.Key, error) {
+	id, err := s.secret(ctx, k.ID)
+	if err != nil {
+		return bmclient.Key{}, err
+	}
+	secret, err := s.secret(ctx, k.Secret)
+	if err != nil || k.Token == (vault.Ref{}) {
+		return bmclient.Key{ID: id.Reveal(), Secret: secret}, err
+	}
+	token, err := s.secret(ctx, k.Token)
+	return bmclient.Key{ID: id.Reveal(), Secret: secret, Token: token}, err
+}
+
+// forget has the parts of a key read again.
+func (s *Server) forget(k config.Key) {
+	for _, ref := range []vault.Ref{k.ID, k.Secret, k.Token} {
+		s.resolver.Forget(ref)
+	}
+}

@@ -1,0 +1,122 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/bmcmd/bmcmd/bmclient"
+	"github.com/bmcmd/bmcmd/cmd/internal/config"
+)
+
+// Reads asks the cloud what an operator wants to know at a terminal, with the key
+// for reads. Of everything that a config names it opens the vault and that key,
+// nothing else. It cannot run a script: nothing goes around the review.
+type Reads struct{ s *Server }
+
+// OpenReads connects to nothing yet.
+func OpenReads(ctx context.Context, cfg *config.Config) (*Reads, error) {
+	s := &Server{cfg: cfg, log: slog.New(slog.DiscardHandler)}
+	for _, part := range []func(context.Context) error{s.openVault, s.openCloud} {
+		if err := part(ctx); err != nil {
+			s.Close()
+			return nil, err
+		}
+	}
+	return &Reads{s}, nil
+}
+
+// Close lets go of connections.
+func (r *Reads) Close() { r.s.Close() }
+
+// Scrub takes the vault's token and the key out of a text.
+func (r *Reads) Scrub(text string) string { return r.s.Scrub(text) }
+
+// Script reads the script of an id (cmd-…), or the one script that has the word as
+// its alias. Errors wrap [bmclient.ErrNoScript] or [ErrAlias], or are the client's.
+func (r *Reads) Script(ctx context.Context, word string) (bmclient.Script, error) {
+	if strings.HasPrefix(word, "cmd-") {
+		return r.s.cloud.Script(ctx, word)
+	}
+	found, err := r.named(ctx, word)
+	switch {
+	case err != nil:
+		return bmclient.Script{}, err
+	case len(found) == 0:
+		return bmclient.Script{}, fmt.Errorf("%w with the alias %q; call scripts lists what there is", bmclient.ErrNoScript, word)
+	case len(found) > 1:
+		return bmclient.Script{}, fmt.Errorf("%w: %s; give the id of the one you mean", ErrAlias, strings.Join(found, ", "))
+	}
+	return r.s.cloud.Script(ctx, found[0])
+}
+
+// ErrAlias says that several scripts have an alias.
+var ErrAlias = errors.New("several scripts have this alias")
+
+// named are the ids of the scripts with an alias.
+func (r *Reads) named(ctx context.Context, alias string) (ids []string, err error) {
+	all, err := r.Scripts(ctx, alias, 0)
+	for _, s := range all.Scripts {
+		if s.Alias == alias {
+			ids = append(ids, s.CmdID)
+		}
+	}
+	return ids, err
+}
+
+// mostRows bounds a list, so that one that never ends does.
+const mostRows = 10_000
+
+// Scripts lists scripts, newest first, without their contents: at most so many, or
+// all for 0. search is part of an id or alias, or empty.
+func (r *Reads) Scripts(ctx context.Context, search string, most int) (bmclient.ScriptList, error) {
+	var out bmclient.ScriptList
+	err := pages(most, func(p bmclient.Page) (total, rows int, err error) {
+		page, err := r.s.cloud.Scripts(ctx, bmclient.ScriptQuery{Search: search, Page: p})
+		out.Total, out.Scripts = page.Total, append(out.Scripts, page.Scripts...)
+		return page.Total, len(page.Scripts), err
+	})
+	return out, err
+}
+
+// Tasks lists what was run, newest first: at most so many, or all for 0.
+func (r *Reads) Tasks(ctx context.Context, most int) (bmclient.TaskList, error) {
+	var out bmclient.TaskList
+	err := pages(most, func(p bmclient.Page) (total, rows int, err error) {
+		page, err := r.s.cloud.Tasks(ctx, p)
+		out.Total, out.Tasks = page.Total, append(out.Tasks, page.Tasks...)
+		return page.Total, len(page.Tasks), err
+	})
+	return out, err
+}
+
+// pages asks for a list page by page.
+func pages(most int, ask func(bmclient.Page) (total, rows int, err error)) error {
+	if most <= 0 || most > mostRows {
+		most = mostRows
+	}
+	for at := 0; at < most; {
+		total, rows, err := ask(bmclient.Page{Offset: at, Limit: min(most-at, bmclient.LargestPage)})
+		at += rows
+		if err != nil || rows == 0 || at >= total {
+			return err
+		}
+	}
+	return nil
+}
+
+// Task reads what every host of a task says. Errors wrap [bmclient.ErrNoTask] or
+// are the client's.
+func (r *Reads) Task(ctx context.Context, id string) ([]bmclient.HostRun, error) {
+	var all []bmclient.HostRun
+	_, err := r.s.cloud.EachHost(ctx, id, func(h bmclient.HostRun) error {
+		all = append(all, h)
+		return nil
+	})
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("%w: %s", bmclient.ErrNoTask, id)
+	}
+	return all, err
+}
