@@ -48,11 +48,16 @@ func secretFiles(t *testing.T, names ...string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	for _, name := range names {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("value of "+name+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		writeSecret(t, dir, name, "value of "+name)
 	}
 	return dir
+}
+
+func writeSecret(t *testing.T, dir, name, value string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(value+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // granted is a grant as the bot gets it: for an approved request whose plan has
