@@ -26,7 +26,7 @@ import (
 //  6. No vote and no claim is later than the request's end.
 //  7. A request that has not ended is due at some time: nobody forgets it.
 //  8. It succeeded only if every host ended with exit code 0 and ran what was
-//     approved; and if some host did not run that, there is an alarm.
+//     approved; and if some host did not run that, there is one alarm.
 //  9. While the hosts are followed nothing has ended: who asks for the same gets
 //     this request, and no decision counts.
 func TestLifeOfARequest(t *testing.T) {
@@ -244,11 +244,13 @@ func (l *life) look(t *rapid.T) {
 // ends the following, with whatever the API says of the hosts.
 func (l *life) follow(t *rapid.T) {
 	var m Move
-	switch rapid.IntRange(0, 4).Draw(t, "follow") {
+	switch rapid.IntRange(0, 5).Draw(t, "follow") {
 	case 0:
 		m = Find([]string{"task-1"})
 	case 1, 2:
 		m = Look(l.rows(t), l.store.now.Add(time.Second))
+	case 3:
+		m = Alarm(l.rows(t), l.store.now.Add(time.Second))
 	default:
 		m = Finish(l.rows(t), rapid.SampledFrom([]string{"", "", "", "given up"}).Draw(t, "why"))
 	}
@@ -383,9 +385,15 @@ func (l *life) checkFollowed(t *rapid.T, r Request) {
 		fine[h.Host] = h.State == "ended" && h.Status == 0 && h.Exit == 0 && h.Proof == "same" && (!twice || fine[h.Host])
 		drift = drift || h.Proof == "differs"
 	}
-	told := func(kind NoticeKind) bool {
-		return slices.ContainsFunc(r.Notices, func(n Notice) bool { return n.Kind == kind })
+	told := func(kind NoticeKind) (times int) {
+		for _, n := range r.Notices {
+			if n.Kind == kind {
+				times++
+			}
+		}
+		return times
 	}
+	count := map[bool]int{true: 1}
 	if r.State.Ended() == r.EndedAt.IsZero() {
 		t.Fatalf("%s, ended at %v", r.State, r.EndedAt)
 	}
@@ -395,9 +403,9 @@ func (l *life) checkFollowed(t *rapid.T, r Request) {
 		t.Fatalf("succeeded with %+v", r.Follow)
 	case r.State == Succeeded && drift:
 		t.Fatal("succeeded with another script")
-	case told(NoticeAlarm) != (r.State == Failed && drift):
-		t.Fatalf("%s, drift %v, notices %v", r.State, drift, r.Notices)
-	case told(NoticeResult) != followed:
+	case told(NoticeAlarm) != count[r.Follow.Alarmed], r.State == Failed && drift && !r.Follow.Alarmed, l.was.Follow.Alarmed && !r.Follow.Alarmed:
+		t.Fatalf("%s, drift %v, alarmed %v, notices %v", r.State, drift, r.Follow.Alarmed, r.Notices)
+	case told(NoticeResult) != count[followed]:
 		t.Fatalf("%s, its following ended %v, notices %v", r.State, followed, r.Notices)
 	case r.State != Accepted:
 		return

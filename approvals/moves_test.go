@@ -50,6 +50,7 @@ func TestEveryMoveFromEveryState(t *testing.T) {
 		{"lose", func(Request) Move { return Lose() }, late, ErrNotReady, ErrNotAllowed, ErrNotAllowed, Unknown, ErrRunning},
 		{"lose, too early", func(Request) Move { return Lose() }, nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrNotAllowed, ErrRunning},
 		{"find", func(Request) Move { return Find([]string{"task-1"}) }, nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrRunning, Accepted},
+		{"alarm", func(Request) Move { return Alarm(hosts(good("ins-1", proof(ProofDiffers))), t0.Add(time.Minute)) }, nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrRunning, Accepted},
 		{"finish, all good", finish(good("ins-1"), good("ins-2")), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrRunning, Succeeded},
 		{"finish, not all good", finish(good("ins-1"), good("ins-2", func(h *HostResult) { h.Exit = 1 })), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrRunning, Failed},
 	}

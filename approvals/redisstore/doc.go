@@ -35,6 +35,12 @@
 // may have reached Redis and none was answered. [approvals.ErrUnavailable] means
 // that nothing was written; reads never fail with anything worse.
 //
+// # Why a budget counts calls one by one
+//
+// A counter that starts anew each minute lets twice the quota out around the full
+// minute. A [Budget] holds the time of every call that still counts, at most a
+// quota's worth of them, so no minute has too many, wherever it begins.
+//
 // # Why it retries itself
 //
 // go-redis can repeat a command after a lost reply without saying so. [Dial] turns
