@@ -239,3 +239,28 @@ func BenchmarkRun(b *testing.B) {
 		}
 	}
 }
+
+// A read and a run of 3.0, signed by the vendor's client.
+func BenchmarkScript3(b *testing.B) {
+	api := startAPI(b, bmtest.Keep(100))
+	c := newClient(b, "", on3(api))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Script(b.Context(), "cmd-nozcbhuw"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkRun3(b *testing.B) {
+	srv := serve(b, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"Response":{"SuccessTaskInfoSet":[{"InstanceId":"ins-1","TaskId":1,"CmdTaskId":"cmdtask-1"}],"RequestId":"r"}}`))
+	})
+	c := newClient(b, srv.URL, func(c *bmclient.Config) { c.API, c.Region = bmclient.API3, "ap-beijing" })
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Run(b.Context(), runKey, order()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
