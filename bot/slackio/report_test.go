@@ -89,12 +89,13 @@ func TestALongOutputIsAFileInTheSameThread(t *testing.T) {
 func TestAHugeOutputArrivesWhole(t *testing.T) {
 	r := connectTo(t, simulate(t, slacksim.Config{}))
 	q := r.carded(request(over(1)))
-	if err := r.s.Report(soon(t), q, printed(strings.Repeat("x\xff", 5<<19))); err != nil {
+	line := strings.Repeat("x", 5<<10) + "\xff\n"
+	if err := r.s.Report(soon(t), q, printed(strings.Repeat(line, 1<<10))); err != nil {
 		t.Fatal(err)
 	}
 	f := last(r.sim.Messages(channel)).Files[0]
-	if n := strings.Count(string(f.Content), `x\x{ff}`); n != 5<<19 {
-		t.Errorf("%d of it are there", n)
+	if n := strings.Count(string(f.Content), strings.Repeat("x", 5<<10)+`\x{ff}`); n != 1<<10 {
+		t.Errorf("%d of its lines are there", n)
 	}
 }
 

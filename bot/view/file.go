@@ -63,8 +63,11 @@ func fileHost(b *bytes.Buffer, r approvals.Request, h approvals.HostResult, out 
 	case len(printed) == 0:
 		b.WriteString("(no output)\n")
 	default:
-		text := printedLines(string(printed))
-		if b.Len()+len(text) > maxFile {
+		text := ""
+		if b.Len()+len(printed) <= maxFile { // what is spelled out only gets longer
+			text = printedLines(string(printed))
+		}
+		if text == "" || b.Len()+len(text) > maxFile {
 			b.WriteString("(" + count(len(printed), "byte") + " of output, left out: this file would be too long)\n")
 			return 1
 		}

@@ -21,23 +21,21 @@ func visible(s, keep string) string {
 	if i < 0 {
 		return s
 	}
-	b := make([]byte, i, len(s)+32)
-	copy(b, s)
-	for i < len(s) {
+	b := make([]byte, 0, len(s)+32)
+	for i >= 0 {
+		b = append(b, s[:i]...)
 		r, n := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && n == 1:
+		if r == utf8.RuneError && n == 1 {
 			b = append(b, `\x{`...)
 			b = strconv.AppendUint(b, uint64(s[i]), 16)
 			b = append(b, '}')
-		case seen(r) || strings.ContainsRune(keep, r):
-			b = append(b, s[i:i+n]...)
-		default:
+		} else {
 			b = spell(b, r)
 		}
-		i += n
+		s = s[i+n:]
+		i = firstHidden(s, keep)
 	}
-	return string(b)
+	return string(append(b, s...))
 }
 
 func spell(b []byte, r rune) []byte {
@@ -49,10 +47,11 @@ func spell(b []byte, r rune) []byte {
 // firstHidden is the place of the first byte that visible would spell out, or -1.
 func firstHidden(s, keep string) int {
 	for i := 0; i < len(s); {
-		r, n := rune(s[i]), 1
-		if r >= utf8.RuneSelf {
-			r, n = utf8.DecodeRuneInString(s[i:])
+		if c := s[i]; c >= ' ' && c < 0x7f {
+			i++
+			continue
 		}
+		r, n := utf8.DecodeRuneInString(s[i:])
 		if r == utf8.RuneError && n == 1 || !seen(r) && !strings.ContainsRune(keep, r) {
 			return i
 		}
