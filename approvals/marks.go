@@ -36,6 +36,17 @@ func Redraw() Move {
 	return mark("redraw", func(r *Request) { r.Card.Shown = 0 })
 }
 
+// ShowAgain has the card drawn again for somebody who looks for it, and posted
+// again if it was lost for good.
+func ShowAgain() Move {
+	return mark("show again", func(r *Request) {
+		r.Card.Shown = 0
+		if r.Card.Gone {
+			r.Card.Gone, r.Card.Reposted = false, false
+		}
+	})
+}
+
 // Touch changes nothing. A worker that does not know what became of its last move
 // learns from it how the request stands and whether it still holds it; and a move
 // that is under way yet comes too late for it.

@@ -34,6 +34,21 @@ func (r Rule) Groups() []string {
 	return union(r.Show.Groups, r.Ask.Groups, r.Approve.Groups)
 }
 
+// Others are how many people besides p may approve, as far as m tells. An error
+// wraps [ErrMembersUnknown].
+func (r Rule) Others(p Person, m Members) (int, error) {
+	ids := slices.Clone(r.Approve.Users)
+	for _, g := range r.Approve.Groups {
+		members, told := m[g]
+		if !told {
+			return 0, fmt.Errorf("group %s: %w", g, ErrMembersUnknown)
+		}
+		ids = append(ids, members...)
+	}
+	ids = union(ids)
+	return len(slices.DeleteFunc(ids, func(id string) bool { return id == p.User || id == p.ID })), nil
+}
+
 // Policy is the ordered list of rules. The first that matches wins; none refuses.
 type Policy []Rule
 

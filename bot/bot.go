@@ -35,8 +35,9 @@ type Config struct {
 // number of bots may share one store.
 type Bot struct {
 	Config
-	slots chan struct{} // one for each request worked on
-	freed chan struct{} // holds one when there is room again
+	slots   chan struct{} // one for each request worked on
+	lookUps chan struct{} // one for each that is looked up
+	freed   chan struct{} // holds one when there is room again
 
 	mu      sync.Mutex
 	jobs    map[string]*job              // requests this bot works on
@@ -78,7 +79,7 @@ func New(c Config) (*Bot, error) {
 	}
 	return &Bot{
 		Config: c, jobs: map[string]*job{}, calls: map[string]*approvals.Answer{},
-		slots: make(chan struct{}, c.Workers), freed: make(chan struct{}, 1),
+		slots: make(chan struct{}, c.Workers), lookUps: make(chan struct{}, max(1, c.Workers*3/4)), freed: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -162,10 +163,25 @@ func (b *Bot) start(ctx context.Context, k approvals.Kept) {
 	b.running.Add(1)
 	go func() {
 		defer b.running.Done()
-		b.slots <- struct{}{}
-		defer func() { <-b.slots }()
+		began := time.Now()
+		defer b.place(k)()
+		if time.Since(began) > time.Second {
+			k = approvals.Kept{Request: approvals.Request{ID: k.ID}} // others may have been at it: ask
+		}
 		b.workOff(ctx, k)
 	}()
+}
+
+// place waits for room to work on k. Look-ups get three places of four, so that a
+// flood of commands on a slow API holds no decision up.
+func (b *Bot) place(k approvals.Kept) (leave func()) {
+	if k.State != approvals.Received {
+		b.slots <- struct{}{}
+		return func() { <-b.slots }
+	}
+	b.lookUps <- struct{}{}
+	b.slots <- struct{}{}
+	return func() { <-b.slots; <-b.lookUps }
 }
 
 // workOff works on k until it needs nothing for now, and nobody has nudged.

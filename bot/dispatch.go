@@ -19,6 +19,7 @@ func (b *Bot) dispatch(ctx context.Context, k approvals.Kept) (approvals.Kept, e
 	}
 	work, cancel := context.WithTimeout(ctx, workTime)
 	defer cancel()
+	defer b.drawIfSlow(ctx, k)() // that it is approved, before anybody wonders
 	grant, err := b.grant(work, k)
 	var creds Credentials
 	if err == nil {

@@ -70,7 +70,11 @@ type Status struct {
 }
 
 // List is the open requests that concern the one who asks.
-type List struct{ Here, Mine, Waiting []Listed }
+type List struct {
+	Here, Mine, Waiting []Listed
+	More                bool // there are more open requests than were looked at
+	Untold              bool // Slack did not tell who is in a group, so some may be missing from Waiting
+}
 
 // Listed is one open request.
 type Listed struct {

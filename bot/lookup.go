@@ -126,6 +126,9 @@ func (b *Bot) mayAsk(ctx context.Context, r approvals.Request) (approvals.Rule, 
 	if !in {
 		return approvals.Rule{}, refuse("The rule %q does not let you ask for this. Ask somebody whom it names, or whoever keeps the rules.", f.Rule.Name)
 	}
+	if n, err := f.Rule.Others(r.Requester, f.Members); err == nil && n < f.Rule.Quorum {
+		return approvals.Rule{}, refuse("The rule %q needs %d approvals, and names too few people besides you. Let somebody else ask, or ask whoever keeps the rules.", f.Rule.Name, f.Rule.Quorum)
+	}
 	return f.Rule, nil
 }
 
@@ -156,7 +159,7 @@ func (b *Bot) plan(ctx context.Context, a approvals.Asked, login approvals.Login
 		return approvals.Plan{}, err
 	}
 	target := b.Target
-	target.AppID = s.AppID
+	target.AppID = b.Scrub(s.AppID)
 	return approvals.Plan{
 		Script: script, Parameters: a.Parameters, Hosts: a.Hosts,
 		Login: login, Target: target, Rule: rule,
@@ -185,7 +188,7 @@ func (b *Bot) stored(s bmclient.Script) (approvals.Script, error) {
 		return approvals.Script{}, refuse("The script %s holds one of my own credentials, so I show it nowhere. Take it out of the script, and change that credential.", s.CmdID)
 	}
 	return approvals.Script{
-		CmdID: s.CmdID, Alias: b.Scrub(s.Alias), OSType: s.OSType, Content: s.Content,
+		CmdID: s.CmdID, Alias: b.Scrub(s.Alias), OSType: b.Scrub(s.OSType), Content: s.Content,
 		Created: s.Created, Modified: s.Modified,
 	}, nil
 }

@@ -3,7 +3,6 @@ package bot
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/bmcmd/bmcmd/approvals"
@@ -66,48 +65,45 @@ func (b *Bot) listScripts(ctx context.Context, t Typed, c Command) Answer {
 	if err != nil {
 		return b.explainShow(err)
 	}
-	members, err := b.showMembers(ctx)
-	if err != nil {
-		return b.explainShow(err)
-	}
+	members := b.showMembers(ctx)
 	out := Scripts{Page: max(1, c.Page), Search: c.Search}
+	var untold error
 	err = b.eachScript(ctx, c.Search, func(s bmclient.Script) bool {
-		script, err := b.stored(s)
-		if err != nil || b.shows(t.Origin, p, s.CmdID, members) != nil {
+		switch err := b.shows(t.Origin, p, s.CmdID, members); {
+		case errors.Is(err, approvals.ErrMembersUnknown):
+			untold = err
+			return false
+		case err != nil:
 			return true
+		}
+		script, err := b.stored(s)
+		if err != nil {
+			return true // it holds a credential of ours
 		}
 		if out.Total++; (out.Total-1)/scriptsAPage == out.Page-1 {
 			out.List = append(out.List, script)
 		}
 		return true
 	})
-	if err != nil {
+	if err = errors.Join(err, untold); err != nil {
 		return b.explainShow(err)
 	}
 	return out
 }
 
 // showMembers are the members of every group that decides who may see a script.
-func (b *Bot) showMembers(ctx context.Context) (approvals.Members, error) {
+func (b *Bot) showMembers(ctx context.Context) approvals.Members {
 	groups := b.Policy.RequesterGroups()
 	for _, r := range b.Policy {
 		groups = append(groups, r.Show.Groups...)
 	}
-	members, err := b.Directory.Members(ctx, groups)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", approvals.ErrMembersUnknown, err)
-	}
-	return members, nil
+	return b.members(ctx, groups)
 }
 
 // mayShow is nil if the person may see the script from where they are; else a
 // refusal, or why it cannot be told.
 func (b *Bot) mayShow(ctx context.Context, at approvals.Origin, p approvals.Person, id string) error {
-	members, err := b.showMembers(ctx)
-	if err != nil {
-		return err
-	}
-	return b.shows(at, p, id, members)
+	return b.shows(at, p, id, b.showMembers(ctx))
 }
 
 // shows holds a person against the rule that a script meets.

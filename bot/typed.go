@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bmclient"
@@ -59,6 +61,7 @@ func (b *Bot) receive(ctx context.Context, event string, by UserRef, at approval
 		return b.explain(err, approvals.Kept{})
 	}
 	if !fresh && k.ID != r.ID {
+		b.showAgain(ctx, k.ID)
 		link := b.Board.Link(ctx, k.Card)
 		text := "You have asked for exactly this already, and that request is still open. "
 		if link == "" {
@@ -137,6 +140,9 @@ func (b *Bot) explainShow(err error) Answer {
 	if errors.Is(err, approvals.ErrNotAdmitted) {
 		return Words{Text: sentence(err) + " Ask a colleague."}
 	}
+	if notAnswered(err) {
+		return Words{Text: fmt.Sprintf("I cannot look, because my store is away. Try again in a moment. (%s)", b.reference("the store is away for a command", err, ""))}
+	}
 	if errors.Is(err, approvals.ErrMembersUnknown) || errors.Is(err, errWho) {
 		return Words{Text: fmt.Sprintf("Slack did not tell me who may see this. Try again in a moment. (%s)", b.reference("people are not known", err, ""))}
 	}
@@ -157,13 +163,16 @@ func (b *Bot) status(ctx context.Context, t Typed, id string) Answer {
 		return b.explainShow(err)
 	}
 	if k.Origin.Channel != t.Origin.Channel && !asked(k, p) {
-		waits, err := b.waitsFor(ctx, k.Request, p)
+		may, err := b.mayDecide(ctx, k.Request, p)
 		if err != nil {
 			return b.explainShow(err)
 		}
-		if !waits {
+		if !may {
 			return Words{Request: id, Text: "This request belongs to another channel. Ask for its status there."}
 		}
+	}
+	if !k.State.Ended() {
+		b.showAgain(ctx, id)
 	}
 	events, err := b.Desk.Events(ctx, id)
 	if err != nil {
@@ -188,21 +197,18 @@ func (b *Bot) list(ctx context.Context, t Typed) Answer {
 	if err != nil {
 		return b.explainShow(err)
 	}
-	open, err := b.Desk.Open(ctx, longestList)
+	open, err := b.Desk.Open(ctx, longestList+1)
 	if err != nil {
-		return b.explain(err, approvals.Kept{})
+		return b.explainShow(err)
 	}
-	var l List
-	for _, k := range open {
-		waits, err := b.waitsFor(ctx, k.Request, p)
-		if err != nil {
-			return b.explainShow(err)
-		}
+	l := List{More: len(open) > longestList}
+	for _, k := range open[:min(len(open), longestList)] {
+		// A group that is not told hides only what waits for its members.
+		may, err := b.mayDecide(ctx, k.Request, p)
+		l.Untold = l.Untold || err != nil
 		here, mine := k.Origin.Channel == t.Origin.Channel, asked(k, p)
-		if !here && !mine && !waits {
-			continue
-		}
-		item := Listed{Request: k.Request, Link: b.Board.Link(ctx, k.Card)}
+		waits := err == nil && may && k.State == approvals.Pending && !slices.ContainsFunc(k.Approvers(), p.Same)
+		item := Listed{Request: k.Request}
 		if here {
 			l.Here = append(l.Here, item)
 		}
@@ -213,17 +219,42 @@ func (b *Bot) list(ctx context.Context, t Typed) Answer {
 			l.Waiting = append(l.Waiting, item)
 		}
 	}
+	b.link(ctx, l.Here, l.Mine, l.Waiting)
 	return l
 }
 
-// waitsFor reports whether r is pending and p may still approve it.
-func (b *Bot) waitsFor(ctx context.Context, r approvals.Request, p approvals.Person) (bool, error) {
-	if r.State != approvals.Pending || r.Requester.Same(p) || slices.ContainsFunc(r.Approvers(), p.Same) {
+// link fills in the links to the cards, all at once and for a second at most: a
+// list without links is better than none.
+func (b *Bot) link(ctx context.Context, lists ...[]Listed) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, l := range lists {
+		for i := range l[:min(len(l), linked)] {
+			all.Go(func() { l[i].Link = b.Board.Link(ctx, l[i].Request.Card) })
+		}
+	}
+	all.Wait()
+}
+
+// linked is how many requests of each list get a link to their card.
+const linked = 10
+
+// showAgain has a card drawn again: if somebody has deleted it, this is noticed.
+func (b *Bot) showAgain(ctx context.Context, id string) {
+	if k, err := b.move(ctx, id, approvals.ShowAgain()); err == nil {
+		b.nudge(ctx, k)
+	}
+}
+
+// mayDecide reports whether p is among those whom the request's rule names, and is
+// not the one who asked. Before the look-up nobody is.
+func (b *Bot) mayDecide(ctx context.Context, r approvals.Request, p approvals.Person) (bool, error) {
+	if r.Plan == nil || r.Requester.Same(p) {
 		return false, nil
 	}
-	members, err := b.Directory.Members(ctx, r.Plan.Rule.Approve.Groups)
-	if err != nil {
-		return false, fmt.Errorf("%w: %w", approvals.ErrMembersUnknown, err)
+	if _, did := r.Decided(p); did {
+		return true, nil
 	}
-	return r.Plan.Rule.Approve.Includes(p, members)
+	return r.Plan.Rule.Approve.Includes(p, b.members(ctx, r.Plan.Rule.Approve.Groups))
 }

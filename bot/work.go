@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
@@ -209,7 +210,13 @@ func (b *Bot) post(ctx context.Context, k approvals.Kept) (approvals.Kept, error
 		b.Log.Warn("the chat did not take a message", "request", k.ID, b.said(err))
 		done = approvals.Postpone(k.Clock().Add(pause(err, k.PostTries)))
 	}
-	return b.advance(ctx, k, done)
+	next, err := b.advance(ctx, k, done)
+	if errors.Is(err, approvals.ErrConflict) {
+		// What stands in the chat now is to be known whoever was faster: an old look may
+		// lie above theirs, and a notice that was posted is not owed any more.
+		return b.moveFrom(ctx, next, done)
+	}
+	return next, err
 }
 
 // draw brings the card up to date. A card that was deleted is posted again, once.
@@ -247,22 +254,15 @@ func pause(err error, tries int) time.Duration {
 // facts asks the directory and today's rules about a request. people are those
 // whose standing is asked for, too.
 func (b *Bot) facts(ctx context.Context, r approvals.Request, people ...approvals.Person) (approvals.Facts, error) {
-	asked, err := b.Directory.Members(ctx, b.Policy.RequesterGroups())
-	if err != nil {
-		return approvals.Facts{}, fmt.Errorf("%w: %w", approvals.ErrMembersUnknown, err)
-	}
-	rule, err := b.Policy.Match(r.Subject(), asked)
+	rule, err := b.Policy.Match(r.Subject(), b.members(ctx, b.Policy.RequesterGroups()))
 	if err != nil {
 		return approvals.Facts{}, err
 	}
-	groups := rule.Groups()
+	groups := slices.Concat(rule.Ask.Groups, rule.Approve.Groups)
 	if r.Plan != nil {
-		groups = append(groups, r.Plan.Rule.Groups()...)
+		groups = slices.Concat(groups, r.Plan.Rule.Ask.Groups, r.Plan.Rule.Approve.Groups)
 	}
-	members, err := b.Directory.Members(ctx, groups)
-	if err != nil {
-		return approvals.Facts{}, fmt.Errorf("%w: %w", approvals.ErrMembersUnknown, err)
-	}
+	members := b.members(ctx, groups)
 	f := approvals.Facts{Rule: rule, Members: members, Standing: map[string]error{}}
 	for _, p := range people {
 		profile, err := b.Directory.Profile(ctx, userRef(p, r.Origin.Team))
@@ -274,6 +274,26 @@ func (b *Bot) facts(ctx context.Context, r approvals.Request, people ...approval
 		}
 	}
 	return f, nil
+}
+
+// members are the members of those groups that the directory tells. One that it
+// does not tell is left out: rules take what they need of it for unknown, and never
+// for empty.
+func (b *Bot) members(ctx context.Context, groups []string) approvals.Members {
+	all, err := b.Directory.Members(ctx, groups)
+	if err == nil || len(groups) == 0 {
+		return all
+	}
+	all = approvals.Members{}
+	for _, g := range groups {
+		one, err := b.Directory.Members(ctx, []string{g})
+		if err != nil {
+			b.Log.Warn("a user group is not told", "group", g, b.said(err))
+			continue
+		}
+		all[g] = one[g]
+	}
+	return all
 }
 
 // userRef is how to look up p again: Org is an enterprise unless it is the team.
