@@ -42,6 +42,7 @@ type Bot struct {
 	mu      sync.Mutex
 	jobs    map[string]*job              // requests this bot works on
 	calls   map[string]*approvals.Answer // of this bot's calls whose answer is not stored yet
+	ran     map[string][]string          // hosts by task, of runs that are over or not; see ranOn
 	running sync.WaitGroup
 	stopped bool
 }
@@ -78,7 +79,7 @@ func New(c Config) (*Bot, error) {
 		c.Workers = 64
 	}
 	return &Bot{
-		Config: c, jobs: map[string]*job{}, calls: map[string]*approvals.Answer{},
+		Config: c, jobs: map[string]*job{}, calls: map[string]*approvals.Answer{}, ran: map[string][]string{},
 		slots: make(chan struct{}, c.Workers), lookUps: make(chan struct{}, max(1, c.Workers*3/4)), freed: make(chan struct{}, 1),
 	}, nil
 }

@@ -17,16 +17,7 @@ func (b *Bot) dispatch(ctx context.Context, k approvals.Kept) (approvals.Kept, e
 	if k.Clock().After(k.DispatchBy) {
 		return b.advance(ctx, k, approvals.Wait(b.tooLate(k), time.Time{}))
 	}
-	work, cancel := context.WithTimeout(ctx, workTime)
-	defer cancel()
-	defer b.drawIfSlow(ctx, k)() // that it is approved, before anybody wonders
-	grant, err := b.grant(work, k)
-	var creds Credentials
-	if err == nil {
-		if creds, err = b.Logins.Open(work, grant); err != nil {
-			err = fmt.Errorf("%w: %w", ErrCredentials, err)
-		}
-	}
+	grant, creds, err := b.ready(ctx, k)
 	var no *refusal
 	var changed *planChanged
 	switch {
@@ -49,6 +40,23 @@ func (b *Bot) dispatch(ctx context.Context, k approvals.Kept) (approvals.Kept, e
 	}
 	return b.advance(ctx, k, approvals.Wait(fmt.Sprintf("%s Nothing was sent; I keep trying until the approval is %s old. (%s)",
 		b.cause(err), inWords(b.DispatchWithin), ref), again))
+}
+
+// ready reads all that a send needs. If that is slow, the card says meanwhile that
+// it is approved, before anybody wonders.
+func (b *Bot) ready(ctx context.Context, k approvals.Kept) (approvals.Grant, Credentials, error) {
+	defer b.drawIfSlow(ctx, k)()
+	work, cancel := context.WithTimeout(ctx, workTime)
+	defer cancel()
+	grant, err := b.grant(work, k)
+	if err != nil {
+		return grant, Credentials{}, err
+	}
+	creds, err := b.Logins.Open(work, grant)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrCredentials, err)
+	}
+	return grant, creds, err
 }
 
 func (b *Bot) tooLate(k approvals.Kept) string {

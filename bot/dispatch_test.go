@@ -145,7 +145,7 @@ func TestWhatIsAwayIsWaitedFor(t *testing.T) {
 			reading, proceed := make(chan struct{}), make(chan struct{})
 			all := r.first.Logins
 			r.first.Logins = &heldLogins{logins: r.logins, asked: reading, proceed: proceed}
-			r.pressOn(r.first, "BOB", Approve, id)
+			r.pressOn(r.first, "DAVE", Approve, id) // whom only a group names
 			<-reading
 			tt.begin(r)
 			r.first.Logins = all

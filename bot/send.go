@@ -12,7 +12,7 @@ import (
 )
 
 // send claims the run, hands it to the API once and stores what came back.
-func (b *Bot) send(ctx context.Context, k approvals.Kept, g approvals.Grant, creds Credentials) (approvals.Kept, error) {
+func (b *Bot) send(ctx context.Context, k approvals.Kept, g approvals.Grant, creds Credentials, shown *slowly) (approvals.Kept, error) {
 	k, err := b.claim(ctx, k, g)
 	if errors.Is(err, approvals.ErrTooLate) || errors.Is(err, approvals.ErrLate) {
 		return b.advance(ctx, k, approvals.Wait(b.tooLate(k), time.Time{}))
@@ -21,7 +21,7 @@ func (b *Bot) send(ctx context.Context, k approvals.Kept, g approvals.Grant, cre
 		return k, err
 	}
 	b.remember(k.ID, &approvals.Answer{Outcome: approvals.OutcomeUnknown, Meaning: "the call was broken off inside the bot"})
-	defer b.drawIfSlow(ctx, k)() // before anybody draws the answer: one writer
+	shown.at(k)
 	a := b.call(ctx, k, g, creds)
 	b.remember(k.ID, &a)
 	return b.keepAnswer(ctx, k, a)
@@ -30,7 +30,7 @@ func (b *Bot) send(ctx context.Context, k approvals.Kept, g approvals.Grant, cre
 // claim stores that this worker sends. Only without an error may it send. That the
 // card was drawn or clicked on meanwhile changes nothing about the grant.
 func (b *Bot) claim(ctx context.Context, k approvals.Kept, g approvals.Grant) (approvals.Kept, error) {
-	sends, before := len(k.Sends), b.tasksBefore(ctx, k.ID)
+	sends, before := len(k.Sends), b.tasksBefore(ctx, k)
 	for {
 		next, err := b.advance(ctx, k, approvals.Claim(g, b.Desk.Worker(), b.Lease, before))
 		if !errors.Is(err, approvals.ErrConflict) {
@@ -115,29 +115,6 @@ func (b *Bot) named(a bmclient.Accepted) (tasks []string, refused []approvals.Ho
 		refused = append(refused, approvals.HostResult{Host: h.Host, Note: b.Scrub(h.Message)})
 	}
 	return tasks, refused
-}
-
-// slow is how long people wait for an answer without asking what happens.
-const slow = 700 * time.Millisecond
-
-// drawIfSlow shows that the run is being sent, if that takes long. The function
-// that it returns waits for the drawing to end.
-func (b *Bot) drawIfSlow(ctx context.Context, k approvals.Kept) (wait func()) {
-	done := make(chan struct{})
-	t := time.AfterFunc(slow, func() {
-		defer close(done)
-		defer b.survive(k.ID)
-		ctx, cancel := context.WithTimeout(ctx, chatTime)
-		defer cancel()
-		if err := b.Board.Redraw(ctx, k.Request); err != nil {
-			b.Log.Warn("the card could not be drawn while sending", "request", k.ID, b.said(err))
-		}
-	})
-	return func() {
-		if !t.Stop() {
-			<-done
-		}
-	}
 }
 
 // answer is what a call's error means for the run.

@@ -316,3 +316,20 @@ func TestTheArrayKeyIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// A slow vault: the card says that it is approved, and nobody draws that later.
+func TestASlowVaultIsShown(t *testing.T) {
+	play(t, func(r *rig) {
+		opening, proceed := make(chan struct{}), make(chan struct{})
+		r.logins.set(func(l *logins) { l.onOpen = func() error { opening <- struct{}{}; <-proceed; return nil } })
+		id := r.asks("ALICE")
+		r.pressOn(r.first, "BOB", Approve, id)
+		<-opening
+		r.pass(time.Second)
+		r.did("draw", "draw 1.0 approved")
+		close(proceed)
+		r.settle()
+		r.is(id, approvals.Accepted)
+		r.did("draw", "draw 1.0 approved", "draw 1.0 accepted")
+	})
+}

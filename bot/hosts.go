@@ -1,0 +1,220 @@
+package bot
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
+)
+
+// reading is one reading of a run's records.
+type reading struct {
+	*Bot
+	request approvals.Request
+	out     approvals.Outputs
+	drifts  map[[sha256.Size]byte]bool // that were spelled out
+}
+
+// record is what one host's record says, held against the plan.
+type record struct {
+	approvals.HostResult
+	otherScript, otherParameters bool
+}
+
+// readHosts reads the records of every followed task, and what was printed. A host
+// without a record keeps what was known of it: a page of a long list may miss a row,
+// and a host that the API did not take is refused until a record says more.
+func (b *Bot) readHosts(ctx context.Context, r approvals.Request) ([]approvals.HostResult, approvals.Outputs, error) {
+	read := b.reading(r)
+	runs := [][]string{r.Follow.Tasks} // named by the API: together they are the run
+	if r.Ambiguous() {
+		runs = nil
+		for _, task := range r.Follow.Tasks { // each may be the whole run
+			runs = append(runs, []string{task})
+		}
+	}
+	var hosts []approvals.HostResult
+	for i, tasks := range runs {
+		var rows []record
+		for _, task := range tasks {
+			more, err := read.task(ctx, task)
+			if err != nil {
+				return nil, nil, err
+			}
+			rows = append(rows, more...)
+		}
+		hosts = append(hosts, read.inOrder(tasks, rows, i == 0)...)
+	}
+	return hosts, read.out, nil
+}
+
+func (b *Bot) reading(r approvals.Request) *reading {
+	return &reading{Bot: b, request: r, out: approvals.Outputs{}, drifts: map[[sha256.Size]byte]bool{}}
+}
+
+// task reads the records of one task: none while the API does not know it. Rows may
+// move between pages meanwhile, so what is missing is read once more.
+func (r *reading) task(ctx context.Context, task string) ([]record, error) {
+	var rows []record
+	seen := map[string]bool{}
+	for range 2 {
+		total, err := r.Cloud.EachHost(ctx, task, func(h bmclient.HostRun) error {
+			if seen[h.Host] {
+				return nil
+			}
+			seen[h.Host] = true
+			rows = append(rows, r.held(task, h))
+			r.keep(task, h)
+			return nil
+		})
+		if errors.Is(err, bmclient.ErrNoTask) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(rows) >= total {
+			break
+		}
+	}
+	return rows, nil
+}
+
+// inOrder are the results of the plan's hosts in its order, and then of others.
+func (r *reading) inOrder(tasks []string, rows []record, first bool) []approvals.HostResult {
+	var out []approvals.HostResult
+	for _, host := range r.request.Plan.Hosts {
+		known := approvals.HostResult{Host: host, State: approvals.HostWaiting, Exit: -1}
+		if len(tasks) == 1 {
+			known.Task = tasks[0]
+		}
+		for _, h := range r.request.Follow.Hosts {
+			if h.Host == host && (h.State == approvals.HostRefused || slices.Contains(tasks, h.Task) && h.Task != "") {
+				known = h
+			}
+		}
+		there := false
+		for _, row := range rows {
+			if row.Host == host {
+				there = true
+				row.Note = known.Note
+				out = append(out, row.HostResult)
+			}
+		}
+		if !there && (first || known.State != approvals.HostRefused) {
+			out = append(out, known)
+		}
+	}
+	for _, row := range rows {
+		if !slices.Contains(r.request.Plan.Hosts, row.Host) {
+			out = append(out, row.HostResult)
+		}
+	}
+	return out
+}
+
+// held holds a host's record against the plan.
+func (r *reading) held(task string, h bmclient.HostRun) record {
+	p := r.request.Plan
+	res := record{HostResult: approvals.HostResult{
+		Host: clip(r.Scrub(h.Host), longestID), Task: task, State: hostStates[h.State], Status: h.Status, Exit: h.Exit,
+		Begun: h.Begun, Finished: h.Finished, Output: len(h.Output), BadLogin: h.BadLogin(),
+	}}
+	if len(h.Content) > 0 {
+		res.otherScript = !bytes.Equal(h.Content, p.Script.Content)
+		res.otherParameters = string(h.Parameters) != p.Parameters
+		res.Proof = approvals.ProofSame
+	}
+	if !slices.Contains(p.Hosts, h.Host) {
+		res.Drift = []approvals.Change{{What: "host", Was: "not asked for", Is: res.Host}}
+	}
+	if res.otherScript || res.otherParameters {
+		res.Drift = append(res.Drift, r.drift(h, res)...)
+	}
+	if len(res.Drift) > 0 {
+		res.Proof = approvals.ProofDiffers
+	}
+	return res
+}
+
+const (
+	longestDrift = 8 << 10 // of a difference that is spelled out, in bytes
+	longestAgain = 200     // of one that was spelled out for another host
+)
+
+// drift is how a host's record differs. The same difference is spelled out once:
+// two hundred hosts that drifted have one script between them.
+func (r *reading) drift(h bmclient.HostRun, res record) (all []approvals.Change) {
+	p := *r.request.Plan
+	id := sha256.Sum256(fmt.Appendf(nil, "%d %s%s", len(h.Content), h.Content, h.Parameters))
+	again := r.drifts[id]
+	r.drifts[id] = true
+	longest := longestDrift
+	if again {
+		longest = longestAgain
+	}
+	if res.otherScript {
+		c := approvals.Change{What: "script", Was: p.Script.SHA256(), Is: approvals.Script{Content: h.Content}.SHA256()}
+		ran := p
+		ran.Script.Content = []byte(r.Scrub(string(h.Content))) // before lines are parted
+		if !again && !bytes.Equal(ran.Script.Content, p.Script.Content) {
+			c.Diff = clip(p.Changes(ran)[0].Diff, longest)
+		}
+		all = append(all, c)
+	}
+	if res.otherParameters {
+		all = append(all, approvals.Change{What: "parameters", Was: clip(p.Parameters, longest), Is: clip(r.Scrub(string(h.Parameters)), longest)})
+	}
+	return all
+}
+
+// clip shortens a text for the record, between characters.
+func clip(s string, most int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most] + "…"
+}
+
+// outputRoom is for what all hosts of a run printed, in bytes of memory: the store
+// keeps no more. Each host has the same part of it.
+const outputRoom = 16 << 20
+
+// keep keeps what a host printed, scrubbed and then cut: a credential that lies
+// across the cut is gone before.
+func (r *reading) keep(task string, h bmclient.HostRun) {
+	if len(h.Output) == 0 {
+		return
+	}
+	key := approvals.OutputKey(task, clip(r.Scrub(h.Host), longestID))
+	r.out[key] = middleOut([]byte(r.Scrub(string(h.Output))), outputRoom/max(1, len(r.request.Plan.Hosts)))
+}
+
+// middleOut takes the middle out of what is longer than most: how it began and how
+// it ended tell more. It may be in any encoding, so it is cut between lines if they
+// are not too long.
+func middleOut(out []byte, most int) []byte {
+	if len(out) <= most {
+		return out
+	}
+	head, tail := out[:most/2], out[len(out)-most/2:]
+	if i := bytes.LastIndexByte(head, '\n'); i > len(head)/2 {
+		head = head[:i+1]
+	}
+	if i := bytes.IndexByte(tail, '\n'); i >= 0 && i < len(tail)/2 {
+		tail = tail[i+1:]
+	}
+	note := fmt.Sprintf("\n[bmcmd: %d of %d bytes are cut out here]\n", len(out)-len(head)-len(tail), len(out))
+	return slices.Concat(head, []byte(note), tail)
+}
