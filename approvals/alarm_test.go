@@ -83,3 +83,25 @@ func TestTwinIsTheSameBeforeAndAfterTheLookUp(t *testing.T) {
 		t.Error("the look-up of an alias made another request of it")
 	}
 }
+
+func TestAmbiguous(t *testing.T) {
+	for _, tt := range []struct {
+		why   string
+		named []string
+		found []string
+		want  bool
+	}{
+		{"nothing is found yet", nil, nil, false},
+		{"one task", nil, []string{"task-1"}, false},
+		{"two that cannot be told apart", nil, []string{"task-1", "task-2"}, true},
+		{"two that the API named", []string{"task-1", "task-2"}, nil, false},
+	} {
+		r := apply(t, in(t, Executing), t0, Answered("w1", 1, Answer{Outcome: OutcomeAccepted, Tasks: tt.named}))
+		if tt.found != nil {
+			r = apply(t, r, t0, Find(tt.found))
+		}
+		if got := r.Ambiguous(); got != tt.want {
+			t.Errorf("%s: %v", tt.why, got)
+		}
+	}
+}

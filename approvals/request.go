@@ -235,6 +235,13 @@ func (r Request) LastSend() *Send {
 	return &r.Sends[len(r.Sends)-1]
 }
 
+// Ambiguous reports whether more than one of the API's tasks may be this run: the
+// API named none, and those that were found cannot be told apart.
+func (r Request) Ambiguous() bool {
+	send := r.LastSend()
+	return len(r.Follow.Tasks) > 1 && (send == nil || send.Answer == nil || len(send.Answer.Tasks) == 0)
+}
+
 // Behind reports whether the card shows less than the record says.
 func (r Request) Behind() bool {
 	return r.Card.TS != "" && !r.Card.Gone && r.Card.Shown < r.Card.Look
