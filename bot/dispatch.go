@@ -17,12 +17,15 @@ func (b *Bot) dispatch(ctx context.Context, k approvals.Kept) (approvals.Kept, e
 	if k.Clock().After(k.DispatchBy) {
 		return b.advance(ctx, k, approvals.Wait(b.tooLate(k), time.Time{}))
 	}
+	shown := &slowly{bot: b, ctx: ctx}
+	defer shown.end()
+	shown.at(k)
 	grant, creds, err := b.ready(ctx, k)
 	var no *refusal
 	var changed *planChanged
 	switch {
 	case err == nil:
-		return b.send(ctx, k, grant, creds)
+		return b.send(ctx, k, grant, creds, shown)
 	case errors.As(err, &changed):
 		return b.advance(ctx, k, approvals.Refuse(changed.Error(), changed.changes...))
 	case errors.As(err, &no):
@@ -42,10 +45,8 @@ func (b *Bot) dispatch(ctx context.Context, k approvals.Kept) (approvals.Kept, e
 		b.cause(err), inWords(b.DispatchWithin), ref), again))
 }
 
-// ready reads all that a send needs. If that is slow, the card says meanwhile that
-// it is approved, before anybody wonders.
+// ready reads all that a send needs.
 func (b *Bot) ready(ctx context.Context, k approvals.Kept) (approvals.Grant, Credentials, error) {
-	defer b.drawIfSlow(ctx, k)()
 	work, cancel := context.WithTimeout(ctx, workTime)
 	defer cancel()
 	grant, err := b.grant(work, k)
