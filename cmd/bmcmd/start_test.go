@@ -71,7 +71,7 @@ func TestProcessRefusesToStart(t *testing.T) {
 			"a config that is not there",
 			settings{},
 			func(w *world) { w.config += ".gone" },
-			[]string{"the config cannot be opened", "no such file"},
+			[]string{"there is no config", "name it with -c"},
 		},
 	}
 	for _, tt := range tests {
