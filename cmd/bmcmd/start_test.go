@@ -110,7 +110,7 @@ func TestProcessRefusesToStart(t *testing.T) {
 // TestProcessVaultThatRefusesToken is one sentence, too, and names the reference.
 func TestProcessVaultThatRefusesToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, settings{vault: true, logLevel: "info"})
+	w := newWorld(t, settings{vault: true, logLevel: "warn"})
 	w.set("vault_token", "hvs.other")
 	p := start(t, program(t, "bmcmd"), "serve", "-c", w.config)
 	_ = p.wait(patience)

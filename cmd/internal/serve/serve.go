@@ -240,9 +240,13 @@ func (s *Server) key(ctx context.Context, k config.Key) (bmclient.Key, error) {
 	return bmclient.Key{ID: id.Reveal(), Secret: secret, Token: token}, err
 }
 
-// secret reads one value. Its errors wrap [bot.ErrCredentials].
+// secret reads one value. Its errors wrap [bot.ErrCredentials]. What is there and
+// cannot do is not kept: somebody is mending it, and the next try is to see that.
 func (s *Server) secret(ctx context.Context, ref vault.Ref) (vault.Secret, error) {
 	v, err := s.resolver.Resolve(ctx, ref)
+	if errors.Is(err, vault.ErrNoField) || errors.Is(err, vault.ErrEmpty) || errors.Is(err, vault.ErrUnusable) {
+		s.resolver.Forget(ref)
+	}
 	if err != nil {
 		return vault.Secret{}, fmt.Errorf("%w: %w", bot.ErrCredentials, err)
 	}
