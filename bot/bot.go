@@ -27,6 +27,7 @@ type Config struct {
 	SendFor        time.Duration // the longest that Cloud.Run may take; default 30 s
 	FollowFor      time.Duration // how long an accepted run is followed; default 15 minutes
 	LookUpFor      time.Duration // how long a look-up or a post is tried again; default 2 minutes
+	StopWithin     time.Duration // how long Run finishes what was begun after its ctx has ended; default 10 s more than SendFor
 	Poll           time.Duration // the longest between two looks at what is due; default 1 s
 	Workers        int           // requests worked on at once; default 64
 }
@@ -45,6 +46,9 @@ type Bot struct {
 	ran     map[string][]string          // hosts by task, of runs that are over or not; see ranOn
 	running sync.WaitGroup
 	stopped bool
+
+	life context.Context // of all work: it outlives Run's, so that a run that was sent is answered
+	end  context.CancelFunc
 }
 
 type job struct{ again bool }
@@ -78,8 +82,12 @@ func New(c Config) (*Bot, error) {
 	if c.Workers <= 0 {
 		c.Workers = 64
 	}
+	if c.StopWithin <= 0 {
+		c.StopWithin = c.SendFor + 10*time.Second
+	}
+	life, end := context.WithCancel(context.Background())
 	return &Bot{
-		Config: c, jobs: map[string]*job{}, calls: map[string]*approvals.Answer{}, ran: map[string][]string{},
+		Config: c, jobs: map[string]*job{}, calls: map[string]*approvals.Answer{}, ran: map[string][]string{}, life: life, end: end,
 		slots: make(chan struct{}, c.Workers), lookUps: make(chan struct{}, max(1, c.Workers*3/4)), freed: make(chan struct{}, 1),
 	}, nil
 }
@@ -87,7 +95,6 @@ func New(c Config) (*Bot, error) {
 // Run works on what is due until ctx ends, then finishes what it has begun. It
 // returns nil; while the store is away it keeps trying and says so in the log.
 func (b *Bot) Run(ctx context.Context) error {
-	work := context.WithoutCancel(ctx) // a run that was sent is to be answered
 	away := false
 	for ctx.Err() == nil {
 		wait := b.Poll
@@ -100,7 +107,7 @@ func (b *Bot) Run(ctx context.Context) error {
 			}
 			away = err != nil
 			for _, k := range taken {
-				b.start(work, k)
+				b.start(k)
 			}
 			if next > 0 && next < wait {
 				wait = next
@@ -118,8 +125,27 @@ func (b *Bot) Run(ctx context.Context) error {
 	b.mu.Lock()
 	b.stopped = true
 	b.mu.Unlock()
-	b.running.Wait()
+	b.windUp()
 	return nil
+}
+
+// windUp waits for what was begun, but not for ever: an answer that cannot be
+// stored would keep the process until somebody kills it.
+func (b *Bot) windUp() {
+	defer b.end()
+	finished := make(chan struct{})
+	go func() {
+		b.running.Wait()
+		close(finished)
+	}()
+	select {
+	case <-finished:
+		return
+	case <-time.After(b.StopWithin):
+	}
+	b.Log.Error("stopping although requests are still worked on; others take them up", "requests", b.Busy())
+	b.end()
+	<-finished
 }
 
 // Busy is how many requests the bot works on at this moment.
@@ -136,21 +162,21 @@ func (b *Bot) take(ctx context.Context, n int) ([]approvals.Kept, time.Duration,
 }
 
 // nudge has a request worked on at once that this bot was given by a move.
-func (b *Bot) nudge(ctx context.Context, k approvals.Kept) {
+func (b *Bot) nudge(k approvals.Kept) {
 	if k.Mine {
-		b.start(context.WithoutCancel(ctx), k)
+		b.start(k)
 	}
 }
 
 // recheck has a request looked at whose last move may have been stored or not. If
 // it was, this bot holds it, and nobody else would find it for a while.
-func (b *Bot) recheck(ctx context.Context, id string) {
-	b.start(context.WithoutCancel(ctx), approvals.Kept{Request: approvals.Request{ID: id}})
+func (b *Bot) recheck(id string) {
+	b.start(approvals.Kept{Request: approvals.Request{ID: id}})
 }
 
 // start works on k, unless it is worked on here already: then once more. After
 // Run has ended nothing is started; other bots find the request due.
-func (b *Bot) start(ctx context.Context, k approvals.Kept) {
+func (b *Bot) start(k approvals.Kept) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.stopped {
@@ -169,7 +195,7 @@ func (b *Bot) start(ctx context.Context, k approvals.Kept) {
 		if time.Since(began) > time.Second {
 			k = approvals.Kept{Request: approvals.Request{ID: k.ID}} // others may have been at it: ask
 		}
-		b.workOff(ctx, k)
+		b.workOff(b.life, k)
 	}()
 }
 

@@ -32,7 +32,7 @@ func (b *Bot) Clicked(ctx context.Context, c Click) Answer {
 	if err != nil {
 		return b.refused(ctx, c, moved, p, err)
 	}
-	b.nudge(ctx, moved)
+	b.nudge(moved)
 	return b.counted(c, moved)
 }
 
@@ -107,7 +107,7 @@ func (b *Bot) refused(ctx context.Context, c Click, k approvals.Kept, p approval
 	}
 	w := b.explain(cause, k)
 	if errors.Is(cause, approvals.ErrUncertain) {
-		b.recheck(ctx, k.ID)
+		b.recheck(k.ID)
 	}
 	if notAnswered(cause) {
 		return w
@@ -128,7 +128,7 @@ func (b *Bot) refused(ctx context.Context, c Click, k approvals.Kept, p approval
 		return w
 	}
 	if moved, err := b.moveFrom(ctx, k, refresh); err == nil {
-		b.nudge(ctx, moved)
+		b.nudge(moved)
 	}
 	return w
 }

@@ -54,7 +54,7 @@ func (b *Bot) receive(ctx context.Context, event string, by UserRef, at approval
 	k, fresh, err := b.Desk.Receive(ctx, r)
 	err = unsure(err)
 	if errors.Is(err, approvals.ErrUncertain) {
-		b.recheck(ctx, r.ID)
+		b.recheck(r.ID)
 		return Words{Request: r.ID, Text: "I cannot tell whether your request was recorded, because my store did not answer. If no card appears within a minute, ask again."}
 	}
 	if err != nil {
@@ -69,7 +69,7 @@ func (b *Bot) receive(ctx context.Context, event string, by UserRef, at approval
 		}
 		return Words{Request: k.ID, Link: link, Text: text + "Here is its card."}
 	}
-	b.nudge(ctx, k)
+	b.nudge(k)
 	w := Words{Request: k.ID, Text: fmt.Sprintf("Recorded: run %s on %s. Nothing runs before a colleague approves; the card comes into this %s.", a.Script, hostCount(a.Hosts), place(at))}
 	if len(a.Repeated) > 0 {
 		w.Text += " Typed twice and counted once: " + strings.Join(a.Repeated, ", ") + "."
@@ -243,7 +243,7 @@ const linked = 10
 // showAgain has a card drawn again: if somebody has deleted it, this is noticed.
 func (b *Bot) showAgain(ctx context.Context, id string) {
 	if k, err := b.move(ctx, id, approvals.ShowAgain()); err == nil {
-		b.nudge(ctx, k)
+		b.nudge(k)
 	}
 }
 

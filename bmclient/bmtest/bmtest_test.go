@@ -387,10 +387,12 @@ func TestWait(t *testing.T) {
 	if n := len(s.Runs()); n != 0 {
 		t.Errorf("a call that hangs ran %d scripts", n)
 	}
-	go func() { send(t, s, run().with("Nonce", "2")) }()
+	ran := make(chan struct{})
+	go func() { defer close(ran); send(t, s, run().with("Nonce", "2")) }()
 	if err := s.WaitRuns(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
+	<-ran // its answer comes after the run
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := s.WaitRuns(ctx, 2); !errors.Is(err, context.Canceled) {

@@ -64,6 +64,26 @@ func TestProcessRedisAwayAtStart(t *testing.T) {
 	w.noSecretLeft()
 }
 
+// TestProcessSlackAwayAtStart starts the bot while Slack answers nothing usable. It
+// waits, says so, and needs no restart; SIGTERM ends the wait.
+func TestProcessSlackAwayAtStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	w.slack.post("down", object{"on": true})
+	first, second := start(t, program(t, "bmcmd"), "serve", "-c", w.config), start(t, program(t, "bmcmd"), "serve", "-c", w.config)
+	w.bots = append(w.bots, first, second)
+	first.logs("slack cannot be reached yet")
+	second.logs("slack cannot be reached yet")
+	second.term()
+	w.slack.post("down", object{"on": false})
+	w.slack.connected(2)
+	w.opens()
+	w.slack.presses(bob, "Approve")
+	w.ranOnce()
+	first.term()
+	w.noSecretLeft()
+}
+
 // TestProcessRedisKilledBetweenDecisionAndRun kills Redis while the script is read once
 // more after the last approval, and starts it again with what it had stored.
 func TestProcessRedisKilledBetweenDecisionAndRun(t *testing.T) {

@@ -245,8 +245,9 @@ type gate struct {
 	addr string
 	to   *url.URL
 
-	mu  sync.Mutex
-	srv *http.Server
+	mu    sync.Mutex
+	srv   *http.Server
+	asked []string // paths, in their order
 }
 
 func newGate(t testing.TB, to string) *gate {
@@ -273,10 +274,22 @@ func (g *gate) open() {
 	defer g.mu.Unlock()
 	g.addr = ln.Addr().String()
 	srv := &http.Server{Handler: &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(g.to) },
+		Rewrite: func(r *httputil.ProxyRequest) {
+			g.mu.Lock()
+			g.asked = append(g.asked, r.In.URL.Path)
+			g.mu.Unlock()
+			r.SetURL(g.to)
+		},
 	}}
 	g.srv = srv
 	go func() { _ = srv.Serve(ln) }() // ends with the gate
+}
+
+// wasAsked reports whether a path that ends so has come through.
+func (g *gate) wasAsked(end string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.ContainsFunc(g.asked, func(p string) bool { return strings.HasSuffix(p, end) })
 }
 
 func (g *gate) shut() {

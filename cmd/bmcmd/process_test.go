@@ -40,11 +40,13 @@ func (w *world) wholeJob() {
 	if n := w.cloud.sends("RunUserCmd"); n != 0 {
 		t.Fatalf("%d runs were sent before anybody approved", n)
 	}
+	w.credentialsRead(false)
 
 	w.slack.presses(bob, "Approve")
 	w.slack.sees(bob, "Recorded: you approved.")
 	w.slack.threadSays("Accepted by the API; what happened on the hosts is not known yet", "@"+alice, "@"+bob)
 	w.slack.cardSays("Accepted by the API")
+	w.credentialsRead(true)
 	runs := w.cloud.runs()
 	if len(runs) != 1 {
 		t.Fatalf("%d scripts were started, want 1", len(runs))
@@ -63,6 +65,19 @@ func (w *world) wholeJob() {
 	w.changedAfterApproval()
 	if n := w.cloud.sends("RunUserCmd"); n != 1 {
 		t.Errorf("%d runs were sent in all, want 1", n)
+	}
+}
+
+// credentialsRead checks whether the vault was asked for what runs need.
+func (w *world) credentialsRead(want bool) {
+	w.t.Helper()
+	if w.vaultAt == nil {
+		return
+	}
+	for _, name := range []string{"run_key", "web"} {
+		if got := w.vaultAt.wasAsked(w.place(name)[len("secret"):]); got != want {
+			w.t.Errorf("the vault was asked for %s: %t, want %t", w.place(name), got, want)
+		}
 	}
 }
 

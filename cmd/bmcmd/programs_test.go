@@ -19,7 +19,7 @@ import (
 
 // patience is how long a test waits for what must come. It is long for machines
 // that are busy; nothing waits for it to pass.
-const patience = 40 * time.Second
+const patience = 60 * time.Second
 
 // programs is the folder of the three binaries that the tests start.
 var programs string

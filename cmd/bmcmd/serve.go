@@ -21,7 +21,7 @@ func serveCommand() *cobra.Command {
 		Long: "Serve Slack until SIGTERM or SIGINT; then finish what has begun and exit. A second signal kills.\n" +
 			"Up to five replicas may serve one workspace with the same Redis: Slack allows ten connections, and each has two.\n\n" +
 			"What only a person can mend (the config, a token, a scope) ends it with status 1 and one sentence.\n" +
-			"Redis and the cloud may be away: it says so and goes on when they are back.",
+			"Slack, Redis and the cloud may be away: it says so and goes on when they are back.",
 		Args: alone,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := load(c, path)
@@ -33,6 +33,9 @@ func serveCommand() *cobra.Command {
 				log.Warn("the config has a doubtful place", "warning", w)
 			}
 			s, err := serve.New(c.Context(), cfg, log)
+			if err != nil && c.Context().Err() != nil {
+				return nil // told to end before it had begun
+			}
 			if err != nil {
 				return err
 			}

@@ -71,7 +71,7 @@ func TestProcessRefusesToStart(t *testing.T) {
 			"a config that is not there",
 			settings{},
 			func(w *world) { w.config += ".gone" },
-			[]string{"the config cannot be opened", "no such file"},
+			[]string{"there is no config", "name it with -c"},
 		},
 	}
 	for _, tt := range tests {
@@ -110,7 +110,7 @@ func TestProcessRefusesToStart(t *testing.T) {
 // TestProcessVaultThatRefusesToken is one sentence, too, and names the reference.
 func TestProcessVaultThatRefusesToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, settings{vault: true, logLevel: "info"})
+	w := newWorld(t, settings{vault: true, logLevel: "warn"})
 	w.set("vault_token", "hvs.other")
 	p := start(t, program(t, "bmcmd"), "serve", "-c", w.config)
 	_ = p.wait(patience)

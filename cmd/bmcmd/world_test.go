@@ -85,16 +85,36 @@ func (w *world) startVault() {
 	w.putSecrets(w.secrets)
 }
 
-// putSecrets writes a new version of what the vault holds.
+// putSecrets writes a new version of what the vault holds: in three places, since a
+// place is read as a whole and what runs need is read for an approved run only.
 func (w *world) putSecrets(all map[string]string) {
 	w.t.Helper()
-	fields := map[string]any{}
+	places := map[string]map[string]any{}
 	for name, value := range all {
-		fields[name] = value
+		if name == "vault_token" {
+			continue
+		}
+		at := w.place(name)
+		if places[at] == nil {
+			places[at] = map[string]any{}
+		}
+		places[at][name] = value
 	}
-	delete(fields, "vault_token")
-	mount, rest, _ := strings.Cut(w.path, "/")
-	vaulttest.Call(w.t, w.vaultURL, w.token, http.MethodPost, mount+"/data/"+rest, map[string]any{"data": fields})
+	for at, fields := range places {
+		mount, rest, _ := strings.Cut(at, "/")
+		vaulttest.Call(w.t, w.vaultURL, w.token, http.MethodPost, mount+"/data/"+rest, map[string]any{"data": fields})
+	}
+}
+
+// place is where in the vault a secret is.
+func (w *world) place(name string) string {
+	switch name {
+	case "run_id", "run_key":
+		return w.path + "-run"
+	case "web", "db":
+		return w.path + "-hosts"
+	}
+	return w.path
 }
 
 // writeFiles writes one file for each secret, or for the vault's token alone.
@@ -109,7 +129,7 @@ func (w *world) writeFiles(inVault bool) {
 // ref is where a secret is.
 func (w *world) ref(name string) string {
 	if w.vaultAt != nil && name != "vault_token" {
-		return "ref+vault://" + w.path + "#/" + name
+		return "ref+vault://" + w.place(name) + "#/" + name
 	}
 	return "ref+file://" + filepath.Join(w.dir, name)
 }

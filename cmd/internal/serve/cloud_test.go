@@ -188,7 +188,7 @@ func fileRef(t *testing.T, value string) vault.Ref {
 // TestOpenReads holds that an operator's terminal needs nothing but the key for reads.
 func TestOpenReads(t *testing.T) {
 	api := startCloud(t)
-	api.AddKey("value of read_id", "value of read_key", bmtest.MayRead)
+	api.AddKey("value-of-read_id", "value-of-read_key", bmtest.MayRead)
 	cfg := parts(t, secretFiles(t, "read_id", "read_key"), "web").cfg
 	cfg.BM.Endpoint = api.URL()
 	r, err := OpenReads(t.Context(), cfg)

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,7 +35,12 @@ rules:
 // parts gives a server with a resolver and nothing else: what logins are read from.
 func parts(t *testing.T, dir, web string) *Server {
 	t.Helper()
-	cfg, err := config.Parse("test.yaml", fmt.Appendf(nil, testConfig, dir, web))
+	return partsOf(t, fmt.Sprintf(testConfig, dir, web))
+}
+
+func partsOf(t *testing.T, text string) *Server {
+	t.Helper()
+	cfg, err := config.Parse("test.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +56,7 @@ func secretFiles(t *testing.T, names ...string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	for _, name := range names {
-		writeSecret(t, dir, name, "value of "+name)
+		writeSecret(t, dir, name, "value-of-"+name)
 	}
 	return dir
 }
@@ -136,8 +144,8 @@ func TestLoginsOpen(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || got.Password.Reveal() != "value of web" || got.Key.ID != "value of run_id" ||
-			got.Key.Secret.Reveal() != "value of run_key" || got.Key.Token.Reveal() != "value of run_token" {
+		if err != nil || got.Password.Reveal() != "value-of-web" || got.Key.ID != "value-of-run_id" ||
+			got.Key.Secret.Reveal() != "value-of-run_key" || got.Key.Token.Reveal() != "value-of-run_token" {
 			t.Errorf("%s: the values are wrong, or %v", tt.why, err)
 		}
 	}
@@ -166,6 +174,46 @@ func TestLoginsAllOrNothing(t *testing.T) {
 		if got != (bot.Credentials{}) {
 			t.Errorf("without %s: the others were given", missing)
 		}
+	}
+}
+
+// TestLoginsMended holds that a field which was put into the vault after it was
+// missed is seen at the next try, not when the cache has run out.
+func TestLoginsMended(t *testing.T) {
+	var fields atomic.Value
+	fields.Store(`{"other": "x"}`)
+	kv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"data": {"data": %s, "metadata": {"version": 1}}}`, fields.Load())
+	}))
+	defer kv.Close()
+	dir := secretFiles(t, append(allFiles, "token")...)
+	text := strings.Replace(fmt.Sprintf(testConfig, dir, "web"), "ref+file://"+dir+"/web", "ref+vault://secret/hosts#/web", 1) +
+		"vault: {address: \"" + kv.URL + "\", token: \"ref+file://" + dir + "/token\"}\n"
+	l := logins{partsOf(t, text)}
+	login, err := l.For([]string{"ins-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := granted(t, login)
+	for _, want := range []struct {
+		why, fields, password string
+		err                   error
+	}{
+		{"the field is missing", `{"other": "x"}`, "", vault.ErrNoField},
+		{"it is there, and empty", `{"web": ""}`, "", vault.ErrEmpty},
+		{"it is an object", `{"web": {"a": "b"}}`, "", vault.ErrUnusable},
+		{"it is right", `{"web": "secret"}`, "secret", nil},
+		{"it was rotated, and nobody has missed anything", `{"web": "newer"}`, "secret", nil},
+	} {
+		fields.Store(want.fields)
+		got, err := l.Open(t.Context(), g)
+		if !errors.Is(err, want.err) || want.err == nil && got.Password.Reveal() != want.password {
+			t.Errorf("%s: %v, want %v", want.why, err, want.err)
+		}
+	}
+	l.Forget(g) // the API has said that the password is wrong
+	if got, err := l.Open(t.Context(), g); err != nil || got.Password.Reveal() != "newer" {
+		t.Errorf("after Forget: %v, or not the newer value", err)
 	}
 }
 

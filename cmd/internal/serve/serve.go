@@ -10,6 +10,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -40,14 +41,16 @@ type Server struct {
 	bot      *bot.Bot
 	here     string // the workspace's id, or its enterprise's: all keys in Redis begin with it
 	team     string // the workspace's name
+	patient  bool   // waits for a Slack that is away
 }
 
 // New puts the parts together and checks what cannot mend itself: the Slack
 // tokens and their scopes, and that every reference names a readable secret
-// store. Redis and the cloud may be away; the bot says so and waits for them.
-// Errors are one sentence that says what to do.
+// store. Redis and the cloud may be away; the bot says so and waits for them. So
+// may Slack: New waits for it until ctx ends, and then returns an error of Slack's
+// or of ctx. Other errors are one sentence that says what to do.
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Server, error) {
-	s := &Server{cfg: cfg, log: log}
+	s := &Server{cfg: cfg, log: log, patient: true}
 	for _, part := range []func(context.Context) error{s.openVault, s.openRedis, s.openCloud, s.openSlack, s.openBudget, s.openBot} {
 		if err := part(ctx); err != nil {
 			s.Close()
@@ -164,16 +167,35 @@ func (s *Server) openSlack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	here, err := s.slack.Check(ctx)
-	if err != nil {
+	if err := s.enterSlack(ctx); err != nil {
 		return err
-	}
-	s.team = here.TeamName
-	if s.here = here.Enterprise; s.here == "" {
-		s.here = here.Team
 	}
 	groups.Groups = redisstore.NewGroups(s.redis, s.here, time.Minute)
 	return nil
+}
+
+// enterSlack checks the tokens and learns which workspace they are for. While
+// Slack is away a server that is to serve waits for it.
+func (s *Server) enterSlack(ctx context.Context) error {
+	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
+		here, err := s.slack.Check(ctx)
+		if err == nil {
+			s.team = here.TeamName
+			if s.here = here.Enterprise; s.here == "" {
+				s.here = here.Team
+			}
+			return nil
+		}
+		if !s.patient || errors.Is(err, slackio.ErrSetup) || ctx.Err() != nil {
+			return err
+		}
+		s.log.Warn("slack cannot be reached yet", "error", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
 }
 
 // lateGroups is the group cache, which needs the workspace's id to exist.
@@ -194,9 +216,13 @@ func (s *Server) openBot(context.Context) error {
 	return err
 }
 
-// secret reads one value. Its errors wrap [bot.ErrCredentials].
+// secret reads one value. Its errors wrap [bot.ErrCredentials]. What is there and
+// cannot do is not kept: somebody is mending it, and the next try is to see that.
 func (s *Server) secret(ctx context.Context, ref vault.Ref) (vault.Secret, error) {
 	v, err := s.resolver.Resolve(ctx, ref)
+	if errors.Is(err, vault.ErrNoField) || errors.Is(err, vault.ErrEmpty) || errors.Is(err, vault.ErrUnusable) {
+		s.resolver.Forget(ref)
+	}
 	if err != nil {
 		return vault.Secret{}, fmt.Errorf("%w: %w", bot.ErrCredentials, err)
 	}
