@@ -23,6 +23,9 @@ func (l logins) Open(ctx context.Context, g approvals.Grant) (bot.Credentials, e
 	if err != nil {
 		return bot.Credentials{}, err
 	}
+	// Read at this moment: a vault that was sealed, or a value that was taken away,
+	// stops the next run, whatever an earlier one was given.
+	l.Forget(g)
 	password, err := l.secret(ctx, ref)
 	if err != nil {
 		return bot.Credentials{}, err

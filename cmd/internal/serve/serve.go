@@ -19,6 +19,7 @@ import (
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/approvals/redisstore"
+	"github.com/bmcmd/bmcmd/bmclient"
 	"github.com/bmcmd/bmcmd/bot"
 	"github.com/bmcmd/bmcmd/bot/slackio"
 	"github.com/bmcmd/bmcmd/cmd/internal/config"
@@ -36,6 +37,7 @@ type Server struct {
 	resolver *vault.Resolver
 	redis    redis.UniversalClient
 	cloud    cloud
+	quota    Quota
 	budget   *redisstore.Budget // nil: nobody shares the quotas
 	slack    *slackio.Slack
 	bot      *bot.Bot
@@ -50,7 +52,16 @@ type Server struct {
 // may Slack: New waits for it until ctx ends, and then returns an error of Slack's
 // or of ctx. Other errors are one sentence that says what to do.
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Server, error) {
-	s := &Server{cfg: cfg, log: log, patient: true}
+	return NewWithin(ctx, cfg, log, bmclient.Quota)
+}
+
+// Quota is how many calls of an action an API allows an account in which time; 0 is
+// no limit.
+type Quota func(api, action string) (n int, per time.Duration)
+
+// NewWithin is New for a cloud with other quotas than the documented ones.
+func NewWithin(ctx context.Context, cfg *config.Config, log *slog.Logger, quota Quota) (*Server, error) {
+	s := &Server{cfg: cfg, log: log, quota: quota, patient: true}
 	for _, part := range []func(context.Context) error{s.openVault, s.openRedis, s.openCloud, s.openSlack, s.openBudget, s.openBot} {
 		if err := part(ctx); err != nil {
 			s.Close()
@@ -64,7 +75,9 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Server, er
 // that somebody has to change something.
 func (s *Server) Run(ctx context.Context) error {
 	worked := make(chan struct{})
-	working, stop := context.WithCancel(ctx)
+	// The bot works until Slack has handed on all it was sent: what a person is told
+	// to be recorded is begun at once.
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
 		defer close(worked)
 		_ = s.bot.Run(working)
