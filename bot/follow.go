@@ -35,9 +35,9 @@ func (b *Bot) follow(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 	case err == nil && len(s.tasks) > len(k.Follow.Tasks):
 		return b.advance(ctx, k, approvals.Find(s.tasks))
 	case s.over && (err == nil || last):
-		return b.finish(ctx, k, s, "", last)
+		return b.conclude(ctx, k, s, "", last)
 	case last:
-		return b.finish(ctx, k, s, b.givenUp(k, s, err), last)
+		return b.conclude(ctx, k, s, b.givenUp(k, s, err), last)
 	case err != nil:
 		b.Log.Warn("a run could not be looked at", "request", k.ID, b.said(err))
 		return b.advance(ctx, k, approvals.Delay(k.Clock().Add(pause(err, k.Tries))))
@@ -74,9 +74,9 @@ func (b *Bot) look(ctx context.Context, k approvals.Kept) (sight, error) {
 	return s, err
 }
 
-// finish keeps what the hosts printed and ends the run. That it cannot be kept
+// conclude keeps what the hosts printed and ends the run. That it cannot be kept
 // holds up the result, but not beyond the last look.
-func (b *Bot) finish(ctx context.Context, k approvals.Kept, s sight, why string, last bool) (approvals.Kept, error) {
+func (b *Bot) conclude(ctx context.Context, k approvals.Kept, s sight, why string, last bool) (approvals.Kept, error) {
 	work, cancel := context.WithTimeout(ctx, workTime)
 	defer cancel()
 	if err := b.Desk.KeepOutputs(work, k.ID, s.out); err != nil {

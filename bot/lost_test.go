@@ -42,6 +42,11 @@ func TestLostReplies(t *testing.T) {
 				return bmclient.ErrNotSent
 			}
 		}, func(r *rig, id string) { vote(r, id); r.pass(time.Minute) }, approvals.Accepted, 2},
+		{"a followed run", []string{"find", "finish", ""}, func(r *rig) { r.cloud.tasks.known = true }, vote, approvals.Succeeded, 1},
+		{"a run that drifted", []string{"alarm", "finish"}, func(r *rig) {
+			r.cloud.tasks.known, r.cloud.tasks.named = true, true
+			r.cloud.tasks.host = func(_ string, h *apiHost) { h.Content, h.ends = []byte("evil"), time.Now().Add(2*time.Second) }
+		}, func(r *rig, id string) { vote(r, id); r.pass(5 * time.Second) }, approvals.Failed, 1},
 		{"an unknown outcome", []string{"answer"}, func(r *rig) { r.cloud.onRun = func(context.Context) error { return errors.New("reset") } }, vote, approvals.Unknown, 1},
 	}
 	for _, s := range scenes {
