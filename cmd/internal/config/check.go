@@ -42,6 +42,7 @@ func (d *decoder) check(c *Config) {
 	d.checkTimes(c)
 	d.oneOf("log.format", c.Log.Format, "json", "text")
 	d.checkLogins(c.Logins)
+	d.checkApart(c)
 	d.checkRules(c.Rules)
 	d.checkEntrances(c)
 }
