@@ -94,13 +94,13 @@ func spoken(text string) []span {
 			break
 		}
 		if at[0] > 0 {
-			out = append(out, saidLines(text[:at[0]], maxRich))
+			out = append(out, said(text[:at[0]], maxRich))
 		}
 		out = append(out, tokenSpan(text[at[0]:at[1]]))
 		text = text[at[1]:]
 	}
 	if text != "" || len(out) == 0 {
-		out = append(out, saidLines(text, maxRich))
+		out = append(out, said(text, maxRich))
 	}
 	return out
 }

@@ -109,7 +109,7 @@ func (p *page) news(r approvals.Request) {
 		p.line(label("Why it waits: "), said(r.Waiting, newsWhy))
 	}
 	if r.Why != "" {
-		p.line(label("Why: "), saidLines(r.Why, newsWhy))
+		p.passage("Why", r.Why, newsWhy)
 	}
 	if followed(r) {
 		p.outcome(r, newsOutcome)
@@ -208,7 +208,7 @@ func (p *page) diff(diff string, most int) {
 	if rest := shown[len(kept):]; rest != "" {
 		notes = append(notes, count(lines([]byte(rest)), "line")+" more")
 	}
-	p.write("Lines that differ:\n" + escape(cut(kept, textHosts)))
+	p.write("Lines that differ:\n" + lineMark + continued(kept, textHosts))
 	p.pre("Lines that differ", kept, spans(noted(notes))...)
 }
 

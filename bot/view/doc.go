@@ -8,7 +8,8 @@
 // never reaches a mrkdwn object. It goes into plain_text without emoji, or into
 // text elements of rich_text, where nothing is a mention, a link or markup. What
 // cannot be seen is spelled out by [Visible]. A mention is made only of an id that
-// has the form of one.
+// has the form of one. Nor can it look like a line of ours: where it has lines, it
+// stands in a preformatted element, and in Text each further line is marked.
 //
 // A card shows the whole script, the whole parameters, all hosts and the whole
 // reason, or there is no card: [Card] answers [ErrTooLong] or [ErrUnreadable].
@@ -25,10 +26,13 @@
 // # Why two texts
 //
 // Each message carries blocks for those who look and Text for those who listen:
-// screen readers read Text instead of the blocks, and notifications show it. Both
-// are written line by line from the same spans, so they cannot say different things.
-// Text is parsed by Slack as mrkdwn; in it people's text is escaped. Only a bar is not
-// in it: the words beside it say the same.
+// screen readers read Text instead of the blocks, and notifications show it. A line is
+// written from the same spans into both. What may be long (reason, hosts, parameters,
+// differences, outputs, the script) is written into each by itself, from the same
+// string: whole into the blocks, and into Text as much as leaves room for the other
+// facts, with how much is missing. The script stands last in Text, so nothing in it can
+// look like a fact behind it. A bar is not in Text: the words beside it say the same.
+// Text is parsed by Slack as mrkdwn; in it people's text is escaped.
 //
 // # Why 12,000 and 100
 //

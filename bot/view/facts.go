@@ -48,13 +48,7 @@ func (p *page) reason(s string, most int) {
 		p.line(label("Reason: "), say("none given"))
 		return
 	}
-	shown := short(Visible(s), most)
-	p.write("Reason: " + escape(cut(shown, textReason)))
-	if size(shown) > textReason {
-		p.pre("Reason", shown)
-		return
-	}
-	p.fill([]span{label("Reason: "), saidLines(shown, maxRich)})
+	p.passage("Reason", s, most)
 }
 
 // scriptFacts is what a script is, without its text.
@@ -86,7 +80,7 @@ func (p *page) parameters(r approvals.Request, most int) {
 	}
 	shown := shownParameters(s)
 	notes := edges(s)
-	p.write("Parameters: " + escape(cut(shown, textParameters)) + notes)
+	p.write("Parameters: " + continued(shown, textParameters) + notes)
 	p.pre("Parameters", short(shown, most), spans(notes)...)
 }
 

@@ -109,7 +109,7 @@ func (p *page) noticeEnded(r approvals.Request) {
 	text := call(r, false) + state(r) + ". "
 	p.section(text + status(r))
 	if r.Why != "" {
-		p.line(label("Why: "), saidLines(r.Why, newsWhy))
+		p.passage("Why", r.Why, newsWhy)
 	}
 	p.changes(r.Changes, maxCost/2, sinceApproved)
 	p.subject(r)

@@ -136,6 +136,35 @@ func (p *page) pre(name safe, s string, notes ...span) {
 	}
 }
 
+// passage is people's text that may have lines, cut to most characters; 0: whole. One
+// line stands behind its title. More stand in preformatted type, and in Text behind
+// marks: what somebody typed never looks like one of our lines.
+func (p *page) passage(title safe, s string, most int) {
+	shown := short(Visible(s), most)
+	switch {
+	case shown == "":
+		p.line(label(title+": "), say("(empty)"))
+	case size(shown) <= textReason && !strings.Contains(shown, "\n"):
+		p.line(label(title+": "), styled(escape(shown), shown, nil))
+	default:
+		p.write(title + ": " + continued(shown, textReason))
+		p.pre(title, shown)
+	}
+}
+
+// lineMark begins each line of people's text in Text, but the one behind our words.
+const lineMark = "│ "
+
+// continued is people's text for Text, with its marks cut to a size of at most most.
+func continued(s string, most int) safe {
+	shown := cut(s, most)
+	marks := size(lineMark) * strings.Count(shown, "\n")
+	if size(shown)+marks > most {
+		shown = cut(s, max(most-marks, most/(1+size(lineMark))))
+	}
+	return safe(strings.ReplaceAll(string(escape(shown)), "\n", "\n"+lineMark))
+}
+
 // mono adds preformatted text of size n to the block being filled.
 func (p *page) mono(s string, n int) {
 	p.parts = append(p.parts, &slack.RichTextPreformatted{

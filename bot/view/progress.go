@@ -160,7 +160,7 @@ func (p *page) outcome(r approvals.Request, most int) {
 		p.fill([]span{code(b, maxName), say(" " + progress(r))}) // in Text it stands in the headline
 	}
 	if r.Follow.Why != "" {
-		p.line(label("Why: "), saidLines(r.Follow.Why, newsMeaning))
+		p.passage("Why", r.Follow.Why, newsMeaning)
 	}
 	p.twins(r)
 	p.fates(troubled(r), login(r), most-(p.cost-start))

@@ -26,7 +26,7 @@ func Result(r approvals.Request, out approvals.Outputs) (m Message, file []byte)
 	p.section(call(r, true) + "*" + state(r) + ".*" + verdict(r))
 	p.subject(r)
 	if r.Follow.Why != "" {
-		p.line(label("Why: "), saidLines(r.Follow.Why, newsWhy))
+		p.passage("Why", r.Follow.Why, newsWhy)
 	}
 	p.twins(r)
 	p.proof(r)
@@ -175,7 +175,7 @@ func (p *page) host(r approvals.Request, h approvals.HostResult, out approvals.O
 	n := size(shown)
 	p.room(n + rowRoom)
 	p.line(row...)
-	p.write(escape(cut(shown, textOutput)))
+	p.write(lineMark + continued(shown, textOutput))
 	p.mono(shown, n)
 	return before == 0
 }

@@ -45,15 +45,6 @@ func said(s string, most int) span {
 	return styled(escape(s), s, nil)
 }
 
-// saidLines is said, and the text may have lines.
-func saidLines(s string, most int) span {
-	s = cut(s, most)
-	if s == "" {
-		return say("(empty)")
-	}
-	return styled(escape(s), s, nil)
-}
-
 // code is said in the type of code.
 func code(s string, most int) span {
 	s = cutLine(s, most)
