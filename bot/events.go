@@ -60,6 +60,7 @@ type Scripts struct {
 	Total  int
 	Page   int    // from 1
 	Search string // what was searched for, or empty
+	More   bool   // the search finds more scripts than were looked at; Total counts only those
 }
 
 // Status is one request in full.

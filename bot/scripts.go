@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/bmcmd/bmcmd/approvals"
@@ -10,65 +11,79 @@ import (
 )
 
 const (
-	scriptsAPage  = 20  // of the answer to list scripts
-	scriptsARead  = 100 // of the API's list
-	scriptsLooked = 1000
+	scriptsAPage  = 20   // of the answer to list scripts
+	scriptsLooked = 1000 // of what a search finds
 )
 
 // scriptID is the id of the script that a person means: the id itself, or the one
-// script that has it as its alias.
+// script that has it as its alias. Only a search that was read whole tells that it is
+// the one. A *refusal is final; other errors may pass.
 func (b *Bot) scriptID(ctx context.Context, word string) (string, error) {
 	if strings.HasPrefix(word, scriptPrefix) {
 		return word, nil
 	}
 	var ids []string
-	err := b.eachScript(ctx, word, func(s bmclient.Script) bool {
-		if s.Alias == word {
+	more, err := b.eachScript(ctx, word, func(s bmclient.Script) bool {
+		if s.Alias == word && s.Alias != "" {
 			ids = append(ids, s.CmdID)
 		}
 		return true
 	})
+	var said *bmclient.Error
 	switch {
+	case errors.As(err, &said) && lasting(said) && !errors.Is(err, ErrCredentials):
+		return "", refuse("The cloud did not let me look for the alias %s: %s. Give the script's id; it looks like cmd-nozcbhuw.", word, b.Scrub(apiWords(said)))
 	case err != nil:
 		return "", err
+	case len(ids) > 1:
+		return "", refuse("The alias %s belongs to more than one script: %s. Give the id of the one you mean.", word, few(ids))
+	case more:
+		return "", refuse("More than %d scripts have %s in their names, so I cannot tell which one you mean. Give its id.", scriptsLooked, word)
 	case len(ids) == 0:
 		return "", refuse("There is no script with the alias %s. Look at the name; list scripts shows what there is.", word)
-	case len(ids) > 1:
-		return "", refuse("The alias %s belongs to more than one script: %s. Give the id of the one you mean.", word, strings.Join(ids, ", "))
 	}
 	return ids[0], nil
 }
 
-// eachScript hands every script that the search finds to each, newest first, until
-// it answers false.
-func (b *Bot) eachScript(ctx context.Context, search string, each func(bmclient.Script) bool) error {
-	for at := 0; at < scriptsLooked; at += scriptsARead {
-		page, err := b.Cloud.Scripts(ctx, bmclient.ScriptQuery{Search: search, Page: bmclient.Page{Offset: at, Limit: scriptsARead}})
+// eachScript hands every script that the search finds to each, once, newest first,
+// until it answers false. more says that there are more than it looks at.
+func (b *Bot) eachScript(ctx context.Context, search string, each func(bmclient.Script) bool) (more bool, err error) {
+	seen := map[string]bool{}
+	for at := 0; at < scriptsLooked; {
+		page, err := b.Cloud.Scripts(ctx, bmclient.ScriptQuery{Search: search, Page: bmclient.Page{Offset: at, Limit: bmclient.LargestPage}})
 		if err != nil {
-			return err
+			return false, err
 		}
 		for _, s := range page.Scripts {
-			if !each(s) {
-				return nil
+			if !seen[s.CmdID] && !each(s) {
+				return false, nil
 			}
+			seen[s.CmdID] = true
 		}
-		if at+scriptsARead >= page.Total || len(page.Scripts) == 0 {
-			return nil
+		at += len(page.Scripts) // the API may give fewer than asked for
+		if at >= page.Total || len(page.Scripts) == 0 {
+			return false, nil
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // listScripts shows a page of the scripts that the person may see from here.
 func (b *Bot) listScripts(ctx context.Context, t Typed, c Command) Answer {
+	ctx, cancel := context.WithTimeout(ctx, workTime)
+	defer cancel()
 	p, err := b.person(ctx, t.By)
 	if err != nil {
 		return b.explainShow(err)
 	}
-	members := b.showMembers(ctx)
+	groups := b.Policy.RequesterGroups()
+	for _, r := range b.Policy {
+		groups = append(groups, r.Show.Groups...)
+	}
+	members := b.members(ctx, groups)
 	out := Scripts{Page: max(1, c.Page), Search: c.Search}
 	var untold error
-	err = b.eachScript(ctx, c.Search, func(s bmclient.Script) bool {
+	out.More, err = b.eachScript(ctx, c.Search, func(s bmclient.Script) bool {
 		switch err := b.shows(t.Origin, p, s.CmdID, members); {
 		case errors.Is(err, approvals.ErrMembersUnknown):
 			untold = err
@@ -91,19 +106,16 @@ func (b *Bot) listScripts(ctx context.Context, t Typed, c Command) Answer {
 	return out
 }
 
-// showMembers are the members of every group that decides who may see a script.
-func (b *Bot) showMembers(ctx context.Context) approvals.Members {
-	groups := b.Policy.RequesterGroups()
-	for _, r := range b.Policy {
-		groups = append(groups, r.Show.Groups...)
-	}
-	return b.members(ctx, groups)
-}
-
 // mayShow is nil if the person may see the script from where they are; else a
-// refusal, or why it cannot be told.
+// refusal, or why it cannot be told. Only the groups of the script's own rule are
+// asked after.
 func (b *Bot) mayShow(ctx context.Context, at approvals.Origin, p approvals.Person, id string) error {
-	return b.shows(at, p, id, b.showMembers(ctx))
+	members := b.members(ctx, b.Policy.RequesterGroups())
+	rule, err := b.Policy.Match(approvals.Subject{Script: id, Channel: at.Channel, Requester: p}, members)
+	if err == nil {
+		members = b.members(ctx, slices.Concat(b.Policy.RequesterGroups(), rule.Show.Groups))
+	}
+	return b.shows(at, p, id, members)
 }
 
 // shows holds a person against the rule that a script meets.

@@ -92,7 +92,9 @@ func (b *Bot) call(ctx context.Context, k approvals.Kept, g approvals.Grant, cre
 	}
 	if bmclient.BadKey(err) || a.Code == badPassword {
 		b.Logins.Forget(g) // a rotated value: the next try reads it again
-		a.Again = a.Outcome == approvals.OutcomeRefused && len(k.Sends) == 1
+		a.Again = a.Outcome == approvals.OutcomeRefused && !slices.ContainsFunc(k.Sends, func(s approvals.Send) bool {
+			return s.Answer != nil && s.Answer.Again // once is enough
+		})
 	}
 	b.Log.Info("the API has answered", "request", k.ID, "outcome", a.Outcome, "code", a.Code, "name", a.Name)
 	return a

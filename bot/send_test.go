@@ -333,3 +333,60 @@ func TestASlowVaultIsShown(t *testing.T) {
 		r.did("draw", "draw 1.0 approved", "draw 1.0 accepted")
 	})
 }
+
+// A key that was rotated is read again and the run sent once more; a second refusal
+// is for people.
+func TestARefusedKeyIsReadAgainOnce(t *testing.T) {
+	refused := &bmclient.Error{Action: "RunUserCmd", Code: "AuthFailure.SignatureFailure", Meaning: "m", Class: bmclient.ClassRefused}
+	answers := func(r *rig, all ...error) {
+		r.cloud.set(func(c *cloud) {
+			c.onRun = func(context.Context) error {
+				if len(all) == 0 {
+					return nil
+				}
+				err := all[0]
+				all = all[1:]
+				return err
+			}
+		})
+	}
+	for _, tt := range []struct {
+		why     string
+		answers []error
+		runs    int
+		forgets int
+		state   approvals.State
+		notices []string
+	}{
+		{"the new key is good", []error{refused}, 2, 1, approvals.Accepted, []string{"notice answer accepted"}},
+		{"it is refused as well", []error{refused, refused}, 2, 2, approvals.Approved, []string{"notice answer approved"}},
+		{"a first try did not leave", []error{bmclient.ErrNotSent, refused}, 3, 1, approvals.Accepted, []string{"notice waiting approved", "notice answer accepted"}},
+		{"between the two nothing left", []error{refused, bmclient.ErrNotSent, refused}, 3, 2, approvals.Approved, []string{"notice waiting approved", "notice answer approved"}},
+		{"the second is not known", []error{refused, errors.New("reset")}, 2, 1, approvals.Unknown, []string{"notice unknown unknown"}},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			play(t, func(r *rig) {
+				answers(r, tt.answers...)
+				id := r.asks("ALICE")
+				r.press("BOB", Approve, id)
+				r.pass(25 * time.Minute)
+				k := r.is(id, tt.state)
+				r.ran(tt.runs)
+				if n := len(r.journal.of("forget")); n != tt.forgets {
+					r.Errorf("forgotten %d times, want %d", n, tt.forgets)
+				}
+				r.did("notice", tt.notices...)
+				if len(k.Sends) != tt.runs {
+					r.Errorf("%d sends are kept of %d", len(k.Sends), tt.runs)
+				}
+				if tt.state != approvals.Approved {
+					return
+				}
+				// A person may try again, and that is one send.
+				answers(r, refused, refused)
+				r.press("CAROL", Run, id)
+				r.ran(tt.runs + 1)
+			})
+		})
+	}
+}
