@@ -4,7 +4,8 @@ import (
 	"time"
 )
 
-// pass makes Redis' clock, which decides what is due, run ahead by d.
+// pass makes the clocks of Redis, which decides what is due, and of the cloud run
+// ahead by d.
 func (w *world) pass(d time.Duration) {
 	first := w.ahead == 0
 	w.mu.Lock()
@@ -33,4 +34,11 @@ func (w *world) setTime() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.redis.SetTime(time.Now().Add(w.ahead))
+}
+
+// now is the time of Redis and of the cloud.
+func (w *world) now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Now().Add(w.ahead)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,35 +15,42 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-func perform(t *testing.T, text string) string {
+var apis = []string{"2.0", "3.0"}
+
+func perform(t *testing.T, api, text string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var out bytes.Buffer
-	if err := (demo{out: &out}).perform(ctx, text); err != nil {
+	if err := (demo{out: &out, api: api}).perform(ctx, text); err != nil {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 	return out.String()
 }
 
-// Each conversation says at its top what it guards. Secrets are searched for at
-// the end of every one.
+// Each conversation says at its top what it guards, and is held on both versions of
+// the API; a part that ends in the name of one, as in "play 3.0", is for that one.
+// Secrets are searched for at the end of every part.
 func TestPlays(t *testing.T) {
 	files, err := filepath.Glob("testdata/plays/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatal("there are no plays", err)
 	}
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			t.Parallel()
-			a, err := txtar.ParseFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, f := range a.Files {
-				perform(t, string(f.Data))
-			}
-		})
+		a, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, api := range apis {
+			t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar")+"/"+api, func(t *testing.T) {
+				t.Parallel()
+				for _, f := range a.Files {
+					if only := f.Name[strings.LastIndex(f.Name, " ")+1:]; !slices.Contains(apis, only) || only == api {
+						perform(t, api, string(f.Data))
+					}
+				}
+			})
+		}
 	}
 }
 
@@ -55,7 +63,7 @@ func TestRunbooks(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			if err := (demo{out: &out}).playFile(t.Context(), file); err != nil {
+			if err := (demo{out: &out, api: "3.0"}).playFile(t.Context(), file); err != nil {
 				t.Fatalf("%v\n%s", err, out.String())
 			}
 			if strings.Contains(out.String(), "Scripts started: 0") || strings.Contains(out.String(), "Refused") {
@@ -74,6 +82,12 @@ func TestPlayFails(t *testing.T) {
 		{"bob presses Approve", "there is no card"},
 		{"nobody: /bmcmd help", "there is no such person"},
 		{"bob presses", "no line of the language"},
+		{"file says: x", "there is no file"},
+		{"host ins-web9 never ends", "there is no such host"},
+		{"host ins-web1 sings", "hosts do not"},
+		{"the API lists tasks soon", "that is no time"},
+		{"dave runs cmd-nosuch on ins-web1 by hand", "there is no such script"},
+		{"host ins-web1 prints 5 MB\nalice: /bmcmd run cmd-nozcbhuw ins-web1\nbob presses Approve\nno file", "there is one"},
 	} {
 		if err := playImpatiently(t, tt.play); err == nil {
 			t.Errorf("%q passes, but %s", tt.play, tt.why)
@@ -86,7 +100,7 @@ func playImpatiently(t *testing.T, play string) error {
 	if err != nil {
 		return err
 	}
-	w, err := open(t.Context())
+	w, err := open(t.Context(), "3.0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +112,7 @@ func playImpatiently(t *testing.T, play string) error {
 
 // What was found is counted, not typed: a secret that is printed must be found.
 func TestSecretIsFound(t *testing.T) {
-	w, err := open(t.Context())
+	w, err := open(t.Context(), "3.0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,6 +136,7 @@ var variable = []struct {
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
 	{regexp.MustCompile(`digest [0-9a-f]+`), "digest D"},
 	{regexp.MustCompile(`in \d+ bytes`), "in N bytes"},
+	{regexp.MustCompile(`\d+ reads`), "N reads"},
 }
 
 func steady(s string) string {
@@ -143,7 +158,7 @@ func TestReadmeShowsTheDemo(t *testing.T) {
 	if !ok || !closed {
 		t.Fatal("README.md has no block of what the demo prints")
 	}
-	real := steady(perform(t, incident))
+	real := steady(perform(t, "2.0", incident))
 	for _, part := range strings.Split(steady(block), "\n[…]\n") {
 		_, rest, ok := strings.Cut(real, strings.Trim(part, "\n"))
 		if !ok {

@@ -40,6 +40,12 @@ func (s *stage) holds(l line) (got string, ok bool) {
 	case vThread:
 		got = s.thread()
 		return got, strings.Contains(got, l.text) == (l.what == "says")
+	case vFile:
+		got = s.files()
+		if l.what == "none" {
+			return got, got == ""
+		}
+		return cutMiddle(got), strings.Contains(got, l.text) == (l.what == "says")
 	case vNoCard:
 		s.findCard()
 		return s.card, s.card == ""
@@ -85,6 +91,30 @@ func (s *stage) thread() string {
 		}
 	}
 	return b.String()
+}
+
+// files is the content of all files in the newest card's thread.
+func (s *stage) files() string {
+	root := s.root()
+	var b strings.Builder
+	for _, m := range s.w.slack.Messages(s.channel) {
+		for _, f := range m.Files {
+			if m.ReplyTo == root {
+				b.Write(f.Content)
+			}
+		}
+	}
+	return b.String()
+}
+
+// cutMiddle makes a long text short enough to be read by somebody who looks for what
+// went wrong.
+func cutMiddle(s string) string {
+	const most = 2000
+	if len(s) <= 2*most {
+		return s
+	}
+	return s[:most] + fmt.Sprintf("\n[… %d bytes …]\n", len(s)-2*most) + s[len(s)-most:]
 }
 
 // ran is the newest script that was started, as a play writes it.

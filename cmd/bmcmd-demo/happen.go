@@ -25,6 +25,21 @@ var happenings = []struct {
 		}
 		return nil
 	}},
+	{regexp.MustCompile(`^script (\S+) becomes, while it is sent: (.*)$`), func(ctx context.Context, s *stage, m []string) error {
+		return s.changeOnTheWay(ctx, m[1], []byte(unescape(m[2])))
+	}},
+	{regexp.MustCompile(`^(\d+) hosts$`), func(_ context.Context, s *stage, m []string) error {
+		for _, h := range hostNames(times(m[1])) {
+			s.w.addHost(h)
+		}
+		return nil
+	}},
+	{regexp.MustCompile(`^host (\S+) (.+)$`), func(_ context.Context, s *stage, m []string) error { return s.behave(m[1], m[2]) }},
+	{regexp.MustCompile(`^(\w+) runs (\S+) on (\S+) by hand(?: with \[(.*)\])?$`), func(_ context.Context, s *stage, m []string) error {
+		_, err := s.w.cloud.RunByHand(m[2], strings.Split(m[3], ","), nil, []byte(m[4]))
+		return err
+	}},
+	{regexp.MustCompile(`^the API (lists|names) tasks (.+)$`), func(_ context.Context, s *stage, m []string) error { return s.list(m[2]) }},
 	{regexp.MustCompile(`^script (\S+) is removed$`), func(_ context.Context, s *stage, m []string) error {
 		s.w.cloud.RemoveScript(m[1])
 		return nil
@@ -32,6 +47,10 @@ var happenings = []struct {
 	{regexp.MustCompile(`^the API answers (\w+) with (\d+)(?: (\d+) times)?$`), func(_ context.Context, s *stage, m []string) error {
 		code, _ := strconv.Atoi(m[2])
 		s.w.cloud.FailNext(m[1], bmtest.Fault{Code: code, Echo: true}, times(m[3]))
+		return nil
+	}},
+	{regexp.MustCompile(`^the API answers (\w+) with ([A-Z][A-Za-z.]+)(?: (\d+) times)?$`), func(_ context.Context, s *stage, m []string) error {
+		s.w.cloud.FailNext(m[1], bmtest.Fault{Error: m[2], Echo: true}, times(m[3]))
 		return nil
 	}},
 	{regexp.MustCompile(`^the API answers (\w+) with a web page$`), func(_ context.Context, s *stage, m []string) error {

@@ -27,6 +27,7 @@ const (
 	vSees    verb = "sees"    // NAME sees: TEXT
 	vCard    verb = "card"    // card says: TEXT, card offers: BUTTONS
 	vThread  verb = "thread"  // thread says: TEXT
+	vFile    verb = "file"    // file says: TEXT, of files in the thread; no file
 	vNoCard  verb = "no card" // no card
 	vSent    verb = "sent"    // sent: N
 	vRan     verb = "ran"     // ran: SCRIPT on HOSTS [with PARAMETERS]
@@ -47,6 +48,10 @@ var lineForms = []struct {
 	{regexp.MustCompile(`^thread (says|does not say): (.+)$`), func(m []string) (line, error) {
 		return line{verb: vThread, what: m[1], text: m[2]}, nil
 	}},
+	{regexp.MustCompile(`^file (says|does not say): (.+)$`), func(m []string) (line, error) {
+		return line{verb: vFile, what: m[1], text: m[2]}, nil
+	}},
+	{regexp.MustCompile(`^no file$`), func([]string) (line, error) { return line{verb: vFile, what: "none"}, nil }},
 	{regexp.MustCompile(`^no card$`), func([]string) (line, error) { return line{verb: vNoCard}, nil }},
 	{regexp.MustCompile(`^sent: (\d+)$`), func(m []string) (line, error) {
 		n, err := strconv.Atoi(m[1])
@@ -81,20 +86,23 @@ func parseLine(n int, s string) (l line, ok bool, err error) {
 	return line{}, false, fmt.Errorf("line %d: I do not understand %q; a line looks like `alice: /bmcmd help` or `bob presses Approve`", n, s)
 }
 
-// unescape gives \n, \t and \u{…} their meaning, so that every play is one line
-// a step.
+// unescape gives \n, \t, \u{…} and \x{…}, which is a byte, their meaning, so that
+// every play is one line a step.
 func unescape(s string) string {
 	s = strings.NewReplacer(`\n`, "\n", `\t`, "\t").Replace(s)
 	return runeForm.ReplaceAllStringFunc(s, func(m string) string {
 		n, err := strconv.ParseUint(m[3:len(m)-1], 16, 32)
-		if err != nil {
+		switch {
+		case err != nil:
 			return m
+		case m[1] == 'x':
+			return string([]byte{byte(n)})
 		}
 		return string(rune(n))
 	})
 }
 
-var runeForm = regexp.MustCompile(`\\u\{[0-9A-Fa-f]{1,6}\}`)
+var runeForm = regexp.MustCompile(`\\(?:u\{[0-9A-Fa-f]{1,6}|x\{[0-9A-Fa-f]{2})\}`)
 
 // parsePlay reads a whole play.
 func parsePlay(text string) ([]line, error) {

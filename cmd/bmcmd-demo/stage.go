@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bmcmd/bmcmd/bmclient/bmtest"
 	"github.com/bmcmd/bmcmd/bot/slacksim"
 )
 
@@ -21,12 +22,17 @@ type stage struct {
 	card     string // ts of the newest card
 	before   int    // entries there were before the last action
 	prints   printer
+	listing  bmtest.Listing                  // how the cloud lists tasks
+	hosts    map[string]bmtest.HostBehaviour // of those that a play has changed
 	patience time.Duration
 	envelope string // of the last command or click
 }
 
 func newStage(w *world, out io.Writer) *stage {
-	return &stage{w: w, out: out, channel: "C0INCIDENT", patience: patience, prints: printer{out: out, shown: map[string]string{}}}
+	return &stage{
+		w: w, out: out, channel: "C0INCIDENT", patience: patience, prints: printer{out: out, shown: map[string]string{}},
+		hosts: map[string]bmtest.HostBehaviour{},
+	}
 }
 
 // play does every line in turn, and fails at the first that differs from what is
@@ -103,7 +109,7 @@ func (s *stage) say(ctx context.Context, l line) (*slacksim.Turn, error) {
 	if text, ok := strings.CutPrefix(l.text, "@bmcmd"); ok {
 		return s.w.slack.Mention(ctx, p.ID, s.channel, thread, strings.TrimPrefix(text, " "))
 	}
-	command, text, _ := strings.Cut(l.text, " ")
+	command, text, _ := strings.Cut(manyHosts(l.text), " ")
 	if !strings.HasPrefix(command, "/") {
 		ts, err := s.w.slack.Say(ctx, p.ID, s.channel, thread, l.text)
 		s.card = ts

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
+	"github.com/bmcmd/bmcmd/bmclient"
 	"github.com/bmcmd/bmcmd/bmclient/bmtest"
 	"github.com/bmcmd/bmcmd/bot/slacksim"
 	"github.com/bmcmd/bmcmd/cmd/internal/config"
@@ -59,7 +61,8 @@ redis:
   addresses: ["%[3]s"]
   password: ref+file://%[1]s/redis_password
 bm:
-  endpoint: %[4]s
+  api: "%[4]s"
+  endpoint: %[5]s
   region: ap-beijing
   read_key: {id: "ref+file://%[1]s/read_id", secret: "ref+file://%[1]s/read_secret"}
   run_key: {id: "ref+file://%[1]s/run_id", secret: "ref+file://%[1]s/run_secret"}
@@ -86,6 +89,7 @@ log: {level: debug, format: text}
 
 // world is everything that bmcmd talks to, offline, and bmcmd itself.
 type world struct {
+	api     string // 2.0 or 3.0
 	slack   *slacksim.Slack
 	cloud   *bmtest.Server
 	redis   *miniredis.Miniredis
@@ -98,6 +102,8 @@ type world struct {
 	ahead time.Duration // how far Redis' clock runs ahead
 	done  chan struct{}
 
+	background sync.WaitGroup // what a play has begun and does not wait for
+
 	stop    context.CancelFunc
 	stopped chan error
 
@@ -107,10 +113,10 @@ type world struct {
 
 // open starts the world. Nothing of it listens but on loopback, and nothing is
 // left on the disk after close.
-func open(ctx context.Context) (*world, error) { return new(world).open(ctx) }
+func open(ctx context.Context, api string) (*world, error) { return (&world{api: api}).open(ctx) }
 
 func (w *world) open(ctx context.Context) (*world, error) {
-	*w = world{lean: w.lean, other: w.other, logs: &logBuffer{}, stopped: make(chan error, 1), done: make(chan struct{}), secrets: map[string]string{
+	*w = world{api: cmp.Or(w.api, "2.0"), lean: w.lean, other: w.other, logs: &logBuffer{}, stopped: make(chan error, 1), done: make(chan struct{}), secrets: map[string]string{
 		"slack_bot_token": slacksim.DefaultBotToken + "-" + canary(), "slack_app_token": slacksim.DefaultAppToken + "-" + canary(),
 		"redis_password": canary(), "read_id": "AKIDread" + canary(), "read_secret": canary(), "run_id": "AKIDrun" + canary(), "run_secret": canary(),
 		"web_password": canary(), "db_password": canary(),
@@ -160,7 +166,7 @@ func (w *world) startSlack() error {
 }
 
 func (w *world) startCloud() error {
-	w.cloud = bmtest.New()
+	w.cloud = bmtest.New(bmtest.Now(w.now), bmtest.Window(48*time.Hour)) // the bot signs by its own clock
 	w.cloud.AddKey(w.secrets["read_id"], w.secrets["read_secret"], bmtest.MayRead)
 	w.cloud.AddKey(w.secrets["run_id"], w.secrets["run_secret"], bmtest.MayRun)
 	for _, s := range scripts {
@@ -168,13 +174,17 @@ func (w *world) startCloud() error {
 		w.cloud.AddScript(s)
 	}
 	for _, h := range hosts {
-		password := w.secrets["web_password"]
-		if strings.HasPrefix(h, "ins-db") {
-			password = w.secrets["db_password"]
-		}
-		w.cloud.AddHost(h, map[string]string{"root": password})
+		w.addHost(h)
 	}
 	return w.cloud.Start()
+}
+
+func (w *world) addHost(h string) {
+	password := w.secrets["web_password"]
+	if strings.HasPrefix(h, "ins-db") {
+		password = w.secrets["db_password"]
+	}
+	w.cloud.AddHost(h, map[string]string{"root": password})
 }
 
 func (w *world) startRedis() error {
@@ -189,7 +199,11 @@ func (w *world) startBot(ctx context.Context) error {
 	if w.other != nil {
 		address = w.other(w.secrets["redis_password"])
 	}
-	text := fmt.Sprintf(demoConfig, w.dir, w.slack.APIURL(), address, w.cloud.URL())
+	endpoint := w.cloud.URL()
+	if w.api == "3.0" {
+		endpoint = w.cloud.URL3()
+	}
+	text := fmt.Sprintf(demoConfig, w.dir, w.slack.APIURL(), address, w.api, endpoint)
 	if w.lean {
 		text = strings.Replace(text, "level: debug", "level: warn", 1)
 	}
@@ -198,7 +212,11 @@ func (w *world) startBot(ctx context.Context) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: cfg.Log.Level}))
-	if w.server, err = serve.New(ctx, cfg, log); err != nil {
+	quota := serve.Quota(bmclient.Quota)
+	if w.lean {
+		quota = func(string, string) (int, time.Duration) { return 1_000_000, time.Minute } // counted all the same
+	}
+	if w.server, err = serve.NewWithin(ctx, cfg, log, quota); err != nil {
 		return err
 	}
 	running, stop := context.WithCancel(ctx)
@@ -212,6 +230,7 @@ func (w *world) startBot(ctx context.Context) error {
 // close ends what open started. It may be called on a half-open world.
 func (w *world) close() {
 	close(w.done)
+	w.background.Wait()
 	if w.stop != nil {
 		w.stop()
 		<-w.stopped

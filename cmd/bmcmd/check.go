@@ -22,8 +22,8 @@ func checkCommand() *cobra.Command {
 		Short: "Check the config, its rules and references, and runbooks against them",
 		Long: "Check the config: every problem is named with its line, and nothing is connected to.\n" +
 			"With --runbook, each line of a Markdown runbook that begins with the slash command is parsed\n" +
-			"and held against the rules. With --live, the vault, Slack, Redis and the cloud are asked, too;\n" +
-			"nothing is posted and nothing is run.",
+			"and held against the rules. With --live, the vault, Slack, Redis and the cloud are asked, too, and\n" +
+			"aliases in runbooks are looked up; nothing is posted and nothing is run.",
 		Example: "  bmcmd check -c bmcmd.yaml --runbook runbooks/web.md\n  bmcmd check -c bmcmd.yaml --live",
 		Args:    alone,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -36,7 +36,16 @@ func checkCommand() *cobra.Command {
 			}
 			out := c.OutOrStdout()
 			sayGood(out, cfg, path)
-			refused, err := checkRunbooks(out, cfg, runbooks)
+			ids := noIDs
+			if live {
+				reads, err := serve.OpenReads(c.Context(), cfg)
+				if err != nil {
+					return err
+				}
+				defer reads.Close()
+				ids = reads.ID
+			}
+			refused, err := checkRunbooks(c.Context(), out, cfg, runbooks, ids)
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,9 +15,15 @@ import (
 	"github.com/bmcmd/bmcmd/cmd/internal/runbook"
 )
 
+// idOf finds the id of the script that has an alias.
+type idOf func(ctx context.Context, alias string) (id string, err error)
+
+// noIDs is for a check that asks nobody.
+func noIDs(context.Context, string) (string, error) { return "", nil }
+
 // checkRunbooks prints, for each command line of the runbooks, which rule it meets
 // and who may approve it, and counts those that would be refused.
-func checkRunbooks(out io.Writer, cfg *config.Config, files []string) (refused int, err error) {
+func checkRunbooks(ctx context.Context, out io.Writer, cfg *config.Config, files []string, ids idOf) (refused int, err error) {
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
@@ -27,7 +34,7 @@ func checkRunbooks(out io.Writer, cfg *config.Config, files []string) (refused i
 			fmt.Fprintf(out, "%s: no code in it begins with %s\n", file, cfg.Slack.Command)
 		}
 		for _, l := range lines {
-			says, err := checkLine(cfg, l)
+			says, err := checkLine(ctx, cfg, l, ids)
 			if err != nil {
 				refused++
 				says = []string{"REFUSED: " + err.Error()}
@@ -43,7 +50,7 @@ const blank = "fill-in"
 
 // checkLine says what would come of a line. Its error says why it would be
 // refused, whoever types it.
-func checkLine(cfg *config.Config, l runbook.Line) ([]string, error) {
+func checkLine(ctx context.Context, cfg *config.Config, l runbook.Line, ids idOf) ([]string, error) {
 	c, err := bot.Parse(l.Filled(blank))
 	open := func(s string) bool { return strings.Contains(s, blank) }
 	switch {
@@ -55,12 +62,10 @@ func checkLine(cfg *config.Config, l runbook.Line) ([]string, error) {
 		return []string{"good"}, nil
 	case open(c.Script) || slices.ContainsFunc(c.Hosts, open):
 		return []string{"good, once " + l.Hole + " is filled in; the rule depends on that"}, nil
-	case c.Verb == bot.VerbShow:
-		return meets(cfg.Rules, c.Script, nil)
 	}
-	says, err := meets(cfg.Rules, c.Script, c.Hosts)
-	if err != nil {
-		return nil, err
+	says, err := checkScript(ctx, cfg.Rules, c, ids)
+	if err != nil || c.Verb == bot.VerbShow {
+		return says, err
 	}
 	login, err := cfg.Login(c.Hosts)
 	if err != nil {
@@ -74,6 +79,23 @@ func checkLine(cfg *config.Config, l runbook.Line) ([]string, error) {
 		says = append(says, "typed twice and counted once: "+strings.Join(c.Repeated, ", "))
 	}
 	return says, nil
+}
+
+// checkScript says which rules a line for a script may meet. The id of an alias is
+// asked for, or it is left to the moment when the line is typed.
+func checkScript(ctx context.Context, p approvals.Policy, c bot.Command, ids idOf) (says []string, err error) {
+	if strings.HasPrefix(c.Script, "cmd-") {
+		return meets(p, c.Script, c.Hosts)
+	}
+	id, err := ids(ctx, c.Script)
+	switch {
+	case err != nil:
+		return nil, err
+	case id == "":
+		return []string{"alias: only the cloud knows the id; which rule it meets is seen when it is asked, or with --live"}, nil
+	}
+	says, err = meets(p, id, c.Hosts)
+	return slices.Concat([]string{"alias of " + id}, says), err
 }
 
 func unknownWord(c bot.Command) string {

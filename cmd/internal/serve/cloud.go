@@ -74,7 +74,7 @@ func (s *Server) openCloud(context.Context) error {
 // have theirs apart, as the cloud counts them.
 func (s *Server) openBudget(context.Context) error {
 	s.budget = redisstore.NewBudget(s.redis, s.here, s.cfg.BM.API, func(action string) (int, time.Duration) {
-		return bmclient.Quota(s.cfg.BM.API, action)
+		return s.quota(s.cfg.BM.API, action)
 	})
 	return nil
 }

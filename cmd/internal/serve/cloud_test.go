@@ -134,7 +134,7 @@ func TestQuota(t *testing.T) {
 	redis := miniredis.RunT(t)
 	replica := func() *Server {
 		s := parts(t, secretFiles(t, allFiles...), "web")
-		s.cfg.BM.Endpoint, s.here = cloudAPI.URL(), "T1"
+		s.cfg.BM.Endpoint, s.here, s.quota = cloudAPI.URL(), "T1", bmclient.Quota
 		s.cfg.Redis.Addresses = []string{redis.Addr()}
 		s.cfg.BM.ReadKey = config.Key{ID: fileRef(t, "AKID"), Secret: fileRef(t, "key")}
 		for _, part := range []func(context.Context) error{s.openRedis, s.openCloud, s.openBudget} {

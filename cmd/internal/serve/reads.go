@@ -40,16 +40,27 @@ func (r *Reads) Script(ctx context.Context, word string) (bmclient.Script, error
 	if strings.HasPrefix(word, "cmd-") {
 		return r.s.cloud.Script(ctx, word)
 	}
-	found, err := r.named(ctx, word)
-	switch {
-	case err != nil:
+	id, err := r.ID(ctx, word)
+	if err != nil {
 		return bmclient.Script{}, err
-	case len(found) == 0:
-		return bmclient.Script{}, fmt.Errorf("%w with the alias %q; call scripts lists what there is", bmclient.ErrNoScript, word)
-	case len(found) > 1:
-		return bmclient.Script{}, fmt.Errorf("%w: %s; give the id of the one you mean", ErrAlias, strings.Join(found, ", "))
 	}
-	return r.s.cloud.Script(ctx, found[0])
+	return r.s.cloud.Script(ctx, id)
+}
+
+// ID is the id of the one script that has an alias. Errors are those of Script.
+func (r *Reads) ID(ctx context.Context, alias string) (string, error) {
+	found, err := r.named(ctx, alias)
+	switch n := len(found); {
+	case err != nil:
+		return "", err
+	case n == 0:
+		return "", fmt.Errorf("%w with the alias %q; call scripts lists what there is", bmclient.ErrNoScript, alias)
+	case n > 5:
+		return "", fmt.Errorf("%w: %s and %d more; give the id of the one you mean", ErrAlias, strings.Join(found[:5], ", "), n-5)
+	case n > 1:
+		return "", fmt.Errorf("%w: %s; give the id of the one you mean", ErrAlias, strings.Join(found, ", "))
+	}
+	return found[0], nil
 }
 
 // ErrAlias says that several scripts have an alias.
