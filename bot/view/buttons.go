@@ -72,7 +72,7 @@ func (p *page) buttons(r approvals.Request) {
 		row = append(row, press(again, "Ask again"))
 	case r.State == approvals.Approved:
 		if r.Waiting != "" {
-			row = append(row, press(run, runWords(r)).WithStyle(slack.StylePrimary))
+			row = append(row, press(run, runLabel).WithStyle(slack.StylePrimary))
 		}
 		row = append(row, press(deny, "Deny"), press(cancel, "Cancel"))
 	default:
@@ -86,13 +86,9 @@ func (p *page) buttons(r approvals.Request) {
 	p.add(slack.NewActionBlock("", row...), n)
 }
 
-// runWords is what the button says that has an approved request sent.
-func runWords(r approvals.Request) string {
-	if a := answer(r); a != nil && a.Outcome == approvals.OutcomeRefused {
-		return "Retry"
-	}
-	return "Run now"
-}
+// runLabel is what the button reads that has an approved request sent. It is the same
+// after every cause: what is stored with a request tells people to press it.
+const runLabel = "Run"
 
 func approveConfirm(r approvals.Request) *slack.ConfirmationBlockObject {
 	hosts := count(len(r.Plan.Hosts), "host")

@@ -35,7 +35,7 @@ func Card(r approvals.Request) (Message, error) {
 	}
 	p := &page{}
 	p.headline(headline(r))
-	if s := status(r); s != "" {
+	if s := advice(r); s != "" {
 		p.section(s)
 	}
 	p.news(r)
@@ -106,7 +106,7 @@ func (p *page) join(q *page) {
 // news is what has happened so far.
 func (p *page) news(r approvals.Request) {
 	if r.Waiting != "" {
-		p.line(label("Why it waits: "), said(r.Waiting, newsWhy))
+		p.line(label("Why it waits: "), said(waits(r), newsWhy))
 	}
 	if r.Why != "" {
 		p.passage("Why", r.Why, newsWhy)
@@ -144,10 +144,16 @@ func (p *page) answer(a approvals.Answer) {
 	case a.Outcome == approvals.OutcomeNotSent:
 		p.line(label("Not sent: "), said(a.Message, newsMessage))
 		return
+	case neverAsked(a):
+		p.line(label("The API was not asked"))
 	case a.Outcome == approvals.OutcomeAccepted || a.Code != 0:
 		p.line(label("The API answered "), code(strings.TrimSpace("code "+strconv.Itoa(a.Code)+" "+a.Name), newsMeaning))
-	default:
+	case a.Outcome == approvals.OutcomeUnknown:
 		p.line(label("The API gave no answer that can be used"))
+	case a.Name != "":
+		p.line(label("The API answered "), code(a.Name, newsMeaning))
+	default:
+		p.line(label("The API answered with an error"))
 	}
 	if a.Message != "" {
 		p.line(say("“"), said(a.Message, newsMessage), say("”"))

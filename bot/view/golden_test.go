@@ -103,7 +103,7 @@ func TestNoticeGolden(t *testing.T) {
 		{"accepted", "never success", approvals.NoticeAnswer, request(followed(approvals.Accepted, "", ran("ins-1", 0, silent), ran("ins-2", 0, declined)))},
 		{"alarm", "calls all who may approve", approvals.NoticeAlarm, request(followed(approvals.Failed, "", ran("ins-1", 0, strayed), ran("ins-2", 0, strayed), ran("ins-3", 0)))},
 		{"result", "without outputs", approvals.NoticeResult, request(followed(approvals.Succeeded, "", ran("ins-1", 0, printed(20)), ran("ins-2", 0)))},
-		{"refused", "says Retry", approvals.NoticeAnswer, request(sent(approvals.Approved, refused))},
+		{"refused", "says Run", approvals.NoticeAnswer, request(sent(approvals.Approved, refused))},
 		{"failed", "says why", approvals.NoticeAnswer, request(sent(approvals.Failed, failed))},
 		{"unknown", "says where to look", approvals.NoticeUnknown, request(sent(approvals.Unknown, unknown))},
 		{"unknown_lost", "no answer was stored", approvals.NoticeUnknown, request(sent(approvals.Unknown, nil))},

@@ -45,14 +45,20 @@ func (p *page) subject(r approvals.Request) {
 
 func (p *page) noticeAnswer(r approvals.Request) {
 	a := lastWord(r)
+	if late(r) {
+		a = answer(r)
+	}
 	switch {
 	case a == nil:
 		p.section(call(r, true) + "The API’s answer is not known.")
 	case a.Outcome == approvals.OutcomeAccepted:
 		p.section(call(r, true) + "Accepted by the API; *what happened on the hosts is not known yet*. The result comes into this thread.")
+	case late(r) && unasked(r):
+		p.section(call(r, true) + advice(r))
+	case late(r):
+		p.section(call(r, true) + "The API refused the run before anything could start. " + advice(r))
 	case a.Outcome == approvals.OutcomeRefused:
-		p.section(call(r, true) + "The API refused the run before anything could start. Nothing has run. " +
-			"The approval still stands: once the cause is gone, press Retry on the card.")
+		p.section(call(r, true) + noticeRefused(r, *a))
 	case a.Outcome == approvals.OutcomeFailed:
 		p.section(call(r, true) + "The API says that it cannot run this.")
 	default:
@@ -63,6 +69,18 @@ func (p *page) noticeAnswer(r approvals.Request) {
 		p.answer(*a)
 		p.fates(declinedHosts(r), login(r), newsOutcome)
 	}
+}
+
+// noticeRefused says what a refusal leaves. It may be drawn when the request has gone on.
+func noticeRefused(r approvals.Request, a approvals.Answer) safe {
+	text := safe("The API refused the run before anything could start. ")
+	if neverAsked(a) {
+		text = "The run could not be put to the API. "
+	}
+	if r.State != approvals.Approved {
+		return text + "Since then it has gone on; the card says how it stands now."
+	}
+	return text + "Nothing has run. The approval still stands: once the cause is gone, press " + runLabel + " on the card."
 }
 
 // noticeAlarm calls all who may approve: what ran is not what any of them reviewed.
@@ -99,15 +117,15 @@ func (p *page) noticeWaiting(r approvals.Request) {
 	case r.Waiting == "":
 		p.section(call(r, false) + "It was approved and had to wait; it goes on now.")
 	default:
-		p.section(call(r, false) + "Approved, but not sent yet. " + statusApproved(r))
-		p.line(label("Why it waits: "), said(r.Waiting, newsWhy))
+		p.section(call(r, false) + "Approved, but not sent yet. " + adviceApproved(r))
+		p.line(label("Why it waits: "), said(waits(r), newsWhy))
 	}
 	p.subject(r)
 }
 
 func (p *page) noticeEnded(r approvals.Request) {
 	text := call(r, false) + state(r) + ". "
-	p.section(text + status(r))
+	p.section(text + advice(r))
 	if r.Why != "" {
 		p.passage("Why", r.Why, newsWhy)
 	}

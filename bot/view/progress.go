@@ -133,8 +133,8 @@ func allOf(n int) safe {
 	return safe("all " + number(n) + " hosts")
 }
 
-// statusFollowed is [status] for a run that the API took.
-func statusFollowed(r approvals.Request) safe {
+// adviceFollowed is [advice] for a run that the API took.
+func adviceFollowed(r approvals.Request) safe {
 	switch {
 	case r.State == approvals.Accepted && len(r.Follow.Tasks) == 0:
 		return "The run is looked for in the API’s list of tasks. What happened on each host comes into this thread."

@@ -188,7 +188,7 @@ var (
 	accepted = &approvals.Answer{Outcome: approvals.OutcomeAccepted, Hint: "look at the task list"}
 	refused  = &approvals.Answer{
 		Outcome: approvals.OutcomeRefused, Code: 4400, Name: "QuotaExceeded", Message: "too many requests",
-		Meaning: "too many calls in this minute", Hint: "wait a minute, then press Retry",
+		Meaning: "too many calls in this minute", Hint: "wait a minute, then press Run",
 	}
 	failed = &approvals.Answer{
 		Outcome: approvals.OutcomeFailed, Code: 18018, Name: "ServerNotExist", Message: "服务器不存在",

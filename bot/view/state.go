@@ -57,7 +57,7 @@ func state(r approvals.Request) safe {
 	case approvals.Executing:
 		return "Being sent, waiting for the API’s answer"
 	case approvals.Failed:
-		return "Failed, the API says that it cannot run"
+		return stateFailed(r)
 	case approvals.Unknown:
 		return "Unknown, nobody can know whether it ran"
 	case approvals.Refused:
@@ -160,20 +160,20 @@ func headline(r approvals.Request) string {
 	return s + ": " + what(r)
 }
 
-// status is what the state means and what to do, for those who decide.
-func status(r approvals.Request) safe {
+// advice is what the state means and what to do, for those who decide.
+func advice(r approvals.Request) safe {
 	if followed(r) {
-		return statusFollowed(r)
+		return adviceFollowed(r)
 	}
 	switch r.State {
 	case approvals.Received, approvals.Pending:
-		return statusOpen(r)
+		return adviceOpen(r)
 	case approvals.Approved:
-		return statusApproved(r)
+		return adviceApproved(r)
 	case approvals.Executing:
 		return "The run is on its way to the API and cannot be stopped any more. The answer comes into this thread."
 	case approvals.Failed:
-		return "Nothing more comes of this request. Ask again once the cause is gone."
+		return adviceFailed(r)
 	case approvals.Unknown:
 		return unknownAdvice
 	case approvals.Expired:
@@ -197,10 +197,58 @@ func status(r approvals.Request) safe {
 	return ""
 }
 
+// late reports whether r ended because an answer came after it was taken for unknown,
+// and that answer proves that nothing ran.
+func late(r approvals.Request) bool {
+	a := answer(r)
+	return r.State == approvals.Failed && !followed(r) && a != nil &&
+		(a.Outcome == approvals.OutcomeRefused || a.Outcome == approvals.OutcomeNotSent)
+}
+
+func stateFailed(r approvals.Request) safe {
+	switch {
+	case !late(r):
+		return "Failed, the API says that it cannot run"
+	case unasked(r):
+		return "Not sent, nothing ran"
+	}
+	return "Refused by the API, nothing ran"
+}
+
+func adviceFailed(r approvals.Request) safe {
+	switch {
+	case !late(r):
+		return "Nothing more comes of this request. Ask again once the cause is gone."
+	case unasked(r):
+		return "Nothing was sent after all. Ask again if it is still needed."
+	}
+	return "Nothing has run. Ask again if it is still needed."
+}
+
+// unasked reports whether the API never got the newest send.
+func unasked(r approvals.Request) bool {
+	a := answer(r)
+	return a != nil && (a.Outcome == approvals.OutcomeNotSent || neverAsked(*a))
+}
+
+// neverAsked reports whether a stands for an answer although the API was not asked: the
+// bot refuses by itself what cannot be sent.
+func neverAsked(a approvals.Answer) bool {
+	return a.Outcome == approvals.OutcomeRefused && a.Code == 0 && a.Name == "not sent"
+}
+
+// waits is why r waits. The record calls every refusal the API's.
+func waits(r approvals.Request) string {
+	if unasked(r) && r.Waiting == "the API refused the run before anything could start" {
+		return "the run could not be put to the API"
+	}
+	return r.Waiting
+}
+
 const unknownAdvice = "It may have run on all, some or none of the hosts. " +
 	"Look at the task list in the Bare Metal console; do not simply run it again."
 
-func statusOpen(r approvals.Request) safe {
+func adviceOpen(r approvals.Request) safe {
 	if r.Plan == nil {
 		return "The script and the rules are being looked up."
 	}
@@ -216,14 +264,14 @@ func statusOpen(r approvals.Request) safe {
 	return text + " Whoever asked cannot approve."
 }
 
-func statusApproved(r approvals.Request) safe {
+func adviceApproved(r approvals.Request) safe {
 	if r.Waiting == "" {
 		return "The script is read once more; if nothing has changed, the run goes out at once."
 	}
 	if !r.RetryAt.IsZero() && !r.RetryAt.After(r.DispatchBy) {
 		return "Nothing has run. It is tried again by itself until " + at(r.DispatchBy).text + "; " +
-			safe(runWords(r)) + " tries at once."
+			runLabel + " tries at once."
 	}
-	return "Nothing has run, and nothing goes on by itself. Press " + safe(runWords(r)) + " once the cause is gone; " +
+	return "Nothing has run, and nothing goes on by itself. Press " + runLabel + " once the cause is gone; " +
 		"the approval is good until " + at(r.Expires).text + "."
 }
