@@ -117,7 +117,7 @@ func (s *Slack) Redraw(ctx context.Context, r approvals.Request) error {
 }
 
 // Notify posts notice n into the thread of the card; an alarm is seen in the channel, too. Where there
-// is no card, or the bot may not post there any more, the requester is told alone.
+// is no card, or the bot may not post there any more, whom n names is told alone; groups cannot be.
 func (s *Slack) Notify(ctx context.Context, r approvals.Request, n approvals.Notice) error {
 	m := view.Notice(r, n)
 	if r.Card.TS != "" {
@@ -130,7 +130,46 @@ func (s *Slack) Notify(ctx context.Context, r approvals.Request, n approvals.Not
 			return err
 		}
 	}
-	return s.tell(ctx, s.requester(r), m)
+	return s.tellEach(ctx, s.named(r, n.Kind), m)
+}
+
+// named is how to reach the requester first, and then whoever else a notice of this kind names.
+func (s *Slack) named(r approvals.Request, kind approvals.NoticeKind) []asker {
+	all := []asker{s.requester(r)}
+	add := func(user string) {
+		if !slices.ContainsFunc(all, func(to asker) bool { return to.user == user }) {
+			all = append(all, asker{user: user, channel: r.Card.Channel})
+		}
+	}
+	switch kind {
+	case approvals.NoticeAnswer, approvals.NoticeUnknown, approvals.NoticeResult, approvals.NoticeAlarm:
+		for _, p := range r.Approvers() {
+			add(p.User)
+		}
+	}
+	if kind == approvals.NoticeAlarm && r.Plan != nil {
+		for _, u := range r.Plan.Rule.Approve.Users {
+			add(u)
+		}
+	}
+	return all
+}
+
+// tellEach says m to each alone. That one of them cannot be reached at all keeps nobody else from
+// hearing it, and is an error only if it is the first. After any other error all may be told again.
+func (s *Slack) tellEach(ctx context.Context, all []asker, m view.Message) error {
+	var failed error
+	for i, to := range all {
+		err := s.tell(ctx, to, m)
+		if i > 0 && (errors.Is(err, bot.ErrNotInChannel) || errors.Is(err, bot.ErrRejected)) {
+			s.log.Warn("somebody cannot be told alone", "user", plainID(to.user), "error", err)
+			continue
+		}
+		if failed == nil {
+			failed = err
+		}
+	}
+	return failed
 }
 
 // requester is how to reach whoever asked for r.

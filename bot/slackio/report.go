@@ -25,7 +25,7 @@ var passing = []string{
 // the file with what does not fit. The file's bytes go to Slack before the message, and are shared
 // after it: most faults come before anything is seen. If the sharing fails, the error says that the
 // message stands already; another try posts it again, with the request's id in it. Where the bot may
-// not post, the requester is told alone, without the file.
+// not post, requester and approvers are told alone, without the file.
 func (s *Slack) Report(ctx context.Context, r approvals.Request, out approvals.Outputs) error {
 	m, file := view.Result(r, out)
 	if r.Card.TS == "" {
@@ -59,14 +59,14 @@ func threadsOf(r approvals.Request) []string {
 	return []string{first(r.Origin.Thread, r.Card.TS), r.Card.TS, ""}
 }
 
-// reportAlone tells the requester, to whom no file can be sent.
+// reportAlone tells each who is named, to whom no file can be sent.
 func (s *Slack) reportAlone(ctx context.Context, r approvals.Request, m view.Message, file []byte) error {
-	to := s.requester(r)
-	if err := s.tell(ctx, to, m); err != nil || file == nil {
+	all := s.named(r, approvals.NoticeResult)
+	if err := s.tellEach(ctx, all, m); err != nil || file == nil {
 		return err
 	}
-	to.url = "" // another use of it may be needed
-	return s.tell(ctx, to, noFile(r, "there is no thread to put it into"))
+	all[0].url = "" // another use of it may be needed
+	return s.tellEach(ctx, all, noFile(r, "there is no thread to put it into"))
 }
 
 // noFile says that the file of a result is not there. why may be an error code.
