@@ -66,11 +66,14 @@ const (
 	canaryPassword = "CANARY-password-7f3a"
 	canaryKeyID    = "CANARY-key-id-91bc"
 	canaryKey      = "CANARY-key-44de"
+	canaryLines    = "CANARY-pem-begin\nCANARY-pem-end" // as a private key has them
 )
 
-// scrub is the Config.Scrub of the tests.
+// scrub is the Config.Scrub of the tests. Like the real one it knows values that
+// were quoted.
 func scrub(s string) string {
-	return strings.NewReplacer(canaryPassword, "[secret]", canaryKeyID, "[secret]", canaryKey, "[secret]").Replace(s)
+	return strings.NewReplacer(canaryPassword, "[secret]", canaryKeyID, "[secret]", canaryKey, "[secret]",
+		canaryLines, "[secret]", strings.ReplaceAll(canaryLines, "\n", `\n`), "[secret]").Replace(s)
 }
 
 type secret string

@@ -15,7 +15,7 @@ import (
 // Everybody who can echoes the credentials in every text they have; none may get
 // further than to the bot.
 func TestCredentialsStayInside(t *testing.T) {
-	all := strings.Join([]string{canaryPassword, canaryKeyID, canaryKey}, " ")
+	all := strings.Join([]string{canaryPassword, canaryKeyID, canaryKey, canaryLines}, " ")
 	echo := func(class bmclient.Class, number int) error {
 		return &bmclient.Error{Action: "RunUserCmd " + all, Number: number, Name: all, Message: all, Meaning: all, Class: class, RequestID: all}
 	}
@@ -52,6 +52,23 @@ func TestCredentialsStayInside(t *testing.T) {
 			s.Alias = all
 			r.cloud.scripts[theScript] = s
 		}, approvals.Accepted},
+		{"hosts that print them", followed(true, func(h *apiHost) { h.Output = []byte("a\n" + all + "\nb") }), approvals.Succeeded},
+		{"hosts that ran them", followed(true, func(h *apiHost) { h.Content = []byte("#!/bin/sh\ncurl " + all + "\nreboot\n") }), approvals.Failed},
+		{"hosts that ran them, in a search", followed(false, func(h *apiHost) { h.Content, h.Output = []byte(all), []byte(all) }), approvals.Failed},
+		{"hosts that were given them", followed(true, func(h *apiHost) { h.Parameters = []byte(all) }), approvals.Failed},
+		{"a host that is called like them", followed(true, func(h *apiHost) { h.Host += all; h.Output = []byte(all) }), approvals.Failed},
+		{"hosts that are refused with them", func(r *rig) {
+			r.cloud.tasks.answer = func(a *bmclient.Accepted) {
+				for _, h := range []string{"ins-1", "ins-2"} {
+					a.Refused = append(a.Refused, bmclient.HostRefused{Host: h, Message: all})
+				}
+			}
+		}, approvals.Failed},
+		{"records that cannot be read", func(r *rig) {
+			r.cloud.tasks.known = true
+			r.cloud.tasks.onList = func(context.Context) error { return echo(bmclient.ClassUnknown, 6000) }
+		}, approvals.Failed},
+		{"scripts that cannot be listed", func(r *rig) { r.cloud.onScripts = func() error { return echo(bmclient.ClassRefused, 4101) } }, approvals.Accepted},
 		{"a vault that talks", func(r *rig) { r.logins.onOpen = func() error { return errors.New(all) } }, approvals.Approved},
 		{"a board that talks", func(r *rig) { r.board.hook = failing("redraw", errors.New(all)) }, approvals.Accepted},
 		{"a board that panics", func(r *rig) {
@@ -82,11 +99,20 @@ func TestCredentialsStayInside(t *testing.T) {
 				hear(r.press("ALICE", Run, id))
 				hear(r.says("ALICE", "status "+id))
 				hear(r.says("ALICE", "list"))
+				hear(r.says("ALICE", "list scripts"))
+				hear(r.says("ALICE", "show restart"))
+				r.first.FollowFor = time.Minute
+				if tt.want.Ended() {
+					r.pass(3 * time.Minute)
+				}
 				k := r.get(id)
 				if k.State != tt.want {
 					r.Errorf("state %s (%s), want %s", k.State, k.Why, tt.want)
 				}
 				drawn := fmt.Sprintf("%+v", r.board.cards)
+				for _, report := range r.board.reports {
+					drawn += fmt.Sprintf("%+v %s", report.request, report.out)
+				}
 				for where, text := range map[string]string{
 					"answers": said.String(), "store": string(r.memory.bytes()), "log": r.log.String(), "cards": drawn,
 				} {
@@ -94,10 +120,18 @@ func TestCredentialsStayInside(t *testing.T) {
 						r.Errorf("a credential is in the %s: …%s…", where, text[max(0, i-200):min(len(text), i+60)])
 					}
 				}
-				if tt.want == approvals.Accepted && len(r.cloud.sent) == 0 {
+				if (tt.want == approvals.Accepted || tt.want == approvals.Succeeded) && len(r.cloud.sent) == 0 {
 					r.Error("nothing was sent, so this shows nothing")
 				}
 			})
 		})
+	}
+}
+
+// followed is an API whose hosts have something to say.
+func followed(named bool, change func(h *apiHost)) func(*rig) {
+	return func(r *rig) {
+		r.cloud.tasks.known, r.cloud.tasks.named = true, named
+		r.cloud.tasks.host = func(_ string, h *apiHost) { change(h) }
 	}
 }
