@@ -51,7 +51,9 @@ func (s *Slack) render(a bot.Answer) (view.Message, bool) {
 	case bot.Status:
 		return view.Status(a.Request, a.Events, a.Link), true
 	case bot.List:
-		return view.List(listed(a.Here), listed(a.Mine), listed(a.Waiting)), true
+		return view.List(view.Lists{
+			Here: listed(a.Here), Mine: listed(a.Mine), Waiting: listed(a.Waiting), More: a.More, Untold: a.Untold,
+		}), true
 	}
 	return view.Message{}, false
 }

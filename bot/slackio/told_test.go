@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bot"
 	"github.com/bmcmd/bmcmd/bot/slacksim"
 )
 
@@ -65,5 +66,22 @@ func TestApproversAreToldWithoutTheirChannel(t *testing.T) {
 				t.Errorf("bob hears %q", text)
 			}
 		})
+	}
+}
+
+// A list that may lack something says so.
+func TestAListSaysWhatMayBeMissing(t *testing.T) {
+	for _, c := range []struct {
+		l    bot.List
+		want string
+	}{
+		{bot.List{More: true}, "More requests are open"},
+		{bot.List{Untold: true}, "who is in a group"},
+		{bot.List{}, "Nothing is open here"},
+	} {
+		m, ok := new(Slack).render(c.l)
+		if !ok || !strings.Contains(m.Text, c.want) || c.want != "Nothing is open here" && strings.Contains(m.Text, "Nothing is open") {
+			t.Errorf("%+v: %s", c.l, m.Text)
+		}
 	}
 }

@@ -124,17 +124,31 @@ type Listed struct {
 // mostListed is how many requests of each kind a list shows.
 const mostListed = 10
 
-// List shows the open requests of a channel, of the one who asks, and those that
-// wait for that person.
-func List(here, mine, waiting []Listed) Message {
+// Lists are the open requests that concern one person.
+type Lists struct {
+	Here    []Listed // of the channel
+	Mine    []Listed // of the one who asks
+	Waiting []Listed // that wait for that person
+	More    bool     // more are open than were looked at
+	Untold  bool     // Slack did not tell who is in a group: some may be missing from Waiting
+}
+
+// List shows open requests, and what may be missing.
+func List(l Lists) Message {
 	p := &page{}
-	if len(here)+len(mine)+len(waiting) == 0 {
+	if len(l.Here)+len(l.Mine)+len(l.Waiting) == 0 && !l.More && !l.Untold {
 		p.line(say("Nothing is open here, you have asked for nothing that is open, and nothing waits for you."))
 		return p.message("list")
 	}
-	p.listed("Waiting for you", waiting)
-	p.listed("Asked by you", mine)
-	p.listed("Open in this channel", here)
+	p.listed("Waiting for you", l.Waiting)
+	p.listed("Asked by you", l.Mine)
+	p.listed("Open in this channel", l.Here)
+	if l.Untold {
+		p.quiet("Slack does not tell right now who is in a group, so more may be waiting for you. Ask again in a minute.")
+	}
+	if l.More {
+		p.quiet("More requests are open than are looked at for a list, so some may be missing.")
+	}
 	return p.message("list")
 }
 

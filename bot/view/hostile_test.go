@@ -163,7 +163,9 @@ func TestHostileTextNowhereHarms(t *testing.T) {
 			}
 			r := request(sent(approvals.Accepted, accepted), everywhere(s))
 			long := view.Listed{Request: r, Link: cardLink + "?" + strings.Repeat("&x", 300)}
-			fine(t, view.List(repeat(view.Listed{Request: r, Link: s}, 12), repeat(long, 12), repeat(long, 12)))
+			fine(t, view.List(view.Lists{
+				Here: repeat(view.Listed{Request: r, Link: s}, 12), Mine: repeat(long, 12), Waiting: repeat(long, 12), More: true, Untold: true,
+			}))
 			fine(t, view.Script(request(everywhere(s)).Plan.Script))
 			fine(t, view.Help(s, s, s))
 			fine(t, view.Scripts(repeat(approvals.Script{CmdID: s, Alias: s, OSType: s}, 20), 1<<40, 1<<30, s))

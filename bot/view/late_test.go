@@ -24,19 +24,23 @@ func TestLateAnswers(t *testing.T) {
 	}{
 		{
 			"refused after all", request(sent(approvals.Failed, refused)), "Refused by the API, nothing ran",
-			"Nothing has run. Ask again if it is still needed.", []string{"still stands", "Run on the card", "cannot run"},
+			"Nothing has run. Ask again if it is still needed.",
+			[]string{"still stands", "Run on the card", "cannot run"},
 		},
 		{
 			"not sent after all", request(sent(approvals.Failed, unsent)), "Not sent, nothing ran",
-			"Nothing was sent after all. Ask again if it is still needed.", []string{"not known", "cannot run", "may have run"},
+			"Nothing was sent after all. Ask again if it is still needed.",
+			[]string{"not known", "cannot run", "may have run"},
 		},
 		{
 			"a password that cannot be sent, after all", request(sent(approvals.Failed, &approvals.Answer{Outcome: approvals.OutcomeRefused, Name: "not sent"})), "Not sent, nothing ran",
-			"Nothing was sent after all.", []string{"API refused"},
+			"Nothing was sent after all.",
+			[]string{"API refused"},
 		},
 		{
 			"not sent after all, an earlier send was refused", request(sent(approvals.Approved, refused), sent(approvals.Failed, unsent)), "Not sent, nothing ran",
-			"Nothing was sent after all.", []string{"4400", "still stands"},
+			"Nothing was sent after all.",
+			[]string{"4400", "still stands"},
 		},
 	} {
 		card, err := view.Card(c.r)
