@@ -21,8 +21,8 @@ type Workspace struct {
 	AppName    string
 }
 
-// required are the scopes without which some part of the main job fails.
-var required = []string{"commands", "chat:write", "users:read", "usergroups:read", "app_mentions:read", "files:write"}
+// requiredScopes are the scopes without which some part of the main job fails.
+var requiredScopes = []string{"commands", "chat:write", "users:read", "usergroups:read", "app_mentions:read", "files:write"}
 
 // Check asks Slack whether both tokens are good for all that the bot does, and where they belong.
 // An error that wraps [ErrSetup] is one sentence for whoever runs the bot; any other may pass. It may
@@ -51,7 +51,7 @@ func (s *Slack) checkBot(ctx context.Context) (Workspace, error) {
 	}
 	if scopes := who.Header.Get("X-OAuth-Scopes"); scopes != "" {
 		have := strings.FieldsFunc(scopes, func(r rune) bool { return r == ',' || r == ' ' })
-		lacking := slices.DeleteFunc(slices.Clone(required), func(n string) bool { return slices.Contains(have, n) })
+		lacking := slices.DeleteFunc(slices.Clone(requiredScopes), func(n string) bool { return slices.Contains(have, n) })
 		if len(lacking) > 0 {
 			return Workspace{}, missingScope(botToken, lacking)
 		}

@@ -4,13 +4,17 @@
 //
 // # What it promises
 //
-// Every envelope is acknowledged within Slack's three seconds, whatever else is slow or down: each
-// is handled in a goroutine of its own, and the ack goes out after [Config.AckWithin] even if the
-// answer is not there yet. The answer then comes later, by another way. More envelopes at a time
-// than fit are answered "busy", not dropped.
+// Every envelope that is taken on is acknowledged within Slack's three seconds, whatever else is slow
+// or down: each is handled in a goroutine of its own, and the ack goes out after [Config.AckWithin]
+// even if the answer is not there yet. The answer then comes later, by another way.
 //
-// Every person is answered: also for an unknown button, a form of an earlier version, a workspace
-// that is not ours, and a handler that panicked.
+// More envelopes at a time than fit ([Config.AtOnce]) are not handled. A second pool of the same kind
+// tells people "busy"; a mention gets no ack, so that Slack delivers it again. When that pool is full,
+// too, there is only the ack: a command is told "busy" in it, a click or a form gets one without
+// words, and the log says so. Nothing was done then, and the card shows it.
+//
+// Every person whose envelope is taken on is answered: also for an unknown button, a form of an
+// earlier version, a workspace that is not ours, and a handler that panicked.
 //
 // A fault that only a person can mend (a wrong token, a missing scope, Socket Mode switched off) is
 // one sentence that says what to do, wraps [ErrSetup], and is not retried for ever. All else is

@@ -166,18 +166,12 @@ func (p *page) answer(a approvals.Answer) {
 	}
 }
 
-// until is how long people may decide. The clock starts when the card is up, so
-// before that only the span is known.
+// until is how long people may decide.
 func (p *page) until(r approvals.Request) {
 	if r.Plan == nil || !undecided(r) {
 		return
 	}
-	lifetime := lasting(r.Plan.Rule.Lifetime)
-	if r.Expires.IsZero() {
-		p.line(label("Open for "), say(lifetime), say(" from now"))
-		return
-	}
-	p.line(label("Open until "), at(r.Expires), say(", "+lifetime+" in all"))
+	p.line(label("Open until "), at(r.Expires), say(", "+lasting(r.Plan.Rule.Lifetime)+" in all"))
 }
 
 // differing are the words around what differs.

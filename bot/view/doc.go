@@ -29,8 +29,8 @@
 // screen readers read Text instead of the blocks, and notifications show it. A line is
 // written from the same spans into both. What may be long (reason, hosts, parameters,
 // differences, outputs, the script) is written into each by itself, from the same
-// string: whole into the blocks, and into Text as much as leaves room for the other
-// facts, with how much is missing. The script stands last in Text, so nothing in it can
+// string; Text takes only as much of it as leaves room for the other facts, and says
+// how much is missing. The script stands last in Text, so nothing in it can
 // look like a fact behind it. A bar is not in Text: the words beside it say the same.
 // Text is parsed by Slack as mrkdwn; in it people's text is escaped.
 //

@@ -46,7 +46,7 @@ func TestCardGolden(t *testing.T) {
 		why  string // the row is there
 		r    approvals.Request
 	}{
-		{"received", "the first post: the clock has not started", request()},
+		{"received", "the first post: it is open from the look-up on", request()},
 		{"pending", "three buttons, who may approve", request(pending)},
 		{"pending_more", "one of two has approved", request(two, pending, vote(bob))},
 		{"pending_facts", "everything that can be said of what was typed", request(pending, func(r *approvals.Request) {

@@ -51,7 +51,7 @@ func request(edit ...func(*approvals.Request)) approvals.Request {
 		ID: "r-abcdefghjk", Event: "Ev1", Revision: 2, State: approvals.Received,
 		Origin: approvals.Origin{Team: "T1", Channel: "C1"}, Requester: alice,
 		Asked: approvals.Asked{Script: "cmd-nozcbhuw", Hosts: []string{"ins-1", "ins-2"}, Reason: "web is down, see INC-77"},
-		Plan:  &p, Received: start, Card: approvals.Card{Look: 2},
+		Plan:  &p, Received: start, Expires: start.Add(30 * time.Minute), Card: approvals.Card{Look: 2},
 	}
 	for _, f := range edit {
 		f(&r)
