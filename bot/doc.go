@@ -15,6 +15,11 @@
 //   - dispatch.go takes an approved request, reads everything again and holds it
 //     against what was approved. Only that gives a grant, and only a grant a login.
 //   - send.go claims the run in the store, calls the API once and stores the answer.
+//   - An accepted run is followed. tasks.go finds which of the API's tasks it is,
+//     hosts.go reads what each host says and holds it against what was approved, and
+//     follow.go says when to look again, and when it has ended. Then the thread is told.
+//   - scripts.go lists the scripts that somebody may see, and finds the one that an
+//     alias stands for.
 //   - work.go brings card and thread up to date with the record, and says how one step
 //     follows another. bot.go decides who works on what, and when.
 //   - explain.go is what people are told when something goes wrong: two sentences, what
@@ -34,6 +39,10 @@
 //
 // Never lost: what a person was told is recorded is in the store, and whatever a request
 // still needs is found by any bot that shares the store, after any crash.
+//
+// A run has succeeded only if every host ended with exit code 0 and its own record says
+// that it ran the approved bytes. A record that says something else is an alarm as soon
+// as it is seen.
 //
 // Nothing secret leaves: texts from the cloud, the vault and the chat go through
 // Config.Scrub before they reach a record, a log or a person.
@@ -64,6 +73,39 @@
 // A move whose reply was lost may have been stored, or may be stored in a moment. A
 // touch, which changes nothing but the revision, tells which and shuts the door behind
 // it: what was on its way comes too late. Without it people would wait for a hold to end.
+//
+// # Why a run's task is searched for
+//
+// The API's older version answers a run with "accepted" and no more. So the tasks of the
+// script are listed before the claim, and afterwards the run is among those that are new,
+// on its hosts, and not long before the claim or after the answer. What else they must
+// be is the hard part. Findings that cannot be told apart are followed together, and the
+// run has succeeded only if all of them did: a colleague may have run the same at that
+// minute.
+//
+// A task with other parameters is somebody else's, since the parameters were sent with
+// the run. One with another script is not: a script can be changed under its id between
+// the second reading and the send, and that is what the proof is for. So it counts, also
+// beside a good one, which whoever changed the script could put up to hide it; and a
+// colleague who runs another version on the same hosts in these minutes is worth an alarm.
+// Alone it counts after a minute and a half, because a task may be listed late, and a
+// false alarm calls everybody. Where the API names the task, none of this is needed.
+//
+// All of it rests on what the documents say of lists: that a task names its script, how
+// many hosts it has and when it began. If a list does not, the run is given up and that
+// is said; nothing is taken for it that is not on exactly its hosts.
+//
+// # Why looks become rare, and drawings too
+//
+// A look costs one call for each hundred hosts, the API allows a hundred a minute for
+// everybody together, and most scripts end within seconds or take minutes. So looks come
+// after 1, 2, 4 and 8 seconds and then each 15, and a card shows progress every ten
+// seconds at most. What other runs' tasks ran on is remembered, so that twenty runs of
+// one script do not read each other's hosts at every look.
+//
+// A status that is not documented counts as running: it is looked at until the run is
+// given up, and then named. The last look comes after the time is over, so that an end
+// during an outage is still seen.
 //
 // # Why the card is drawn while sending only if that is slow
 //

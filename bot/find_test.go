@@ -236,12 +236,11 @@ func TestReadsDoNotGrowWithTheSquareOfRuns(t *testing.T) {
 		for _, id := range ids {
 			r.press("BOB", Approve, id)
 		}
-		before := len(r.journal.of("rows"))
 		r.pass(5 * time.Minute)
 		for _, id := range ids {
 			r.is(id, approvals.Succeeded)
 		}
-		if n := before + len(r.journal.of("rows")) - before; n > 20*30 {
+		if n := len(r.journal.of("rows")); n > 20*20 { // a run alone takes 17
 			r.Errorf("%d reads of hosts for 20 runs", n)
 		}
 	})

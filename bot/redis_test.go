@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -148,5 +149,38 @@ func TestWholeFlowOverRedis(t *testing.T) {
 	}
 	stop()
 	r.is(id, approvals.Accepted)
+	r.ran(1)
+}
+
+// A run is followed to its end over the store that ships, by whichever bot, with
+// what was printed.
+func TestFollowedOverRedis(t *testing.T) {
+	r := newRedisRig(t)
+	odd := []byte("\xff\xfe done\n")
+	r.cloud.tasks.known = true
+	r.cloud.tasks.host = func(_ string, h *apiHost) { h.Output, h.ends = odd, time.Now().Add(100*time.Millisecond) }
+	b, other := r.newBot(), r.newBot()
+	stops := []func(){r.work(b), r.work(other)}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	id := r.words(b.Typed(ctx, Typed{
+		Event: "E", By: ref("ALICE"), Origin: approvals.Origin{Team: theTeam, Channel: theChannel},
+		Text: "run restart ins-1,ins-2 -- --fast",
+	})).Request
+	r.isUp(ctx)
+	r.hears(r.pressOn(b, "BOB", Approve, id), saidApproved)
+	if err := r.journal.await(ctx, "notice result succeeded"); err != nil {
+		t.Fatal(err)
+	}
+	for _, stop := range stops {
+		stop()
+	}
+	k := r.is(id, approvals.Succeeded)
+	if k.Asked.Script != theScript || k.Asked.Alias != "restart" {
+		t.Errorf("asked %+v", k.Asked)
+	}
+	if got := r.board.reports[0].out["cmdtask-1/ins-2"]; !bytes.Equal(got, odd) {
+		t.Errorf("reported %q, want %q", got, odd)
+	}
 	r.ran(1)
 }
