@@ -86,7 +86,7 @@ func TestAMessageThatSlackNeverTakesIsGivenUp(t *testing.T) {
 }
 
 func TestRejectedMessages(t *testing.T) {
-	for _, err := range []error{ErrRejected, ErrNotInChannel, ErrTooLong} {
+	for _, err := range []error{ErrRejected, ErrNotInChannel, ErrTooLong, ErrUnreadable} {
 		play(t, func(r *rig) {
 			id := r.asks("ALICE")
 			r.board.set(func(b *board) {

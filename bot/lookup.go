@@ -73,6 +73,8 @@ func (b *Bot) unpostable(err error) error {
 	case errors.Is(err, ErrTooLong):
 		why := strings.TrimPrefix(err.Error(), errChat.Error()+": ")
 		return refuse("A card must show everything that would run, and cannot: %s. Shorten it, or split the request.", b.Scrub(strings.TrimPrefix(why, ErrTooLong.Error()+": ")))
+	case errors.Is(err, ErrUnreadable):
+		return refuse("A card must show the script, and this one is not text (UTF-8), so nobody can review it. Store it as text.")
 	case errors.Is(err, ErrRejected):
 		return refuse("Slack does not take the card (%s). Nothing was asked of anybody; tell whoever runs the bot.", b.reference("a card was rejected", err, ""))
 	}

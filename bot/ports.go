@@ -96,6 +96,8 @@ var (
 	ErrCardGone = errors.New("the card is gone")
 	// ErrTooLong says that a card cannot show the whole script, parameters and hosts.
 	ErrTooLong = errors.New("too long to be shown whole on a card")
+	// ErrUnreadable says that a card cannot show the script: it is not text (UTF-8).
+	ErrUnreadable = errors.New("the script is not UTF-8 text and cannot be reviewed")
 	// ErrRejected says that the chat will never take this message.
 	ErrRejected = errors.New("the chat rejects the message")
 )

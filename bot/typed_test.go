@@ -37,6 +37,9 @@ func TestRefusedBeforeAnythingIsPending(t *testing.T) {
 		{"too long for a card", "", func(r *rig) {
 			r.board.hook = failing("post", fmt.Errorf("%w: the script has 9000 characters of 2900", ErrTooLong))
 		}, "A card must show everything that would run, and cannot: the script has 9000 characters of 2900. Shorten it, or split the request."},
+		{"a script that is no text", "", func(r *rig) {
+			r.board.hook = failing("post", fmt.Errorf("%w: it has 5 bytes", ErrUnreadable))
+		}, "A card must show the script, and this one is not text (UTF-8), so nobody can review it. Store it as text."},
 		{"no such script", "run cmd-other ins-1", nil, "There is no script cmd-other. Look at the id: it is in the runbook, or in the console's list of scripts."},
 		{"no login", "run cmd-nozcbhuw db-1", nil, "No login is configured for db-1; ask whoever keeps the config. Nothing ran."},
 		{"no rule", "", func(r *rig) { r.policy[0].Scripts = []string{"cmd-x*"} }, "No rule lets cmd-nozcbhuw run on host ins-1 from this channel. Look at the ids, or ask whoever keeps the rules."},

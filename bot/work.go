@@ -232,7 +232,7 @@ func (b *Bot) draw(ctx context.Context, k approvals.Kept) (approvals.Move, error
 	if err == nil {
 		return approvals.Shown(k.Card.Channel, k.Card.TS, k.Card.Look, false), nil
 	}
-	for _, last := range []error{ErrCardGone, ErrNotInChannel, ErrRejected, ErrTooLong} {
+	for _, last := range []error{ErrCardGone, ErrNotInChannel, ErrRejected, ErrTooLong, ErrUnreadable} {
 		if errors.Is(err, last) {
 			b.Log.Error("the card can not be drawn any more", "request", k.ID, b.said(err))
 			return approvals.Vanished(), nil

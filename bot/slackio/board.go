@@ -57,16 +57,19 @@ func (s *Slack) plainDetail(messages []string) string {
 
 func threadGone(err error) bool { return slices.Contains(noThread, codeOf(err)) }
 
-// unshowable is an error of view that no other try mends. Its words are view's.
-type unshowable struct{ error }
+// unshowable is an error of view that no other try mends, as bot calls it. Its words are view's.
+type unshowable struct{ error, is error }
 
-func (u unshowable) Is(target error) bool { return target == bot.ErrTooLong }
+func (u unshowable) Is(target error) bool { return target == u.is }
 func (u unshowable) Unwrap() error        { return u.error }
 
 func card(r approvals.Request) (view.Message, error) {
 	m, err := view.Card(r)
-	if errors.Is(err, view.ErrTooLong) || errors.Is(err, view.ErrUnreadable) {
-		return m, unshowable{err}
+	switch {
+	case errors.Is(err, view.ErrTooLong):
+		err = unshowable{err, bot.ErrTooLong}
+	case errors.Is(err, view.ErrUnreadable):
+		err = unshowable{err, bot.ErrUnreadable}
 	}
 	return m, err
 }

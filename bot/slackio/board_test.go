@@ -133,7 +133,7 @@ func check(t *testing.T, what string, err, want error) {
 		}
 		return
 	}
-	for _, known := range []error{bot.ErrNotInChannel, bot.ErrCardGone, bot.ErrTooLong, bot.ErrRejected} {
+	for _, known := range []error{bot.ErrNotInChannel, bot.ErrCardGone, bot.ErrTooLong, bot.ErrUnreadable, bot.ErrRejected} {
 		if errors.Is(err, known) != (known == want) {
 			t.Errorf("%s: %v is %v", what, err, known)
 		}
@@ -155,12 +155,18 @@ func TestADeletedCardIsGone(t *testing.T) {
 func TestACardThatCannotShowAllIsNotPosted(t *testing.T) {
 	sim := simulate(t, slacksim.Config{})
 	r := connectTo(t, sim)
-	for why, script := range map[string]string{"long": strings.Repeat("echo\n", 10_000), "not text": "\xff\xfe"} {
-		q := request(func(q *approvals.Request) { q.Plan.Script.Content = []byte(script) })
+	for _, c := range []struct {
+		why, script string
+		is, not     error
+	}{
+		{"long", strings.Repeat("echo\n", 10_000), bot.ErrTooLong, bot.ErrUnreadable},
+		{"not text, which no cutting mends", "\xff\xfe", bot.ErrUnreadable, bot.ErrTooLong},
+	} {
+		q := request(func(q *approvals.Request) { q.Plan.Script.Content = []byte(c.script) })
 		_, card := view.Card(q)
 		_, _, err := r.s.Post(soon(t), q)
-		if !errors.Is(err, bot.ErrTooLong) || err.Error() != card.Error() {
-			t.Errorf("%s: got %v, not view's words: %v", why, err, card)
+		if !errors.Is(err, c.is) || errors.Is(err, c.not) || err.Error() != card.Error() {
+			t.Errorf("%s: got %v, not view's words: %v", c.why, err, card)
 		}
 	}
 	if n := sim.CallCount("chat.postMessage"); n != 0 {
