@@ -58,7 +58,10 @@ func (s *Slack) plainDetail(messages []string) string {
 func threadGone(err error) bool { return slices.Contains(noThread, codeOf(err)) }
 
 // unshowable is an error of view that no other try mends, as bot calls it. Its words are view's.
-type unshowable struct{ error, is error }
+type unshowable struct {
+	error
+	is error
+}
 
 func (u unshowable) Is(target error) bool { return target == u.is }
 func (u unshowable) Unwrap() error        { return u.error }
