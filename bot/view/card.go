@@ -10,7 +10,7 @@ import (
 	"github.com/bmcmd/bmcmd/approvals"
 )
 
-// reserve is the room on a card for what changes: headline, status, decisions,
+// reserve is the room on a card for what changes: headline, advice, decisions,
 // answers, buttons. A card that leaves it free at first fits in every later state.
 const reserve = 3600
 

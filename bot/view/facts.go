@@ -51,17 +51,6 @@ func (p *page) reason(s string, most int) {
 	p.passage("Reason", s, most)
 }
 
-// scriptFacts is what a script is, without its text.
-func (p *page) scriptFacts(s approvals.Script) {
-	alias := say("without an alias")
-	if s.Alias != "" {
-		alias = said(s.Alias, maxName)
-	}
-	p.line(label("Script: "), alias, say(", "), code(s.CmdID, maxName), say(", "), said(s.OSType, 60),
-		say(", modified "+stamp(s.Modified)))
-	p.line(label("sha256: "), code(s.SHA256(), maxName))
-}
-
 func (p *page) hosts(r approvals.Request, most int) {
 	all := hosts(r)
 	title := safe("Hosts (" + strconv.Itoa(len(all)) + ")")

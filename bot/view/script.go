@@ -4,10 +4,20 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/bmcmd/bmcmd/approvals"
 )
+
+// scriptFacts is what a script is, without its text.
+func (p *page) scriptFacts(s approvals.Script) {
+	alias := say("without an alias")
+	if s.Alias != "" {
+		alias = said(s.Alias, maxName)
+	}
+	p.line(label("Script: "), alias, say(", "), code(s.CmdID, maxName), say(", "), said(s.OSType, 60),
+		say(", modified "+stamp(s.Modified)))
+	p.line(label("sha256: "), code(s.SHA256(), maxName))
+}
 
 // scriptText is a script as it is shown, and what has to be said of it.
 func scriptText(content []byte) (shown string, notes []string) {
@@ -62,30 +72,6 @@ func spans(s safe) []span {
 // unreadable says that a script is no text.
 func unreadable(s approvals.Script) safe {
 	return safe("It is not UTF-8 text, so it is not shown: " + count(len(s.Content), "byte") + ".")
-}
-
-// Script shows a stored script to one person. What does not fit is left out, and
-// how much that is stands above it.
-func Script(s approvals.Script) Message {
-	p := &page{}
-	p.headline("Script " + s.CmdID)
-	p.line(label("Alias: "), said(s.Alias, maxName))
-	p.line(label("System: "), said(s.OSType, maxName))
-	p.line(label("Created: "), say(stamp(s.Created)), say(", "), label("modified: "), say(stamp(s.Modified)))
-	p.line(label("Size: "), say(safe(count(len(s.Content), "byte")+", "+count(lines(s.Content), "line"))))
-	p.line(label("sha256: "), code(s.SHA256(), maxName))
-	if !utf8.Valid(s.Content) {
-		p.line(say(unreadable(s)))
-		return p.message("script")
-	}
-	shown, notes := scriptText(s.Content)
-	kept := headLines(shown, maxCost-p.cost-1600) // blocks and their titles
-	if rest := shown[len(kept):]; rest != "" {
-		notes = append(notes, "the last "+count(lines([]byte(rest)), "line")+", "+
-			count(utf8.RuneCountInString(rest), "character")+", do not fit here")
-	}
-	p.content(kept, notes)
-	return p.message("script")
 }
 
 // headLines is the start of s with a size of at most most, of whole lines if that
