@@ -38,6 +38,7 @@ type Bot struct {
 	Config
 	slots   chan struct{} // one for each request worked on
 	lookUps chan struct{} // one for each that is looked up
+	looks   chan struct{} // one for each run that is looked at
 	freed   chan struct{} // holds one when there is room again
 
 	mu      sync.Mutex
@@ -88,7 +89,7 @@ func New(c Config) (*Bot, error) {
 	life, end := context.WithCancel(context.Background())
 	return &Bot{
 		Config: c, jobs: map[string]*job{}, calls: map[string]*approvals.Answer{}, ran: map[string][]string{}, life: life, end: end,
-		slots: make(chan struct{}, c.Workers), lookUps: make(chan struct{}, max(1, c.Workers*3/4)), freed: make(chan struct{}, 1),
+		slots: make(chan struct{}, c.Workers), lookUps: make(chan struct{}, max(1, c.Workers*3/4)), looks: make(chan struct{}, max(1, c.Workers/2)), freed: make(chan struct{}, 1),
 	}, nil
 }
 

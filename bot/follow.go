@@ -26,6 +26,12 @@ type sight struct {
 // host is over. A look that fails is tried again. The look after FollowFor is the
 // last: what is known then is the result, with why it is not more.
 func (b *Bot) follow(ctx context.Context, k approvals.Kept) (approvals.Kept, error) {
+	select {
+	case b.looks <- struct{}{}:
+		defer func() { <-b.looks }()
+	default: // many are looking, and a slow API may hold them: decisions come first
+		return b.advance(ctx, k, approvals.Delay(k.Clock().Add(3*time.Second)))
+	}
 	last := k.Clock().Sub(k.Follow.Since) >= b.FollowFor
 	work, cancel := context.WithTimeout(ctx, workTime)
 	defer cancel()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
@@ -246,6 +247,26 @@ func TestOutputThatIsNotText(t *testing.T) {
 		r.is(r.runs(), approvals.Succeeded)
 		if got := r.board.reports[0].out["cmdtask-1/ins-1"]; !bytes.Equal(got, odd) {
 			r.Errorf("kept %q, want %q", got, odd)
+		}
+	})
+}
+
+// Runs that are followed on an API that hangs hold no decision up.
+func TestFollowingHoldsNoDecisionUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.cloud.tasks.known, r.cloud.tasks.named = true, true
+		r.cloud.tasks.onRows = func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }
+		r.first = r.newBot(func(c *Config) { c.Workers = 4 })
+		r.work(r.first)
+		for i := range 12 {
+			id := r.words(r.says("ALICE", fmt.Sprintf("run cmd-nozcbhuw ins-%d", i))).Request
+			r.pass(time.Second)
+			r.press("BOB", Approve, id)
+			r.pass(time.Second)
+			if n := len(r.journal.of("run")); n != i+1 {
+				r.Errorf("%d runs a second after approval %d", n, i+1)
+			}
 		}
 	})
 }
