@@ -137,3 +137,14 @@ func buttonsOf(m view.Message) []*slack.ButtonBlockElement {
 	}
 	return all
 }
+
+// The newer API answers with names and no numbers: 0 there is no number, and no silence.
+func TestAnAnswerWithoutANumber(t *testing.T) {
+	for name, want := range map[string]string{"InvalidParameter": "The API answered InvalidParameter", "": "The API answered with an error"} {
+		m, err := view.Card(request(sent(approvals.Failed, &approvals.Answer{Outcome: approvals.OutcomeFailed, Name: name})))
+		mustFit(t, err)
+		if !strings.Contains(m.Text, want) || strings.Contains(m.Text, "code 0") || strings.Contains(m.Text, "no answer") {
+			t.Errorf("%q: %s", name, m.Text)
+		}
+	}
+}
