@@ -136,7 +136,7 @@ func parseStatus(rest []word) (Command, error) {
 	if !strings.HasPrefix(id, "r-") {
 		id = "r-" + id
 	}
-	if bad := outside(id, isIDRune); bad != 0 {
+	if bad := outside(id, isIDRune); bad != noRune {
 		return Command{}, wrong("%q is no request id: it holds %s. Ids look like r-k3m9q2xabc.", cut(id), nameRune(bad))
 	}
 	if len(id) < len("r-x") || len(id) > longestID {
@@ -253,7 +253,7 @@ func scriptWord(s string) (string, error) {
 	const instead = "Give its id, like cmd-nozcbhuw; list scripts shows them."
 	bad := outside(s, isIDRune)
 	switch {
-	case bad != 0:
+	case bad != noRune:
 		return "", wrong("%q is no script: it holds %s. %s", cut(s), nameRune(bad), instead)
 	case s == "", s == scriptPrefix:
 		return "", wrong("%q is no script. %s", s, instead)
@@ -288,7 +288,7 @@ func checkHost(id string) error {
 	switch bad := outside(id, isIDRune); {
 	case strings.ContainsAny(id, "*?"):
 		return wrong("%q is a pattern. Name each instance, so that everybody sees where it runs.", cut(id))
-	case bad != 0:
+	case bad != noRune:
 		return wrong("%q is no instance id: it holds %s. Parameters for the script stand after --.", cut(id), nameRune(bad))
 	case strings.HasPrefix(id, "cmd-"):
 		return wrong("%q is a second script id. One request runs one script: ask for the other in a line of its own.", cut(id))
@@ -304,14 +304,17 @@ func isIDRune(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.'
 }
 
-// outside is the first rune of s that is not allowed, or 0.
+// noRune is none: not even NUL, which somebody may send.
+const noRune rune = -1
+
+// outside is the first rune of s that is not allowed, or noRune.
 func outside(s string, allowed func(rune) bool) rune {
 	for _, r := range s {
 		if !allowed(r) {
 			return r
 		}
 	}
-	return 0
+	return noRune
 }
 
 // nearest is the verb within two slips of s, or empty.

@@ -139,6 +139,9 @@ func TestParseRefuses(t *testing.T) {
 		{"semicolons part nothing", "run cmd-nozcbhuw ins-1;ins-2", `"ins-1;ins-2" is no instance id: it holds a ;. Parameters for the script stand after --.`},
 		{"an id begins with a letter or digit", "run cmd-nozcbhuw ins-1,-f", `"-f" is no instance id. Parameters for the script stand after --.`},
 		{"a long dash inside an id may stand for anything", "run cmd—nozcbhuw ins-1", `"cmd—nozcbhuw" is no script: it holds a long dash (U+2014). Give its id, like cmd-nozcbhuw; list scripts shows them.`},
+		{"NUL is a character", "run cmd-nozcbhuw ins-1\x00;reboot", "\"ins-1\\x00;reboot\" is no instance id: it holds the character U+0000. Parameters for the script stand after --."},
+		{"also in a script", "run cmd-x\x00 ins-1", "\"cmd-x\\x00\" is no script: it holds the character U+0000. Give its id, like cmd-nozcbhuw; list scripts shows them."},
+		{"also in a request", "status r-\x00a", "\"r-\\x00a\" is no request id: it holds the character U+0000. Ids look like r-k3m9q2xabc."},
 		{"what turns text around is not dropped", "run cmd-nozcbhuw ins-\u202e1", "\"ins-\\u202e1\" is no instance id: it holds the character U+202E. Parameters for the script stand after --."},
 		{"a Cyrillic letter that looks like ours", "run cmd-nоzcbhuw ins-1", `"cmd-nоzcbhuw" is no script: it holds the character 'о' (U+043E). Give its id, like cmd-nozcbhuw; list scripts shows them.`},
 		{"instances in quotes", `run cmd-nozcbhuw "ins-1 ins-2"`, `"ins-1 ins-2" stands in quotes, so I cannot tell what it is. A reason goes after --reason, parameters after --.`},
@@ -234,8 +237,23 @@ func print(c Command) string {
 	case VerbHelp:
 		return c.Unknown
 	case VerbList:
+		return printList(c)
 	}
 	return string(c.Verb)
+}
+
+func printList(c Command) string {
+	line := "list"
+	if c.Scripts {
+		line += " scripts"
+	}
+	if c.Search != "" {
+		line += " " + quote(c.Search)
+	}
+	if c.Page > 0 {
+		line += fmt.Sprintf(" page %d", c.Page)
+	}
+	return line
 }
 
 // quote finds quotes that the text does not close itself.
@@ -252,7 +270,7 @@ func FuzzParse(f *testing.F) {
 	for _, line := range []string{
 		"", "help", "show cmd-nozcbhuw", "run cmd-nozcbhuw ins-1,ins-2 ins-2",
 		`run cmd-x a --reason "disk full" -- --fast  -- `, "run cmd-x a — “x”", "run cmd-x a —reason “it’s — full”",
-		"status K3M9", "list", "rnu", "run cmd-x a -- a\nb\u200bc", `run --reason='a"b' cmd-x a`, "\xff", "run cmd-x a --reason=\"a\u00a0",
+		"status K3M9", "list", "list scripts web page 2", `list script "page 3"`, "show restart", "run restart a", "rnu", "run cmd-x a -- a\nb\u200bc", `run --reason='a"b' cmd-x a`, "\xff", "run cmd-x a \x00=' '", "run cmd-x a --reason=\"a\u00a0",
 	} {
 		f.Add(line)
 	}
