@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -135,7 +136,7 @@ func (b *Bot) answer(err error) approvals.Answer {
 		return approvals.Answer{Outcome: approvals.OutcomeNotSent, Message: b.Scrub(err.Error())}
 	case errors.As(err, &e):
 		return approvals.Answer{
-			Outcome: outcomes[e.Class], Code: e.Number, Name: b.Scrub(e.Name),
+			Outcome: outcomes[e.Class], Code: e.Number, Name: b.Scrub(cmp.Or(e.Name, e.Code)),
 			Message: b.Scrub(e.Message), Meaning: b.Scrub(e.Meaning), Hint: b.Scrub(e.Hint()),
 		}
 	}
