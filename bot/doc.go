@@ -5,7 +5,7 @@
 // # What a command goes through
 //
 //   - Somebody types a line. The chat (package slackio) hands it in as [Typed], and
-//     command.go and words.go read it: [Parse].
+//     command.go and split.go read it: [Parse].
 //   - typed.go keeps a run as a request before it answers "Recorded". Its id is made
 //     from the chat's event, so the same event twice, on two replicas, is one request.
 //   - lookup.go finds out who asks, which rule applies and what exactly would run: the

@@ -1,0 +1,119 @@
+package bot
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// channel, who asked, and who may approve.
+func (b *Bot) status(ctx context.Context, t Typed, id string) Answer {
+	ctx, cancel := context.WithTimeout(ctx, workTime)
+	defer cancel()
+	k, err := b.load(ctx, id)
+	if err != nil {
+		return b.explain(err, approvals.Kept{Request: approvals.Request{ID: id}})
+	}
+	p, err := b.person(ctx, t.By)
+	if err != nil {
+		return b.explainShow(err)
+	}
+	if k.Origin.Channel != t.Origin.Channel && !asked(k, p) {
+		may, err := b.mayDecide(ctx, k.Request, p)
+		if err != nil {
+			return b.explainShow(err)
+		}
+		if !may {
+			return Words{Request: id, Text: "This request belongs to another channel. Ask for its status there."}
+		}
+	}
+	if !k.State.Ended() {
+		b.showAgain(ctx, id)
+	}
+	events, err := b.Desk.Events(ctx, id)
+	if err != nil {
+		return b.explain(err, k)
+	}
+	return Status{Request: k, Events: events, Link: b.Board.Link(ctx, k.Card)}
+}
+
+// asked reports whether p asked for k, also before that was looked up.
+func asked(k approvals.Kept, p approvals.Person) bool {
+	return k.Requester.Same(p) || k.State == approvals.Received && k.Requester.User == p.User && k.Requester.Org == p.Org
+}
+
+// longestList bounds how many open requests list looks at.
+const longestList = 200
+
+// list shows the open requests here, the person's own, and those they may decide on.
+func (b *Bot) list(ctx context.Context, t Typed) Answer {
+	ctx, cancel := context.WithTimeout(ctx, workTime)
+	defer cancel()
+	p, err := b.person(ctx, t.By)
+	if err != nil {
+		return b.explainShow(err)
+	}
+	open, err := b.Desk.Open(ctx, longestList+1)
+	if err != nil {
+		return b.explainShow(err)
+	}
+	l := List{More: len(open) > longestList}
+	for _, k := range open[:min(len(open), longestList)] {
+		// A group that is not told hides only what waits for its members.
+		may, err := b.mayDecide(ctx, k.Request, p)
+		l.Untold = l.Untold || err != nil
+		here, mine := k.Origin.Channel == t.Origin.Channel, asked(k, p)
+		waits := err == nil && may && k.State == approvals.Pending && !slices.ContainsFunc(k.Approvers(), p.Same)
+		item := Listed{Request: k.Request}
+		if here {
+			l.Here = append(l.Here, item)
+		}
+		if mine {
+			l.Mine = append(l.Mine, item)
+		}
+		if waits {
+			l.Waiting = append(l.Waiting, item)
+		}
+	}
+	b.link(ctx, l.Here, l.Mine, l.Waiting)
+	return l
+}
+
+// link fills in the links to the cards, all at once and for a second at most: a
+// list without links is better than none.
+func (b *Bot) link(ctx context.Context, lists ...[]Listed) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, l := range lists {
+		for i := range l[:min(len(l), linked)] {
+			all.Go(func() { l[i].Link = b.Board.Link(ctx, l[i].Request.Card) })
+		}
+	}
+	all.Wait()
+}
+
+// linked is how many requests of each list get a link to their card.
+const linked = 10
+
+// showAgain has a card drawn again: if somebody has deleted it, this is noticed.
+func (b *Bot) showAgain(ctx context.Context, id string) {
+	if k, err := b.move(ctx, id, approvals.ShowAgain()); err == nil {
+		b.nudge(k)
+	}
+}
+
+// mayDecide reports whether p is among those whom the request's rule names, and is
+// not the one who asked. Before the look-up nobody is.
+func (b *Bot) mayDecide(ctx context.Context, r approvals.Request, p approvals.Person) (bool, error) {
+	if r.Plan == nil || r.Requester.Same(p) {
+		return false, nil
+	}
+	if _, did := r.Decided(p); did {
+		return true, nil
+	}
+	return r.Plan.Rule.Approve.Includes(p, b.members(ctx, r.Plan.Rule.Approve.Groups))
+}
