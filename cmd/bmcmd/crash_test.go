@@ -15,7 +15,7 @@ func TestProcessKilledBetweenDecisionAndRun(t *testing.T) {
 	w.cloud.awaitSends("GetUserCmd", reads+1)
 	first.kill()
 	second := w.serve()
-	w.ranOnce()
+	w.succeeds()
 	second.term()
 	w.noSecretLeft()
 }
@@ -40,6 +40,25 @@ func TestProcessKilledWhileSending(t *testing.T) {
 	}
 }
 
+// TestProcessKilledWhileFollowing kills a replica with -9 after the API has accepted a
+// run. Another follows it to its end, and says what the host printed.
+func TestProcessKilledWhileFollowing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	w.cloud.post("host", object{"id": "ins-web1", "manual": true, "output": "restarted on ins-web1"})
+	first := w.serve()
+	w.opens()
+	w.slack.presses(bob, "Approve")
+	w.slack.threadSays("Accepted by the API")
+	first.kill()
+	w.cloud.post("end", object{})
+	second := w.serve()
+	w.succeeds()
+	w.slack.threadSays("restarted on ins-web1")
+	second.term()
+	w.noSecretLeft()
+}
+
 // TestProcessRedisAwayAtStart starts the bot before Redis. What is asked for meanwhile is
 // said to be not recorded, and then all is well without a restart.
 func TestProcessRedisAwayAtStart(t *testing.T) {
@@ -57,7 +76,7 @@ func TestProcessRedisAwayAtStart(t *testing.T) {
 		return "", false
 	})
 	w.slack.presses(bob, "Approve")
-	w.ranOnce()
+	w.succeeds()
 	bot.logs("the store is away")
 	bot.logs("the store is back")
 	bot.term()
@@ -79,7 +98,7 @@ func TestProcessSlackAwayAtStart(t *testing.T) {
 	w.slack.connected(2)
 	w.opens()
 	w.slack.presses(bob, "Approve")
-	w.ranOnce()
+	w.succeeds()
 	first.term()
 	w.noSecretLeft()
 }
@@ -99,7 +118,7 @@ func TestProcessRedisKilledBetweenDecisionAndRun(t *testing.T) {
 	w.slack.types(carol, "list")
 	w.slack.sees(carol, "my store is away")
 	w.redis.start()
-	w.ranOnce()
+	w.succeeds()
 	bot.term()
 }
 
@@ -116,7 +135,7 @@ func TestProcessRedisKilledWhileSending(t *testing.T) {
 	w.redis.proc.kill()
 	bot.logs("an answer is not stored yet")
 	w.redis.start()
-	w.ranOnce()
+	w.succeeds()
 	bot.term()
 }
 
@@ -134,7 +153,7 @@ func TestProcessVaultAway(t *testing.T) {
 		t.Errorf("%d runs were sent without a vault", n)
 	}
 	w.vaultAt.open()
-	w.ranOnce()
+	w.succeeds()
 	bot.term()
 	w.noSecretLeft()
 }
@@ -151,7 +170,7 @@ func TestProcessVaultLacksAField(t *testing.T) {
 	w.slack.cardSays("Approved, but not sent", "The credentials could not be read from the vault.")
 	bot.logs(w.ref("web") + ": no such field")
 	w.putSecrets(w.secrets)
-	w.ranOnce()
+	w.succeeds()
 	bot.term()
 	w.noSecretLeft()
 }

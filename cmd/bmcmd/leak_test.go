@@ -118,7 +118,7 @@ func TestProcessEchoedSecrets(t *testing.T) {
 		fault string
 		says  string
 	}{
-		{"refused with everything repeated", `{"code":4100,"echo":true}`, "The API refused the run"},
+		{"refused with everything repeated", `{"code":4102,"echo":true}`, "The API refused the run"},
 		{"failed with everything repeated", `{"code":18012,"echo":true}`, "The API says that it cannot run this"},
 		{"an unknown number with everything repeated", `{"code":4711,"echo":true}`, "Nobody can know whether this ran"},
 		{"accepted with everything repeated", `{"echo":true}`, "Accepted by the API"},
@@ -128,9 +128,9 @@ func TestProcessEchoedSecrets(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, settings{})
 			bot := w.serve()
-			w.cloud.fail("GetUserCmd", `{"code":4100,"echo":true}`)
+			w.cloud.fail("GetUserCmd", `{"code":4102,"echo":true}`) // after 4100 the key is read again, and all is well
 			w.slack.types(alice, "show cmd-rst9w2kd")
-			w.slack.sees(alice, "4100")
+			w.slack.sees(alice, "4102")
 			w.cloud.fail("GetUserCmd", `{"code":6000,"echo":true}`)
 			w.opens()
 			w.cloud.fail("RunUserCmd", tt.fault)

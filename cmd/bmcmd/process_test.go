@@ -1,18 +1,21 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 )
 
 // TestProcess starts the program as it is shipped, with everything around it as
 // processes of their own, and does the whole job.
 func TestProcess(t *testing.T) {
-	for _, where := range []string{"vault", "files"} {
-		t.Run("secrets in "+where, func(t *testing.T) {
+	for _, with := range []settings{{vault: true}, {}, {api: "3.0"}} {
+		name := map[bool]string{true: "secrets in vault", false: "secrets in files"}[with.vault]
+		t.Run(name+", API "+cmp.Or(with.api, "2.0"), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, settings{vault: where == "vault"})
+			w := newWorld(t, with)
 			bot := w.serve()
 			w.wholeJob()
 			bot.term()
@@ -21,10 +24,16 @@ func TestProcess(t *testing.T) {
 	}
 }
 
-// wholeJob is an incident, from the first look at a script to the API's answer,
-// and what goes otherwise.
+// wholeJob is an incident, from the first look at a script to the end on the hosts,
+// and what goes otherwise. One of the hosts prints whatever credentials it can.
 func (w *world) wholeJob() {
 	t := w.t
+	w.cloud.post("host", object{"id": "ins-web1", "output": "restarted on ins-web1"})
+	w.cloud.post("host", object{"id": "ins-web2", "takes_ms": 1500, "output": strings.Join([]string{
+		"restarted", w.secrets["web"], w.secrets["run_key"], w.secrets["read_key"], w.secrets["bot_token"],
+	}, " and ")})
+	w.slack.types(alice, "list scripts restart")
+	w.slack.sees(alice, "cmd-rst9w2kd")
 	w.slack.types(alice, "show cmd-rst9w2kd")
 	w.slack.sees(alice, "systemctl restart", "restart-web")
 
@@ -47,6 +56,8 @@ func (w *world) wholeJob() {
 	w.slack.threadSays("Accepted by the API; what happened on the hosts is not known yet", "@"+alice, "@"+bob)
 	w.slack.cardSays("Accepted by the API")
 	w.credentialsRead(true)
+	w.slack.cardSays("Ran on both hosts, exit code 0")
+	w.slack.threadSays("2 of 2 hosts ran what was approved", "restarted on ins-web1", "restarted and [secret]")
 	runs := w.cloud.runs()
 	if len(runs) != 1 {
 		t.Fatalf("%d scripts were started, want 1", len(runs))
@@ -113,6 +124,14 @@ func (w *world) ranOnce() {
 	if n := len(w.slack.cards()); n != 1 {
 		w.t.Errorf("there are %d cards, want 1", n)
 	}
+}
+
+// succeeds checks that one run was sent, and followed to a good end.
+func (w *world) succeeds() {
+	w.t.Helper()
+	w.slack.cardSays("Ran on the host, exit code 0")
+	w.slack.threadSays("1 of 1 host ran what was approved")
+	w.ranOnce()
 }
 
 // TestProcessSameEnvelopeOnTwoReplicas gives every connection of two replicas the same

@@ -45,7 +45,7 @@ func TestProcessRefusesToStart(t *testing.T) {
 		},
 		{
 			"a scope that is missing",
-			settings{slackArgs: []string{"-scopes", "commands,chat:write,users:read,app_mentions:read"}},
+			settings{slackArgs: []string{"-scopes", "commands,chat:write,users:read,app_mentions:read,files:write"}},
 			func(*world) {},
 			[]string{"the bot token lacks the scope usergroups:read", "install the app again"},
 		},
@@ -65,7 +65,7 @@ func TestProcessRefusesToStart(t *testing.T) {
 			"a config with a fault",
 			settings{},
 			func(w *world) { w.edit("array_kee: instanceId\n  endpoint:", "  endpoint:") },
-			[]string{"bmcmd.yaml:9: bm: there is no key \"array_kee\"", "array_key"},
+			[]string{"bmcmd.yaml:10: bm: there is no key \"array_kee\"", "array_key"},
 		},
 		{
 			"a config that is not there",

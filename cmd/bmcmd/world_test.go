@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -23,6 +24,7 @@ import (
 
 // settings are what a test wants otherwise.
 type settings struct {
+	api        string   // of the cloud; 2.0 unless set
 	vault      bool     // secrets are in a real Vault; else in files
 	redisLater bool     // Redis is started by the test
 	slackArgs  []string // for slacksimd
@@ -60,7 +62,7 @@ func newWorld(t testing.TB, with settings) *world {
 	}
 	w := &world{t: t, dir: t.TempDir(), secrets: map[string]string{
 		"bot_token": "xoxb-sim-" + plainCanary(), "app_token": "xapp-sim-" + plainCanary(), "redis": canary(),
-		"read_id": "AKIDread" + plainCanary(), "read_key": canary(), "read_token": canary(), "run_id": "AKIDrun" + plainCanary(), "run_key": canary(),
+		"read_id": "AKIDread" + plainCanary(), "read_key": canary(), "read_token": plainCanary() + "+/=", "run_id": "AKIDrun" + plainCanary(), "run_key": canary(),
 		"web": canary(), "db": canary(),
 	}}
 	if with.vault {
@@ -143,6 +145,7 @@ redis:
   addresses: ["%[2]s"]
   password: $redis
 %[3]sbm:
+  api: %[6]q
   endpoint: %[4]s
   region: ap-beijing
   read_key: {id: "$read_id", secret: "$read_key", token: "$read_token"}
@@ -178,7 +181,8 @@ func (w *world) writeConfig(with settings) {
 	if level == "" {
 		level = "debug"
 	}
-	text := fmt.Sprintf(configText, w.slack.api, w.redis.addr, section, w.cloud.api, level)
+	endpoint := map[string]string{"": w.cloud.api, "3.0": w.cloud.api3}[with.api]
+	text := fmt.Sprintf(configText, w.slack.api, w.redis.addr, section, endpoint, level, cmp.Or(with.api, "2.0"))
 	w.config = write(w.t, filepath.Join(w.dir, "bmcmd.yaml"), os.Expand(text, w.ref))
 }
 
@@ -223,13 +227,13 @@ func startCloud(t testing.TB, w *world) *cloudDriver {
 		t.Fatal(err)
 	}
 	p := start(t, program(t, "bmtestd"), "-state", write(t, filepath.Join(t.TempDir(), "state.json"), string(state)))
-	return &cloudDriver{admin: admin{t: t, base: p.line("admin ") + "/"}, api: p.line("api ")}
+	return &cloudDriver{admin: admin{t: t, base: p.line("admin ") + "/"}, api: p.line("api "), api3: p.line("api3 ")}
 }
 
 // cloudDriver looks into bmtestd and makes it fail.
 type cloudDriver struct {
 	admin
-	api string
+	api, api3 string // where each version answers
 }
 
 func (c *cloudDriver) runs() []bmtest.RanCmd { return fetch[[]bmtest.RanCmd](c.admin, "runs") }
