@@ -47,7 +47,7 @@ func (s *Slack) render(a bot.Answer) (view.Message, bool) {
 	case bot.Shown:
 		return view.Script(a.Script), true
 	case bot.Scripts:
-		return view.Scripts(a.List, a.Total, a.Page, a.Search), true
+		return view.Scripts(a.List, a.Total, a.Page, a.Search, a.More), true
 	case bot.Status:
 		return view.Status(a.Request, a.Events, a.Link), true
 	case bot.List:

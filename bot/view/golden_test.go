@@ -138,10 +138,10 @@ func TestAnswerGolden(t *testing.T) {
 		{"list_more", view.List(view.Lists{Here: listed, More: true})},
 		{"list_untold", view.List(view.Lists{Untold: true})},
 		{"status_succeeded", view.Status(approvals.Kept{Request: request(followed(approvals.Succeeded, "", ran("ins-1", 0), ran("ins-2", 0)))}, events(), "")},
-		{"scripts", view.Scripts(stored(20), 57, 2, "restart web")},
-		{"scripts_last", view.Scripts(stored(2), 2, 1, "")},
-		{"scripts_none", view.Scripts(nil, 0, 1, "wbe")},
-		{"scripts_beyond", view.Scripts(nil, 57, 9, "")},
+		{"scripts", view.Scripts(stored(20), 57, 2, "restart web", true)},
+		{"scripts_last", view.Scripts(stored(2), 2, 1, "", false)},
+		{"scripts_none", view.Scripts(nil, 0, 1, "wbe", false)},
+		{"scripts_beyond", view.Scripts(nil, 57, 9, "", false)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fine(t, c.m)

@@ -13,7 +13,7 @@ func followed(r approvals.Request) bool {
 }
 
 // mixed reports whether more than one of the API's tasks may be this run.
-func mixed(r approvals.Request) bool { return len(r.Follow.Tasks) > 1 }
+func mixed(r approvals.Request) bool { return r.Ambiguous() }
 
 // tally counts hosts. Where tasks cannot be told apart, a host counts once in each.
 type tally struct {
@@ -99,6 +99,8 @@ func stateFollowed(r approvals.Request) safe {
 	t := tallyOf(r)
 	bad := t.failed + t.declined
 	switch {
+	case r.Follow.Drifted():
+		return safe("Alarm, " + counted(len(drifted(r)), r) + " ran something else than was approved")
 	case r.State == approvals.Accepted && t.ended == 0 && len(r.Follow.Tasks) == 0 && t.declined > 0:
 		return safe("Accepted by the API for "+number(t.all-t.declined)+" of ") + safe(counted(t.all, r)) + "; what happened there is not known yet"
 	case r.State == approvals.Accepted && t.ended == 0 && len(r.Follow.Tasks) == 0:
@@ -107,8 +109,6 @@ func stateFollowed(r approvals.Request) safe {
 		return "Accepted by the API; " + progress(r)
 	case r.State == approvals.Succeeded:
 		return "Ran on " + allOf(len(hosts(r))) + ", exit code 0"
-	case r.Follow.Drifted():
-		return safe("Alarm, " + counted(len(drifted(r)), r) + " ran something else than was approved")
 	case outstanding(r):
 		return "Given up; " + progress(r)
 	case bad > 0 && mixed(r):

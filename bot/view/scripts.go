@@ -13,7 +13,7 @@ const ScriptsPage = 20
 // Scripts shows a page of the stored scripts that somebody may see, without their
 // contents. total is how many there are on all pages, nth is which page this is, from
 // 1, search what was searched for, or empty.
-func Scripts(list []approvals.Script, total, nth int, search string) Message {
+func Scripts(list []approvals.Script, total, nth int, search string, more bool) Message {
 	p := &page{}
 	pages := (total + ScriptsPage - 1) / ScriptsPage
 	p.line(scriptsTitle(total, search)...)
@@ -28,6 +28,9 @@ func Scripts(list []approvals.Script, total, nth int, search string) Message {
 	}
 	if len(list) > 0 && nth < pages {
 		p.line(say("For the next page type "), nextPage(search, nth+1))
+	}
+	if more {
+		p.line(say("There are more scripts than I looked at. Search for a part of the name: "), code("list scripts web", maxName))
 	}
 	return p.message("scripts")
 }
