@@ -103,9 +103,10 @@ func (k *call) show(ctx context.Context, word string) error {
 	if err != nil {
 		return err
 	}
+	sum := s.SHA256()
 	s.Content = []byte(k.reads.Scrub(string(s.Content)))
 	if k.json {
-		return k.printJSON(scriptJSON(s))
+		return k.printJSON(scriptJSON(s, sum))
 	}
 	k.facts([][2]string{
 		{"script", s.CmdID},
@@ -114,7 +115,7 @@ func (k *call) show(ctx context.Context, word string) error {
 		{"account", s.AppID},
 		{"created", zoned(s.Created)},
 		{"modified", zoned(s.Modified)},
-		{"sha256", s.SHA256()},
+		{"sha256", sum},
 	})
 	fmt.Fprintln(k.out)
 	k.text(s.Content, "")

@@ -85,9 +85,11 @@ func listedJSON(s bmclient.Script) jsonScript {
 	}
 }
 
-func scriptJSON(s bmclient.Script) jsonScript {
+// scriptJSON is a whole script. Its digest is that of the API's bytes, whatever was
+// scrubbed since.
+func scriptJSON(s bmclient.Script, digest string) jsonScript {
 	out := listedJSON(s)
-	out.Account, out.SHA256 = s.AppID, s.SHA256()
+	out.Account, out.SHA256 = s.AppID, digest
 	out.Content, out.Raw = either(s.Content)
 	return out
 }

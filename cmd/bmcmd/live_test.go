@@ -67,6 +67,45 @@ func TestCheckLive(t *testing.T) {
 	}
 }
 
+// TestCheckLive3 asks API 3.0, with the key for reads as it should be, wrong, and
+// without a right that the bot needs.
+func TestCheckLive3(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{api: "3.0"})
+	well := []string{"ok      redis", "ok      slack"}
+	w.checkLive(append(well, "ok      cloud  http://127.0.0.1:|takes the key for reads, API 3.0"), "")
+	w.cloud.fail("DescribeUserCmdTasks", `{"error":"UnauthorizedOperation"}`)
+	w.checkLive(append(well, "FAILED  cloud |give this key the right to DescribeUserCmdTasks"), "1 part outside")
+	w.set("read_key", "another")
+	w.checkLive(append(well, "FAILED  cloud |AuthFailure.SignatureFailure"), "1 part outside")
+}
+
+// TestCheckLiveAliases has a runbook name scripts by their alias, which only the cloud
+// can tell apart.
+func TestCheckLiveAliases(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	book := write(t, filepath.Join(w.dir, "book.md"), "`/bmcmd show restart-web`\n`/bmcmd run restart-web ins-web1`\n`/bmcmd show nosuch`\n")
+	p := start(t, program(t, "bmcmd"), "check", "--live", "-c", w.config, "--runbook", book)
+	err := p.wait(patience)
+	want := []string{
+		"book.md:1: /bmcmd show restart-web", "alias of cmd-rst9w2kd", `rule "database": S0ONCALL may see it`,
+		"book.md:2: /bmcmd run restart-web ins-web1", "alias of cmd-rst9w2kd", `rule "web" in C0INCIDENT: S0ONCALL may ask`, "runs as root, by login web-root",
+		"book.md:3: /bmcmd show nosuch", `REFUSED: there is no such script with the alias "nosuch"`,
+	}
+	rest := p.stdout.String()
+	for _, text := range want {
+		_, after, found := strings.Cut(rest, text)
+		if !found {
+			t.Fatalf("%q is not there, or not in its place:\n%s%s", text, p.stdout, p.stderr)
+		}
+		rest = after
+	}
+	if err == nil || !strings.Contains(p.stderr.String(), "1 line of the runbooks would be refused") {
+		t.Errorf("it ended with %v: %s", err, p.stderr)
+	}
+}
+
 // TestCheckLiveVault is the same for a vault that is there, away, or refuses.
 func TestCheckLiveVault(t *testing.T) {
 	t.Parallel()

@@ -85,7 +85,22 @@ func (s *Server) admit(ctx context.Context, action string) error {
 	if s.budget == nil {
 		return nil
 	}
-	return s.budget.Take(ctx, action, action == actionRun)
+	run := action == actionRun
+	if err := s.budget.Take(ctx, allActions, run); err != nil {
+		return err
+	}
+	return s.budget.Take(ctx, action, run)
+}
+
+// allActions stands for the account's quota, in which runs and reads meet.
+const allActions = "all actions"
+
+// documented are the quotas as the API's documents give them.
+func documented(api, action string) (n int, per time.Duration) {
+	if action == allActions {
+		return bmclient.AccountQuota, bmclient.AccountQuotaPer
+	}
+	return bmclient.Quota(api, action)
 }
 
 // actionRun is the action that others give way to, in both versions of the API.

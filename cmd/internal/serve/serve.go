@@ -52,7 +52,7 @@ type Server struct {
 // may Slack: New waits for it until ctx ends, and then returns an error of Slack's
 // or of ctx. Other errors are one sentence that says what to do.
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Server, error) {
-	return NewWithin(ctx, cfg, log, bmclient.Quota)
+	return NewWithin(ctx, cfg, log, documented)
 }
 
 // Quota is how many calls of an action an API allows an account in which time; 0 is
