@@ -19,7 +19,6 @@ import (
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/approvals/redisstore"
-	"github.com/bmcmd/bmcmd/bmclient"
 	"github.com/bmcmd/bmcmd/bot"
 	"github.com/bmcmd/bmcmd/bot/slackio"
 	"github.com/bmcmd/bmcmd/cmd/internal/config"
