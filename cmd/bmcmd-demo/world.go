@@ -251,7 +251,7 @@ func (w *world) close() {
 }
 
 // errBusy says that the bot did not come to rest.
-var errBusy = errors.New("the bot is still busy after ten seconds")
+var errBusy = errors.New("the bot does not come to rest")
 
 // settle waits until the bot has dealt with everything it was told.
 func (w *world) settle(ctx context.Context) error {
@@ -259,7 +259,7 @@ func (w *world) settle(ctx context.Context) error {
 }
 
 // patience is how long a play waits for what it expects.
-const patience = 10 * time.Second
+const patience = 40 * time.Second
 
 // until looks again and again until done, for so long.
 func until(ctx context.Context, long time.Duration, otherwise error, done func() bool) error {
