@@ -66,6 +66,7 @@ var (
 	ErrNotYours    = errors.New("only for the one who asked")
 	ErrStale       = errors.New("the card shown is not what the request says")
 	ErrDecided     = errors.New("this person has already decided")
+	ErrEnough      = errors.New("enough people have approved already")
 	ErrNotHeld     = errors.New("another worker holds the claim")
 )
 
@@ -166,11 +167,11 @@ func Vote(p Person, digest Digest, today Facts, within time.Duration) Move {
 		if err := r.mayDecide(p, digest, today, now); err != nil {
 			return err
 		}
-		if err := r.is(Pending); err != nil {
-			return ErrDecided // enough people have agreed
-		}
 		if _, done := r.Decided(p); done {
 			return ErrDecided
+		}
+		if err := r.is(Pending); err != nil {
+			return ErrEnough
 		}
 		r.Decisions = append(r.Decisions, Decision{Person: p, Verdict: Approve, Digest: digest, At: now})
 		if len(r.Approvers()) >= max(r.Plan.Rule.Quorum, today.Rule.Quorum) {

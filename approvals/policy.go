@@ -26,7 +26,7 @@ type Rule struct {
 	Ask      Who           `json:"ask,omitzero"`
 	Approve  Who           `json:"approve"`
 	Quorum   int           `json:"quorum"`   // different people who must approve
-	Lifetime time.Duration `json:"lifetime"` // from the card until the request expires, in nanoseconds
+	Lifetime time.Duration `json:"lifetime"` // from the look-up, just before the card, until the request expires; in nanoseconds
 }
 
 // Groups are the user groups that the rule's Show, Ask and Approve name.

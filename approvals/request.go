@@ -54,7 +54,7 @@ type Request struct {
 	Digest    Digest    `json:"digest,omitempty"`
 	Received  time.Time `json:"received,omitzero"`
 	Opened    time.Time `json:"opened,omitzero"`  // when people could first decide
-	Expires   time.Time `json:"expires,omitzero"` // for pending and approved
+	Expires   time.Time `json:"expires,omitzero"` // set when it is looked up; for pending and approved
 
 	Decisions []Decision `json:"decisions,omitempty"` // one a person at most
 	Follow    Follow     `json:"follow,omitzero"`     // from accepted on: what became of the hosts

@@ -10,7 +10,7 @@ import (
 	"github.com/bmcmd/bmcmd/approvals"
 )
 
-// Config is what a Bot is made of. All but the durations must be set.
+// Config is what a Bot is made of. All but Target, the durations and the numbers must be set.
 type Config struct {
 	Desk      Desk
 	Cloud     Cloud
@@ -22,7 +22,7 @@ type Config struct {
 	Scrub     func(string) string // takes credentials out of foreign text
 	Log       *slog.Logger
 
-	DispatchWithin time.Duration // after the last approval; default 2 minutes
+	DispatchWithin time.Duration // after the last approval or a press of Run; default 2 minutes
 	Lease          time.Duration // from claim to stored answer; default 1 minute; longer than SendFor
 	SendFor        time.Duration // the longest that Cloud.Run may take; default 30 s
 	FollowFor      time.Duration // how long an accepted run is followed; default 15 minutes

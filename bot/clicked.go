@@ -124,7 +124,8 @@ func (b *Bot) refused(ctx context.Context, c Click, k approvals.Kept, p approval
 	case k.Behind(): // it is being drawn
 		return w
 	case !errors.Is(cause, approvals.ErrEnded) && !errors.Is(cause, approvals.ErrStale) &&
-		!errors.Is(cause, approvals.ErrRunning) && !errors.Is(cause, approvals.ErrDecided):
+		!errors.Is(cause, approvals.ErrRunning) && !errors.Is(cause, approvals.ErrDecided) &&
+		!errors.Is(cause, approvals.ErrEnough):
 		return w
 	}
 	if moved, err := b.moveFrom(ctx, k, refresh); err == nil {

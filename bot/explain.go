@@ -71,8 +71,10 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 		w.Who = whoMay(k)
 	case errors.Is(err, approvals.ErrNotYours):
 		w.Text = "Only the one who asked can cancel a request. Press Deny if you may decide on it."
+	case errors.Is(err, approvals.ErrEnough):
+		w.Text = "Enough people have approved already, so yours is not needed. Look at the card."
 	case errors.Is(err, approvals.ErrDecided):
-		w.Text = "Your approval was counted already, or enough people have approved. Look at the card."
+		w.Text = "Your approval was counted already. Look at the card."
 	case errors.Is(err, approvals.ErrExpired):
 		w.Text = "Too late: the request has expired, and nothing runs. Press Ask again if it is still needed."
 	case errors.Is(err, approvals.ErrEnded):
