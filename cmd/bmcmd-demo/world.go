@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -251,15 +250,16 @@ func (w *world) close() {
 }
 
 // errBusy says that the bot did not come to rest.
-var errBusy = errors.New("the bot is still busy after ten seconds")
+var errBusy = fmt.Errorf("the bot is still busy after %s", patience)
 
 // settle waits until the bot has dealt with everything it was told.
 func (w *world) settle(ctx context.Context) error {
 	return until(ctx, patience, errBusy, func() bool { return w.server.Busy() == 0 })
 }
 
-// patience is how long a play waits for what it expects.
-const patience = 10 * time.Second
+// patience is how long a play waits for what it expects. It is long for machines that
+// are busy; nothing waits for it to pass.
+const patience = 40 * time.Second
 
 // until looks again and again until done, for so long.
 func until(ctx context.Context, long time.Duration, otherwise error, done func() bool) error {
