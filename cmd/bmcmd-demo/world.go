@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -251,14 +250,15 @@ func (w *world) close() {
 }
 
 // errBusy says that the bot did not come to rest.
-var errBusy = errors.New("the bot does not come to rest")
+var errBusy = fmt.Errorf("the bot is still busy after %s", patience)
 
 // settle waits until the bot has dealt with everything it was told.
 func (w *world) settle(ctx context.Context) error {
 	return until(ctx, patience, errBusy, func() bool { return w.server.Busy() == 0 })
 }
 
-// patience is how long a play waits for what it expects.
+// patience is how long a play waits for what it expects. It is long for machines that
+// are busy; nothing waits for it to pass.
 const patience = 40 * time.Second
 
 // until looks again and again until done, for so long.
