@@ -16,7 +16,6 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
-	"github.com/bmcmd/bmcmd/bmclient"
 	"github.com/bmcmd/bmcmd/bmclient/bmtest"
 	"github.com/bmcmd/bmcmd/bot/slacksim"
 	"github.com/bmcmd/bmcmd/cmd/internal/config"
@@ -211,11 +210,13 @@ func (w *world) startBot(ctx context.Context) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: cfg.Log.Level}))
-	quota := serve.Quota(bmclient.Quota)
 	if w.lean {
-		quota = func(string, string) (int, time.Duration) { return 1_000_000, time.Minute } // counted all the same
+		many := func(string, string) (int, time.Duration) { return 1_000_000, time.Minute } // counted all the same
+		w.server, err = serve.NewWithin(ctx, cfg, log, many)
+	} else {
+		w.server, err = serve.New(ctx, cfg, log)
 	}
-	if w.server, err = serve.NewWithin(ctx, cfg, log, quota); err != nil {
+	if err != nil {
 		return err
 	}
 	running, stop := context.WithCancel(ctx)
