@@ -148,10 +148,10 @@ func (p *page) answer(a approvals.Answer) {
 		p.line(label("The API was not asked"))
 	case a.Outcome == approvals.OutcomeAccepted || a.Code != 0:
 		p.line(label("The API answered "), code(strings.TrimSpace("code "+strconv.Itoa(a.Code)+" "+a.Name), newsMeaning))
+	case a.Name != "": // API 3.0 has names and no numbers
+		p.line(label("The API answered "), code(a.Name, newsMeaning))
 	case a.Outcome == approvals.OutcomeUnknown:
 		p.line(label("The API gave no answer that can be used"))
-	case a.Name != "":
-		p.line(label("The API answered "), code(a.Name, newsMeaning))
 	default:
 		p.line(label("The API answered with an error"))
 	}

@@ -148,3 +148,16 @@ func TestAnAnswerWithoutANumber(t *testing.T) {
 		}
 	}
 }
+
+// An answer of API 3.0 has a name and no number: it came, whatever it means.
+func TestAnAnswerWithoutANumberIsAnAnswer(t *testing.T) {
+	m, err := view.Card(request(sent(approvals.Unknown, &approvals.Answer{
+		Outcome: approvals.OutcomeUnknown, Name: "FailedOperation", Meaning: "an operation failed",
+	})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(m.Text, "The API answered FailedOperation") || strings.Contains(m.Text, "no answer that can be used") {
+		t.Errorf("the card says\n%s", m.Text)
+	}
+}
