@@ -98,22 +98,19 @@ func (s *Slack) workspace(ctx context.Context) (Workspace, error) {
 	return w, nil
 }
 
-// checkUntilTold checks, again and again while Slack is away. It returns nil when all is well or ctx
-// has ended.
-func (s *Slack) checkUntilTold(ctx context.Context) error {
-	if s.checked.Load() {
-		return nil
-	}
+// Enter is [Slack.Check], again and again while Slack is away, until it is told or ctx ends: then the
+// error is ctx's. Other errors wrap [ErrSetup].
+func (s *Slack) Enter(ctx context.Context) (Workspace, error) {
 	wait := s.backoff()
 	for ctx.Err() == nil {
-		_, err := s.Check(ctx)
+		here, err := s.Check(ctx)
 		if err == nil || errors.Is(err, ErrSetup) {
-			return err
+			return here, err
 		}
 		s.log.Warn("slack cannot be reached yet", "error", err)
 		sleep(ctx, max(later(err), wait.next()))
 	}
-	return nil
+	return Workspace{}, ctx.Err()
 }
 
 // sleep waits d, or until ctx ends.

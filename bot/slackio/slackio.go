@@ -212,8 +212,13 @@ func isLoopback(u *url.URL) bool {
 // change something. Run may be called once.
 func (s *Slack) Run(ctx context.Context, h Handler) error {
 	s.handler = h
-	if err := s.checkUntilTold(ctx); err != nil || ctx.Err() != nil {
-		return err
+	if !s.checked.Load() {
+		if _, err := s.Enter(ctx); errors.Is(err, ErrSetup) {
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
 	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()

@@ -100,9 +100,6 @@ func (s *Server) Close() {
 	}
 }
 
-// Connected is how many Socket Mode connections are up.
-func (s *Server) Connected() int { return s.slack.Connected() }
-
 // Scrub takes every credential this replica has read out of a text.
 func (s *Server) Scrub(text string) string { return s.resolver.Scrub(text) }
 
@@ -189,25 +186,19 @@ func (s *Server) openSlack(ctx context.Context) error {
 // enterSlack checks the tokens and learns which workspace they are for. While
 // Slack is away a server that is to serve waits for it.
 func (s *Server) enterSlack(ctx context.Context) error {
-	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
-		here, err := s.slack.Check(ctx)
-		if err == nil {
-			s.team = here.TeamName
-			if s.here = here.Enterprise; s.here == "" {
-				s.here = here.Team
-			}
-			return nil
-		}
-		if !s.patient || errors.Is(err, slackio.ErrSetup) || ctx.Err() != nil {
-			return err
-		}
-		s.log.Warn("slack cannot be reached yet", "error", err)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(wait):
-		}
+	enter := s.slack.Check
+	if s.patient {
+		enter = s.slack.Enter
 	}
+	here, err := enter(ctx)
+	if err != nil {
+		return err
+	}
+	s.team = here.TeamName
+	if s.here = here.Enterprise; s.here == "" {
+		s.here = here.Team
+	}
+	return nil
 }
 
 // lateGroups is the group cache, which needs the workspace's id to exist.
