@@ -218,6 +218,19 @@ func (r Request) Approvers() []Person {
 	return out
 }
 
+// MayApprove are those whom the rule names as approvers, less the one who asked.
+// Before the look-up it is nobody.
+func (r Request) MayApprove() Who {
+	if r.Plan == nil {
+		return Who{}
+	}
+	who := r.Plan.Rule.Approve
+	who.Users = slices.DeleteFunc(slices.Clone(who.Users), func(id string) bool {
+		return id == r.Requester.User || id == r.Requester.ID
+	})
+	return who
+}
+
 // Decided is p's own decision, if there is one.
 func (r Request) Decided(p Person) (Decision, bool) {
 	i := slices.IndexFunc(r.Decisions, func(d Decision) bool { return d.Person.Same(p) })

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -65,10 +64,10 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 		w.Text = fmt.Sprintf("Not counted: %s. Ask a colleague.", err)
 	case errors.Is(err, approvals.ErrOwnRequest):
 		w.Text = "Not counted: nobody decides on their own request. These may:"
-		w.Who = whoMay(k)
+		w.Who = k.MayApprove()
 	case errors.Is(err, approvals.ErrNotApprover):
 		w.Text = "Not counted: the rule does not name you. These may:"
-		w.Who = whoMay(k)
+		w.Who = k.MayApprove()
 	case errors.Is(err, approvals.ErrNotYours):
 		w.Text = "Only the one who asked can cancel a request. Press Deny if you may decide on it."
 	case errors.Is(err, approvals.ErrEnough):
@@ -97,18 +96,6 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 		w.Text = fmt.Sprintf("That did not work, and nothing was changed. %s Try again in a moment. (%s)", b.cause(err), b.reference("a command or click went wrong", err, k.ID))
 	}
 	return w
-}
-
-// whoMay are those who may approve k, less the one who asked.
-func whoMay(k approvals.Kept) approvals.Who {
-	if k.Plan == nil {
-		return approvals.Who{}
-	}
-	who := k.Plan.Rule.Approve
-	who.Users = slices.DeleteFunc(slices.Clone(who.Users), func(u string) bool {
-		return u == k.Requester.User || u == k.Requester.ID
-	})
-	return who
 }
 
 // sentence makes an error's text one: a capital first, a full stop last.

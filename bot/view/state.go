@@ -90,13 +90,12 @@ func approvers(r approvals.Request) safe { return several(mayApprove(r), "or") }
 
 func mayApprove(r approvals.Request) []safe {
 	var all []safe
-	for _, g := range r.Plan.Rule.Approve.Groups {
+	who := r.MayApprove()
+	for _, g := range who.Groups {
 		all = append(all, mentionGroup(g))
 	}
-	for _, u := range r.Plan.Rule.Approve.Users {
-		if u != r.Requester.User && u != r.Requester.ID {
-			all = append(all, mention(u))
-		}
+	for _, u := range who.Users {
+		all = append(all, mention(u))
 	}
 	return all
 }
