@@ -17,6 +17,11 @@ func (r *refusal) Error() string { return r.text }
 
 func refuse(format string, args ...any) error { return &refusal{fmt.Sprintf(format, args...)} }
 
+// noScript is what is said of an id that the cloud does not know.
+func noScript(id string) error {
+	return refuse("There is no script %s. Look at the id: it is in the runbook, or in the console's list of scripts.", id)
+}
+
 // lookUp finds out who asks, whether they may, and what exactly would be done;
 // stores that; puts the card up; and opens the request for decisions.
 func (b *Bot) lookUp(ctx context.Context, k approvals.Kept) (approvals.Kept, error) {
@@ -148,7 +153,7 @@ func (b *Bot) plan(ctx context.Context, a approvals.Asked, login approvals.Login
 	var said *bmclient.Error
 	switch {
 	case errors.Is(err, bmclient.ErrNoScript):
-		return approvals.Plan{}, refuse("There is no script %s. Look at the id: it is in the runbook, or in the console's list of scripts.", a.Script)
+		return approvals.Plan{}, noScript(a.Script)
 	case errors.Is(err, ErrCredentials): // they may come back
 		return approvals.Plan{}, err
 	case errors.As(err, &said) && lasting(said):

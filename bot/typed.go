@@ -127,7 +127,7 @@ func (b *Bot) readFor(ctx context.Context, t Typed, word string) (bmclient.Scrip
 	}
 	s, err := b.Cloud.Script(ctx, id)
 	if errors.Is(err, bmclient.ErrNoScript) {
-		return none, refuse("There is no script %s. Look at the id: it is in the runbook, or in the console's list of scripts.", id)
+		return none, noScript(id)
 	}
 	return s, err
 }
