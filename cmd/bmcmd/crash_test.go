@@ -1,22 +1,26 @@
 package main
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/bmcmd/bmcmd/cmd/internal/world"
+)
 
 // TestProcessKilledBetweenDecisionAndRun kills a replica with -9 while it reads the
 // script once more after the last approval. Another takes the request up.
 func TestProcessKilledBetweenDecisionAndRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
-	first := w.serve()
+	first := w.Serve()
 	w.opens()
-	w.cloud.fail("GetUserCmd", `{"hang":true}`)
-	reads := w.cloud.sends("GetUserCmd")
-	w.slack.presses(bob, "Approve")
-	w.cloud.awaitSends("GetUserCmd", reads+1)
-	first.kill()
-	second := w.serve()
+	w.Cloud.Fail("GetUserCmd", `{"hang":true}`)
+	reads := w.Cloud.Sends("GetUserCmd")
+	w.Slack.Presses(bob, "Approve")
+	w.Cloud.AwaitSends("GetUserCmd", reads+1)
+	first.Kill()
+	second := w.Serve()
 	w.succeeds()
-	second.term()
+	second.Term()
 	w.noSecretLeft()
 }
 
@@ -25,17 +29,17 @@ func TestProcessKilledBetweenDecisionAndRun(t *testing.T) {
 func TestProcessKilledWhileSending(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
-	first := w.serve()
+	first := w.Serve()
 	w.opens()
-	w.cloud.slow("RunUserCmd", 500)
-	w.slack.presses(bob, "Approve")
-	w.cloud.awaitSends("RunUserCmd", 1)
-	first.kill()
-	second := w.serve()
-	w.slack.cardSays("Unknown, nobody can know whether it ran")
-	w.slack.threadSays("Nobody can know whether this ran.", "@"+alice, "@"+bob)
-	second.term()
-	if n := w.cloud.sends("RunUserCmd"); n != 1 {
+	w.Cloud.Slow("RunUserCmd", 500)
+	w.Slack.Presses(bob, "Approve")
+	w.Cloud.AwaitSends("RunUserCmd", 1)
+	first.Kill()
+	second := w.Serve()
+	w.Slack.CardSays("Unknown, nobody can know whether it ran")
+	w.Slack.ThreadSays("Nobody can know whether this ran.", "@"+alice, "@"+bob)
+	second.Term()
+	if n := w.Cloud.Sends("RunUserCmd"); n != 1 {
 		t.Errorf("the run was sent %d times, want once", n)
 	}
 }
@@ -45,17 +49,17 @@ func TestProcessKilledWhileSending(t *testing.T) {
 func TestProcessKilledWhileFollowing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
-	w.cloud.post("host", object{"id": "ins-web1", "manual": true, "output": "restarted on ins-web1"})
-	first := w.serve()
+	w.Cloud.Post("host", object{"id": "ins-web1", "manual": true, "output": "restarted on ins-web1"})
+	first := w.Serve()
 	w.opens()
-	w.slack.presses(bob, "Approve")
-	w.slack.threadSays("Accepted by the API")
-	first.kill()
-	w.cloud.post("end", object{})
-	second := w.serve()
+	w.Slack.Presses(bob, "Approve")
+	w.Slack.ThreadSays("Accepted by the API")
+	first.Kill()
+	w.Cloud.Post("end", object{})
+	second := w.Serve()
 	w.succeeds()
-	w.slack.threadSays("restarted on ins-web1")
-	second.term()
+	w.Slack.ThreadSays("restarted on ins-web1")
+	second.Term()
 	w.noSecretLeft()
 }
 
@@ -63,23 +67,23 @@ func TestProcessKilledWhileFollowing(t *testing.T) {
 // said to be not recorded, and then all is well without a restart.
 func TestProcessRedisAwayAtStart(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, settings{redisLater: true})
-	bot := w.serve()
-	w.slack.types(alice, "run cmd-rst9w2kd ins-web1")
-	w.slack.sees(alice, "This was NOT recorded")
-	w.redis.start()
-	until(t, "a request that is recorded", func() (string, bool) {
-		if len(w.slack.cards()) > 0 {
+	w := newWorld(t, settings{Settings: world.Settings{RedisLater: true}})
+	bot := w.Serve()
+	w.Slack.Types(alice, "run cmd-rst9w2kd ins-web1")
+	w.Slack.Sees(alice, "This was NOT recorded")
+	w.Redis.Start()
+	world.Until(t, "a request that is recorded", func() (string, bool) {
+		if len(w.Slack.Cards()) > 0 {
 			return "", true
 		}
-		w.slack.types(alice, "run cmd-rst9w2kd ins-web1") // the same request, if it was recorded
+		w.Slack.Types(alice, "run cmd-rst9w2kd ins-web1") // the same request, if it was recorded
 		return "", false
 	})
-	w.slack.presses(bob, "Approve")
+	w.Slack.Presses(bob, "Approve")
 	w.succeeds()
-	bot.logs("the store is away")
-	bot.logs("the store is back")
-	bot.term()
+	bot.Logs("the store is away")
+	bot.Logs("the store is back")
+	bot.Term()
 	w.noSecretLeft()
 }
 
@@ -88,18 +92,18 @@ func TestProcessRedisAwayAtStart(t *testing.T) {
 func TestProcessSlackAwayAtStart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
-	w.slack.post("down", object{"on": true})
-	first, second := start(t, program(t, "bmcmd"), "serve", "-c", w.config), start(t, program(t, "bmcmd"), "serve", "-c", w.config)
-	w.bots = append(w.bots, first, second)
-	first.logs("slack cannot be reached yet")
-	second.logs("slack cannot be reached yet")
-	second.term()
-	w.slack.post("down", object{"on": false})
-	w.slack.connected(2)
+	w.Slack.Post("down", object{"on": true})
+	first, second := bmcmd(t, "serve", "-c", w.Config), bmcmd(t, "serve", "-c", w.Config)
+	w.Bots = append(w.Bots, first, second)
+	first.Logs("slack cannot be reached yet")
+	second.Logs("slack cannot be reached yet")
+	second.Term()
+	w.Slack.Post("down", object{"on": false})
+	w.Slack.Connected(2)
 	w.opens()
-	w.slack.presses(bob, "Approve")
+	w.Slack.Presses(bob, "Approve")
 	w.succeeds()
-	first.term()
+	first.Term()
 	w.noSecretLeft()
 }
 
@@ -108,18 +112,18 @@ func TestProcessSlackAwayAtStart(t *testing.T) {
 func TestProcessRedisKilledBetweenDecisionAndRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
-	bot := w.serve()
+	bot := w.Serve()
 	w.opens()
-	w.cloud.fail("GetUserCmd", `{"hang":true}`)
-	reads := w.cloud.sends("GetUserCmd")
-	w.slack.presses(bob, "Approve")
-	w.cloud.awaitSends("GetUserCmd", reads+1)
-	w.redis.proc.kill()
-	w.slack.types(carol, "list")
-	w.slack.sees(carol, "my store is away")
-	w.redis.start()
+	w.Cloud.Fail("GetUserCmd", `{"hang":true}`)
+	reads := w.Cloud.Sends("GetUserCmd")
+	w.Slack.Presses(bob, "Approve")
+	w.Cloud.AwaitSends("GetUserCmd", reads+1)
+	w.Redis.Kill()
+	w.Slack.Types(carol, "list")
+	w.Slack.Sees(carol, "my store is away")
+	w.Redis.Start()
 	w.succeeds()
-	bot.term()
+	bot.Term()
 }
 
 // TestProcessRedisKilledWhileSending kills Redis after the run was claimed and sent. The
@@ -127,16 +131,16 @@ func TestProcessRedisKilledBetweenDecisionAndRun(t *testing.T) {
 func TestProcessRedisKilledWhileSending(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
-	bot := w.serve()
+	bot := w.Serve()
 	w.opens()
-	w.cloud.slow("RunUserCmd", 500)
-	w.slack.presses(bob, "Approve")
-	w.cloud.awaitSends("RunUserCmd", 1)
-	w.redis.proc.kill()
-	bot.logs("an answer is not stored yet")
-	w.redis.start()
+	w.Cloud.Slow("RunUserCmd", 500)
+	w.Slack.Presses(bob, "Approve")
+	w.Cloud.AwaitSends("RunUserCmd", 1)
+	w.Redis.Kill()
+	bot.Logs("an answer is not stored yet")
+	w.Redis.Start()
 	w.succeeds()
-	bot.term()
+	bot.Term()
 }
 
 // TestProcessVaultAway stops the vault between the card and the approval. The card says
@@ -144,17 +148,17 @@ func TestProcessRedisKilledWhileSending(t *testing.T) {
 func TestProcessVaultAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{vault: true})
-	bot := w.serve()
+	bot := w.Serve()
 	w.opens()
-	w.vaultAt.shut()
-	w.slack.presses(bob, "Approve")
-	w.slack.cardSays("Approved, but not sent", "The credentials could not be read from the vault.", "Nothing was sent")
-	if n := w.cloud.sends("RunUserCmd"); n != 0 {
+	w.vaultAt.Shut()
+	w.Slack.Presses(bob, "Approve")
+	w.Slack.CardSays("Approved, but not sent", "The credentials could not be read from the vault.", "Nothing was sent")
+	if n := w.Cloud.Sends("RunUserCmd"); n != 0 {
 		t.Errorf("%d runs were sent without a vault", n)
 	}
-	w.vaultAt.open()
+	w.vaultAt.Open()
 	w.succeeds()
-	bot.term()
+	bot.Term()
 	w.noSecretLeft()
 }
 
@@ -163,14 +167,14 @@ func TestProcessVaultAway(t *testing.T) {
 func TestProcessVaultLacksAField(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{vault: true})
-	bot := w.serve()
+	bot := w.Serve()
 	w.opens()
-	w.putSecrets(w.without("web"))
-	w.slack.presses(bob, "Approve")
-	w.slack.cardSays("Approved, but not sent", "The credentials could not be read from the vault.")
-	bot.logs(w.ref("web") + ": no such field")
-	w.putSecrets(w.secrets)
+	w.putSecrets(w.Without("web"))
+	w.Slack.Presses(bob, "Approve")
+	w.Slack.CardSays("Approved, but not sent", "The credentials could not be read from the vault.")
+	bot.Logs(w.Ref("web") + ": no such field")
+	w.putSecrets(w.Secrets)
 	w.succeeds()
-	bot.term()
+	bot.Term()
 	w.noSecretLeft()
 }

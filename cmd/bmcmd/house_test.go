@@ -73,7 +73,7 @@ var house = map[string]row{
 		},
 		tests: []string{
 			"approvals/redisstore", "bmclient/bmtest", "bot/slackio", "bot/slacksim", "cmd/internal/vault", "cmd/internal/vault/vaulttest",
-			libRedis, libMiniRedis, libYAML,
+			"cmd/internal/world", libMiniRedis, libYAML,
 		},
 	},
 	"cmd/bmcmd-demo": {may: []string{
@@ -90,12 +90,13 @@ var house = map[string]row{
 	},
 	"cmd/internal/vault":           {may: []string{libVault, libSync}, tests: []string{"cmd/internal/vault/vaulttest"}},
 	"cmd/internal/vault/vaulttest": {},
+	"cmd/internal/world":           {may: []string{"bmclient/bmtest", "bot/slacksim", libRedis}},
 }
 
 // neverShipped is for tests and the demo: no program that people run for real
 // may hold it, by whatever way.
 var neverShipped = []string{
-	"bot/slacksim", "bmclient/bmtest", "cmd/internal/vault/vaulttest", libMiniRedis,
+	"bot/slacksim", "bmclient/bmtest", "cmd/internal/vault/vaulttest", "cmd/internal/world", libMiniRedis,
 	"github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "go.uber.org/goleak", "pgregory.net/rapid",
 }
 
@@ -299,6 +300,7 @@ func TestHouseFails(t *testing.T) {
 		{"secrets know nobody", "cmd/internal/vault", ours + "approvals", false},
 		{"secrets know no Redis", "cmd/internal/vault", libRedis + "/v9", test},
 		{"a vault for tests needs nothing of ours", "cmd/internal/vault/vaulttest", ours + "cmd/internal/vault", false},
+		{"a world is what is around the program, as processes", "cmd/internal/world", ours + "cmd/internal/serve", false},
 		{"a library nobody chose", "bot", "github.com/stretchr/testify/assert", test},
 		{"a name that only begins like an allowed one", "bot/view", libSlack + "er", false},
 		{"a package of ours below an allowed one", "bot", ours + "bmclient/extra", false},

@@ -10,24 +10,26 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/bmcmd/bmcmd/cmd/internal/world"
 )
 
 // noSecretLeft looks for every credential in everything that left the bots. Call
 // it when they have ended.
-func (w *world) noSecretLeft() {
+func (w *scene) noSecretLeft() {
 	w.t.Helper()
-	config, err := os.ReadFile(w.config)
+	config, err := os.ReadFile(w.Config)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	places := map[string]string{
-		"what was sent to Slack": w.slack.traffic(),
-		"Redis":                  w.redis.dump(w.t.Context()),
+		"what was sent to Slack": w.Slack.Traffic(),
+		"Redis":                  w.Redis.Dump(w.t.Context()),
 		"the config":             string(config),
 	}
-	for _, b := range w.bots {
-		places["a log"] += b.stderr.String()
-		places["an output"] += b.stdout.String()
+	for _, b := range w.Bots {
+		places["a log"] += b.Stderr.String()
+		places["an output"] += b.Stdout.String()
 	}
 	for _, where := range []string{"what was sent to Slack", "Redis", "a log"} {
 		if len(places[where]) < 500 {
@@ -35,7 +37,7 @@ func (w *world) noSecretLeft() {
 		}
 	}
 	for where, text := range places {
-		for name, value := range w.secrets {
+		for name, value := range w.Secrets {
 			if form := find(text, value); form != "" {
 				w.t.Errorf("%s holds the secret %s, %s", where, name, form)
 			}
@@ -85,7 +87,7 @@ func formsOf(value string) []form {
 // TestFindsLeaks plants a secret in each form: a search that cannot find is no
 // search.
 func TestFindsLeaks(t *testing.T) {
-	secret := `p+"/=é<x>` + canary()
+	secret := `p+"/=é<x>` + world.Canary()
 	inJSON, _ := json.Marshal(map[string]string{"x": secret})
 	tests := map[string]string{
 		"raw":                       "a " + secret + " b",
@@ -104,7 +106,7 @@ func TestFindsLeaks(t *testing.T) {
 		if find(text, secret) == "" {
 			t.Errorf("%s: not found in %s", why, text)
 		}
-		if got := find(text, canary()); got != "" {
+		if got := find(text, world.Canary()); got != "" {
 			t.Errorf("%s: another secret was found %s", why, got)
 		}
 	}
@@ -127,17 +129,17 @@ func TestProcessEchoedSecrets(t *testing.T) {
 		t.Run(tt.why, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, settings{})
-			bot := w.serve()
-			w.cloud.fail("GetUserCmd", `{"code":4102,"echo":true}`) // after 4100 the key is read again, and all is well
-			w.slack.types(alice, "show cmd-rst9w2kd")
-			w.slack.sees(alice, "4102")
-			w.cloud.fail("GetUserCmd", `{"code":6000,"echo":true}`)
+			bot := w.Serve()
+			w.Cloud.Fail("GetUserCmd", `{"code":4102,"echo":true}`) // after 4100 the key is read again, and all is well
+			w.Slack.Types(alice, "show cmd-rst9w2kd")
+			w.Slack.Sees(alice, "4102")
+			w.Cloud.Fail("GetUserCmd", `{"code":6000,"echo":true}`)
 			w.opens()
-			w.cloud.fail("RunUserCmd", tt.fault)
-			w.slack.presses(bob, "Approve")
-			w.slack.threadSays(tt.says)
-			w.slack.types(alice, "list")
-			bot.term()
+			w.Cloud.Fail("RunUserCmd", tt.fault)
+			w.Slack.Presses(bob, "Approve")
+			w.Slack.ThreadSays(tt.says)
+			w.Slack.Types(alice, "list")
+			bot.Term()
 			w.noSecretLeft()
 		})
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/bmcmd/bmcmd/cmd/internal/world"
 )
 
 // TestCheckLive asks the simulators, a real Redis and files, with each part in turn
@@ -14,40 +16,40 @@ import (
 func TestCheckLive(t *testing.T) {
 	tests := []struct {
 		why   string
-		spoil func(w *world)
+		spoil func(w *scene)
 		says  []string // beginnings of the lines after the first, with what must be in them after a |
 		ends  string
 	}{
 		{
-			"all is well", func(*world) {},
+			"all is well", func(*scene) {},
 			[]string{"ok      redis  127.0.0.1:", "ok      slack  both tokens are good for the workspace sim (T0SIM)", "ok      cloud  http://127.0.0.1:"},
 			"",
 		},
 		{
-			"Redis is away", func(w *world) { w.redis.proc.kill() },
+			"Redis is away", func(w *scene) { w.Redis.Kill() },
 			[]string{"FAILED  redis  the store is away", "ok      slack", "ok      cloud"},
 			"1 part outside is not as it should be",
 		},
 		{
-			"Redis' password is wrong", func(w *world) { w.set("redis", "another") },
+			"Redis' password is wrong", func(w *scene) { w.Set("redis", "another") },
 			[]string{"FAILED  redis |WRONGPASS", "ok      slack", "ok      cloud"},
 			"1 part outside",
 		},
 		{
-			"Redis' password is not there", func(w *world) { _ = os.Remove(filepath.Join(w.dir, "redis")) },
+			"Redis' password is not there", func(w *scene) { _ = os.Remove(filepath.Join(w.Dir, "redis")) },
 			[]string{"FAILED  redis |/redis: not found", "ok      slack", "ok      cloud"},
 			"1 part outside",
 		},
 		{
 			"a token is wrong and the read key is, too",
-			func(w *world) { w.set("app_token", "xapp-sim-other"); w.set("read_key", "another") },
+			func(w *scene) { w.Set("app_token", "xapp-sim-other"); w.Set("read_key", "another") },
 			[]string{"ok      redis", "FAILED  slack  slack: the app token is not one that Slack knows", "FAILED  cloud |4100"},
 			"2 parts outside are not as they should be",
 		},
 		{
-			"the credentials of runs are not looked at", func(w *world) {
+			"the credentials of runs are not looked at", func(w *scene) {
 				for _, name := range []string{"run_id", "run_key", "web", "db"} {
-					_ = os.Remove(filepath.Join(w.dir, name))
+					_ = os.Remove(filepath.Join(w.Dir, name))
 				}
 			},
 			[]string{"ok      redis", "ok      slack", "ok      cloud"},
@@ -60,7 +62,7 @@ func TestCheckLive(t *testing.T) {
 			w := newWorld(t, settings{})
 			tt.spoil(w)
 			w.checkLive(tt.says, tt.ends)
-			if sent := w.slack.messages(); len(sent) > 0 || w.cloud.sends("RunUserCmd") > 0 {
+			if sent := w.Slack.Messages(); len(sent) > 0 || w.Cloud.Sends("RunUserCmd") > 0 {
 				t.Errorf("the check has posted or run something: %v", sent)
 			}
 		})
@@ -71,12 +73,12 @@ func TestCheckLive(t *testing.T) {
 // without a right that the bot needs.
 func TestCheckLive3(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, settings{api: "3.0"})
+	w := newWorld(t, settings{Settings: world.Settings{API: "3.0"}})
 	well := []string{"ok      redis", "ok      slack"}
 	w.checkLive(append(well, "ok      cloud  http://127.0.0.1:|takes the key for reads, API 3.0"), "")
-	w.cloud.fail("DescribeUserCmdTasks", `{"error":"UnauthorizedOperation"}`)
+	w.Cloud.Fail("DescribeUserCmdTasks", `{"error":"UnauthorizedOperation"}`)
 	w.checkLive(append(well, "FAILED  cloud |give this key the right to DescribeUserCmdTasks"), "1 part outside")
-	w.set("read_key", "another")
+	w.Set("read_key", "another")
 	w.checkLive(append(well, "FAILED  cloud |AuthFailure.SignatureFailure"), "1 part outside")
 }
 
@@ -85,24 +87,24 @@ func TestCheckLive3(t *testing.T) {
 func TestCheckLiveAliases(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
-	book := write(t, filepath.Join(w.dir, "book.md"), "`/bmcmd show restart-web`\n`/bmcmd run restart-web ins-web1`\n`/bmcmd show nosuch`\n")
-	p := start(t, program(t, "bmcmd"), "check", "--live", "-c", w.config, "--runbook", book)
-	err := p.wait(patience)
+	book := world.Write(t, filepath.Join(w.Dir, "book.md"), "`/bmcmd show restart-web`\n`/bmcmd run restart-web ins-web1`\n`/bmcmd show nosuch`\n")
+	p := bmcmd(t, "check", "--live", "-c", w.Config, "--runbook", book)
+	err := p.Wait(patience)
 	want := []string{
 		"book.md:1: /bmcmd show restart-web", "alias of cmd-rst9w2kd", `rule "database": S0ONCALL may see it`,
 		"book.md:2: /bmcmd run restart-web ins-web1", "alias of cmd-rst9w2kd", `rule "web" in C0INCIDENT: S0ONCALL may ask`, "runs as root, by login web-root",
 		"book.md:3: /bmcmd show nosuch", `REFUSED: there is no such script with the alias "nosuch"`,
 	}
-	rest := p.stdout.String()
+	rest := p.Stdout.String()
 	for _, text := range want {
 		_, after, found := strings.Cut(rest, text)
 		if !found {
-			t.Fatalf("%q is not there, or not in its place:\n%s%s", text, p.stdout, p.stderr)
+			t.Fatalf("%q is not there, or not in its place:\n%s%s", text, p.Stdout, p.Stderr)
 		}
 		rest = after
 	}
-	if err == nil || !strings.Contains(p.stderr.String(), "1 line of the runbooks would be refused") {
-		t.Errorf("it ended with %v: %s", err, p.stderr)
+	if err == nil || !strings.Contains(p.Stderr.String(), "1 line of the runbooks would be refused") {
+		t.Errorf("it ended with %v: %s", err, p.Stderr)
 	}
 }
 
@@ -111,20 +113,20 @@ func TestCheckLiveVault(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{vault: true})
 	others := []string{"ok      redis", "ok      slack", "ok      cloud"}
-	w.checkLive(append([]string{"ok      vault  " + w.vaultAt.url() + " takes the token"}, others...), "")
-	w.set("vault_token", "hvs.other")
+	w.checkLive(append([]string{"ok      vault  " + w.vaultAt.URL() + " takes the token"}, others...), "")
+	w.Set("vault_token", "hvs.other")
 	w.checkLive([]string{"FAILED  vault |refuses", "FAILED  redis", "FAILED  slack", "FAILED  cloud"}, "4 parts outside")
-	w.vaultAt.shut()
+	w.vaultAt.Shut()
 	w.checkLive([]string{"FAILED  vault |connection refused", "FAILED  redis", "FAILED  slack", "FAILED  cloud"}, "4 parts outside")
 }
 
-func (w *world) checkLive(says []string, ends string) {
+func (w *scene) checkLive(says []string, ends string) {
 	w.t.Helper()
-	p := start(w.t, program(w.t, "bmcmd"), "check", "--live", "-c", w.config)
-	err := p.wait(patience)
-	got := lines(p.stdout.String())
+	p := bmcmd(w.t, "check", "--live", "-c", w.Config)
+	err := p.Wait(patience)
+	got := lines(p.Stdout.String())
 	if len(got) != len(says)+1 || !strings.Contains(got[0], "is good") {
-		w.t.Fatalf("it says %d lines, want %d:\n%s%s", len(got), len(says)+1, p.stdout, p.stderr)
+		w.t.Fatalf("it says %d lines, want %d:\n%s%s", len(got), len(says)+1, p.Stdout, p.Stderr)
 	}
 	for i, want := range says {
 		begins, holds, _ := strings.Cut(want, "|")
@@ -132,11 +134,11 @@ func (w *world) checkLive(says []string, ends string) {
 			w.t.Errorf("got  %q\nwant %q", got[i+1], want)
 		}
 	}
-	if said := p.stderr.String(); (err == nil) != (ends == "") || !strings.Contains(said, ends) || ends == "" && said != "" {
+	if said := p.Stderr.String(); (err == nil) != (ends == "") || !strings.Contains(said, ends) || ends == "" && said != "" {
 		w.t.Errorf("it ended with %v: %s", err, said)
 	}
-	for name, value := range w.secrets {
-		if form := find(p.stdout.String()+p.stderr.String(), value); form != "" {
+	for name, value := range w.Secrets {
+		if form := find(p.Stdout.String()+p.Stderr.String(), value); form != "" {
 			w.t.Errorf("it says the secret %s, %s", name, form)
 		}
 	}
@@ -145,12 +147,12 @@ func (w *world) checkLive(says []string, ends string) {
 // TestGate holds that a gate that is shut refuses connections, and opens again at
 // the same address: the tests of a vault that is away stand on it.
 func TestGate(t *testing.T) {
-	behind := newGate(t, "http://127.0.0.1:1")
-	g := newGate(t, behind.url())
+	behind := world.NewGate(t, "http://127.0.0.1:1")
+	g := world.NewGate(t, behind.URL())
 	codes := []int{status(g), 0, 0}
-	g.shut()
+	g.Shut()
 	codes[1] = status(g)
-	g.open()
+	g.Open()
 	codes[2] = status(g)
 	if want := []int{http.StatusBadGateway, 0, http.StatusBadGateway}; !slices.Equal(codes, want) {
 		t.Errorf("got %d, want %d", codes, want)
@@ -158,8 +160,8 @@ func TestGate(t *testing.T) {
 }
 
 // status is what a gate answers; 0 for no answer.
-func status(g *gate) int {
-	resp, err := http.Get(g.url())
+func status(g *world.Gate) int {
+	resp, err := http.Get(g.URL())
 	if err != nil {
 		return 0
 	}
