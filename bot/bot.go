@@ -24,7 +24,7 @@ type Config struct {
 	// error that is no [approvals.ErrUnavailable] says what is wrong with it. nil: the
 	// config says that it may forget, and cards say so.
 	Durable func(context.Context) error
-	Log       *slog.Logger
+	Log     *slog.Logger
 
 	DispatchWithin time.Duration // after the last approval or a press of Run; default 2 minutes
 	Lease          time.Duration // from claim to stored answer; default 1 minute; longer than SendFor
