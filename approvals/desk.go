@@ -31,10 +31,8 @@ func (d *Desk) Worker() string { return d.worker }
 func (d *Desk) Receive(ctx context.Context, r Request) (k Kept, fresh bool, err error) {
 	r.Schema, r.State, r.Revision = Schema, Received, 1
 	r.Card.Look = 1
-	return d.store.Create(ctx, Swap{
-		Next: r, MoveID: rand.Text(), Worker: d.worker, Hold: d.hold,
-		Event: Event{Request: r.ID, Revision: 1, Move: "receive", To: Received, By: r.Requester},
-	})
+	event := r.chain(Event{Request: r.ID, Revision: 1, Move: "receive", To: Received, By: r.Requester})
+	return d.store.Create(ctx, Swap{Next: r, MoveID: rand.Text(), Worker: d.worker, Hold: d.hold, Event: event})
 }
 
 // Load reads a request.
@@ -70,6 +68,14 @@ func (d *Desk) Advance(ctx context.Context, k Kept, m Move) (Kept, error) {
 		return k, err
 	}
 	s := Swap{Next: next, Event: event, MoveID: rand.Text(), NotAfter: m.Deadline(k.Request), Worker: d.worker}
+	switch {
+	case k.State == Approved && next.State == Executing:
+		s.Hosts, s.Server = HostsTake, k.Server.Run
+	case k.State == Approved && next.State == Unknown:
+		s.Hosts = HostsKeep
+	case k.Holds() && !next.Holds():
+		s.Hosts = HostsLeave
+	}
 	if due := next.Due(); !due.IsZero() && !due.After(now) {
 		s.Hold = d.hold
 	}
@@ -86,12 +92,17 @@ func (d *Desk) Take(ctx context.Context, n int) ([]Kept, time.Duration, error) {
 	return d.store.Take(ctx, d.worker, d.hold, n)
 }
 
-// Refused leaves an event of a click that was refused.
-func (d *Desk) Refused(ctx context.Context, k Kept, by Person, click, why string) error {
-	return d.store.Record(ctx, Event{
-		Request: k.ID, Revision: k.Revision, Move: "refused " + click, From: k.State, To: k.State,
-		By: by, Note: why, Digest: k.Digest, At: k.Clock(),
-	})
+// Aside leaves an event of what changed nothing, whatever the request's state: a
+// refused click, or what came too late.
+func (d *Desk) Aside(ctx context.Context, k Kept, by Person, what, note string) error {
+	m := Aside(what, by, note)
+	for {
+		next, err := d.Advance(ctx, k, m)
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+		k = next
+	}
 }
 
 // Events are a request's events, oldest first.

@@ -112,7 +112,7 @@ func TestRefusedClicksLeaveAnEvent(t *testing.T) {
 	m := newMemory()
 	d := NewDesk(m, "w1", time.Minute)
 	k := pendingOn(t, d, 1)
-	if err := d.Refused(t.Context(), k, dave, "approve", "not among those who may approve"); err != nil {
+	if err := d.Aside(t.Context(), k, dave, "refused approve", "not among those who may approve"); err != nil {
 		t.Fatal(err)
 	}
 	events, err := d.Events(t.Context(), k.ID)
@@ -120,7 +120,7 @@ func TestRefusedClicksLeaveAnEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := events[len(events)-1]
-	if last.Move != "refused approve" || !last.By.Same(dave) || last.From != Pending || last.To != Pending || last.At.IsZero() {
+	if last.Move != "refused approve" || !last.By.Same(dave) || last.From != Pending || last.To != Pending || last.At.IsZero() || Verify(events) != nil {
 		t.Errorf("event %+v", last)
 	}
 }

@@ -88,17 +88,25 @@ func (f Facts) admits(p Person) bool {
 	return asked && err == nil
 }
 
-// Claim is stored before the run is sent. worker has until lease to store the
-// answer; after that the run counts as lost. before are the newest tasks that the
-// API knows: none of them is this run's.
-func Claim(g Grant, worker string, lease time.Duration, before []string) Move {
+// Intent is what a worker means to do with a claim.
+type Intent struct {
+	Worker string
+	Lease  time.Duration // for so long it may take to store the answer; then the run counts as lost
+	Valid  time.Duration // for so long the API takes what is signed with the time of the claim
+	Before []string      // the newest tasks that the API knows: none of them is this run's
+}
+
+// Claim is stored before the run is sent. A store that cannot be sure to be the one
+// that kept the approval, or that keeps the hosts for another run of the script, does
+// not take it: [ErrRestarted], [ErrBusy].
+func Claim(g Grant, i Intent) Move {
 	until := func(r Request) time.Time {
 		if r.DispatchBy.Before(r.Expires) {
 			return r.DispatchBy
 		}
 		return r.Expires
 	}
-	return Move{Name: "claim", Note: worker, until: until, apply: func(r *Request, now time.Time) error {
+	return Move{Name: "claim", Note: i.Worker, until: until, apply: func(r *Request, now time.Time) error {
 		if err := r.is(Approved); err != nil {
 			return err
 		}
@@ -108,8 +116,10 @@ func Claim(g Grant, worker string, lease time.Duration, before []string) Move {
 		if now.After(until(*r)) {
 			return ErrTooLate
 		}
-		r.State, r.Waiting = Executing, ""
-		r.Sends = append(r.Sends, Send{Worker: worker, ClaimedAt: now, LeaseUntil: now.Add(lease), Before: before})
+		r.State, r.Waiting, r.WaitsFor = Executing, "", ""
+		r.Sends = append(r.Sends, Send{
+			Worker: i.Worker, ClaimedAt: now, LeaseUntil: now.Add(i.Lease), DeadFrom: now.Add(i.Valid), Before: i.Before,
+		})
 		return nil
 	}}
 }
@@ -158,16 +168,15 @@ func (r *Request) take(a Answer, late bool, now time.Time) {
 	case a.Outcome == OutcomeNotSent:
 		r.State = Approved
 	default:
-		r.State = Unknown
-		r.notify(NoticeUnknown)
+		r.doubt(now)
 	}
 }
 
 func (a Answer) event() string {
 	if a.Outcome == OutcomeNotSent {
-		return "not sent: " + a.Message
+		return "RunUserCmd was not sent: " + a.Message
 	}
-	return fmt.Sprintf("%s: code %d %s", a.Outcome, a.Code, a.Name)
+	return fmt.Sprintf("RunUserCmd: %s: code %d %s", a.Outcome, a.Code, a.Name)
 }
 
 // Lose ends a claimed run whose worker's lease has passed without an answer.
@@ -179,8 +188,7 @@ func Lose() Move {
 		if now.Before(r.LastSend().LeaseUntil) {
 			return fmt.Errorf("%w: its lease has not passed", ErrNotAllowed)
 		}
-		r.State = Unknown
-		r.notify(NoticeUnknown)
+		r.doubt(now)
 		return nil
 	}}
 }

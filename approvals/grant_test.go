@@ -53,7 +53,8 @@ func TestGrant(t *testing.T) {
 		{func(r *Request, _ *Plan, _ *Facts, now *time.Time) { *now = r.Expires }, ErrExpired, "the request has expired"},
 		{func(r *Request, _ *Plan, _ *Facts, _ *time.Time) { r.State = Pending }, ErrNotAllowed, "not approved yet"},
 		{func(r *Request, _ *Plan, _ *Facts, _ *time.Time) { r.State = Executing }, ErrRunning, "already claimed"},
-		{func(r *Request, _ *Plan, _ *Facts, _ *time.Time) { r.State = Unknown }, ErrEnded, "already over"},
+		{func(r *Request, _ *Plan, _ *Facts, _ *time.Time) { r.State = Unknown }, ErrRunning, "perhaps sent already"},
+		{func(r *Request, _ *Plan, _ *Facts, _ *time.Time) { r.State = Settled }, ErrEnded, "already over"},
 	}
 	for _, tt := range tests {
 		r, facts := in(t, Approved), someFacts(1)
@@ -110,7 +111,7 @@ func TestClaim(t *testing.T) {
 		{changed, g, r.ApprovedAt, ErrStale, "a grant for another plan"},
 	}
 	for _, tt := range tests {
-		next, _, err := tt.r.Apply(Claim(tt.g, "w1", lease, []string{"task-old"}), tt.at)
+		next, _, err := tt.r.Apply(Claim(tt.g, Intent{Worker: "w1", Lease: lease, Valid: valid, Before: []string{"task-old"}}), tt.at)
 		if !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v", tt.why, err)
 		}
@@ -143,7 +144,7 @@ func TestAnswerIsForWhoClaimed(t *testing.T) {
 func TestLateAnswers(t *testing.T) {
 	lost := in(t, Executing)
 	lost = apply(t, lost, lost.LastSend().LeaseUntil, Lose())
-	now := lost.EndedAt.Add(time.Second)
+	now := lost.Unsure.Since.Add(time.Second)
 	tests := []struct {
 		a    Answer
 		want State
@@ -200,8 +201,8 @@ func TestAgain(t *testing.T) {
 		{OutcomeNotSent, Approved, 0, nil, "no byte left"},
 		{OutcomeAccepted, Accepted, 1, ErrRunning, "it runs"},
 		{OutcomeFailed, Failed, 1, ErrEnded, "it cannot run"},
-		{OutcomeUnknown, Unknown, 1, ErrEnded, "nobody knows"},
-		{"splendid", Unknown, 1, ErrEnded, "a word we do not know"},
+		{OutcomeUnknown, Unknown, 1, ErrRunning, "nobody knows"},
+		{"splendid", Unknown, 1, ErrRunning, "a word we do not know"},
 	}
 	for _, tt := range tests {
 		r := apply(t, in(t, Executing), now, Answered("w1", 1, Answer{Outcome: tt.outcome, Again: true}))
@@ -221,7 +222,7 @@ func TestAgain(t *testing.T) {
 		if _, err := r.Grant(*r.Plan, someFacts(1), in(t, Approved).DispatchBy.Add(1)); !errors.Is(err, ErrTooLate) {
 			t.Errorf("%s: it has made the approval young again: %v", tt.why, err)
 		}
-		r = apply(t, r, now, Claim(g, "w1", lease, nil))
+		r = apply(t, r, now, Claim(g, Intent{Worker: "w1", Lease: lease, Valid: valid}))
 		if _, _, err := r.Apply(Answered("w1", 1, Answer{Outcome: OutcomeAccepted}), now); !errors.Is(err, ErrNotHeld) {
 			t.Errorf("%s: the first send's answer was taken for the second's: %v", tt.why, err)
 		}

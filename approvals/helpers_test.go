@@ -19,6 +19,7 @@ const (
 	lifetime = time.Hour
 	within   = 2 * time.Minute
 	lease    = time.Minute
+	valid    = 2 * time.Hour
 )
 
 func opsRule(quorum int) Rule {
@@ -102,7 +103,7 @@ func in(t testing.TB, s State) Request {
 	if s == Approved {
 		return r
 	}
-	r = apply(t, r, t0.Add(4*time.Second), Claim(grant(t, r), "w1", lease, []string{"task-old"}))
+	r = apply(t, r, t0.Add(4*time.Second), Claim(grant(t, r), Intent{Worker: "w1", Lease: lease, Valid: valid, Before: []string{"task-old"}}))
 	switch s {
 	case Accepted:
 		return apply(t, r, t0.Add(5*time.Second), Answered("w1", 1, Answer{Outcome: OutcomeAccepted}))
@@ -112,6 +113,9 @@ func in(t testing.TB, s State) Request {
 		return apply(t, r, t0.Add(5*time.Second), Answered("w1", 1, Answer{Outcome: OutcomeFailed, Code: 1801}))
 	case Unknown:
 		return apply(t, r, t0.Add(5*time.Second), Answered("w1", 1, Answer{Outcome: OutcomeUnknown}))
+	case Settled:
+		return apply(t, r, t0.Add(5*time.Second), Answered("w1", 1, Answer{Outcome: OutcomeUnknown}), Ask("no task fits", nil, time.Time{}),
+			Settle(bob, r.Digest, Ran, someFacts(1)), Settle(carol, r.Digest, Ran, someFacts(1)))
 	}
 	return r
 }
@@ -136,7 +140,7 @@ func good(host string, change ...func(*HostResult)) HostResult {
 	return h
 }
 
-var allStates = []State{Received, Pending, Approved, Executing, Accepted, Succeeded, Failed, Unknown, Refused, Denied, Expired, Cancelled}
+var allStates = []State{Received, Pending, Approved, Executing, Accepted, Succeeded, Failed, Unknown, Settled, Refused, Denied, Expired, Cancelled}
 
 // without is the list without x, as a new one.
 func without(list []string, x string) []string {

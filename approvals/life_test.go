@@ -106,7 +106,7 @@ func (l *life) accepted(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range []Move{Claim(g, "w1", lease, nil), Answered("w1", 1, Answer{Outcome: OutcomeAccepted})} {
+	for _, m := range []Move{Claim(g, Intent{Worker: "w1", Lease: lease, Valid: valid}), Answered("w1", 1, Answer{Outcome: OutcomeAccepted})} {
 		if k, err = l.desks[0].Advance(context.Background(), k, m); err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +196,7 @@ func (l *life) dispatch(t *rapid.T) {
 	if err != nil {
 		return
 	}
-	claimed, err := l.desks[w].Advance(context.Background(), k, Claim(g, l.desks[w].Worker(), lease, nil))
+	claimed, err := l.desks[w].Advance(context.Background(), k, Claim(g, Intent{Worker: l.desks[w].Worker(), Lease: lease, Valid: valid}))
 	if err == nil {
 		l.sending[w] = &claimed
 		l.mayRun++

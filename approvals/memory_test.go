@@ -15,6 +15,8 @@ type memory struct {
 	mu      sync.Mutex
 	now     time.Time
 	records map[string]*record
+	held    map[string]string // the request that holds a host for a script, by both
+	server  Server
 	fault   fault
 	rival   func() // called once, before the next swap: somebody is faster
 }
@@ -33,6 +35,7 @@ type record struct {
 	body   []byte
 	rev    int64
 	ended  bool
+	free   bool // whoever asks for the same gets a request of their own
 	twin   string
 	moves  []string
 	events []Event
@@ -42,7 +45,9 @@ type record struct {
 	due    time.Time // zero: not due
 }
 
-func newMemory() *memory { return &memory{now: t0, records: map[string]*record{}} }
+func newMemory() *memory {
+	return &memory{now: t0, records: map[string]*record{}, held: map[string]string{}, server: Server{Run: "run-1", Since: t0}}
+}
 
 func (m *memory) pass(d time.Duration) {
 	m.mu.Lock()
@@ -55,7 +60,7 @@ func (m *memory) kept(r *record, worker string) Kept {
 	if err := json.Unmarshal(r.body, &q); err != nil {
 		panic(err)
 	}
-	return Kept{Request: q, Now: m.now, Seen: time.Now(), Mine: r.holder == worker && r.until.After(m.now)}
+	return Kept{Request: q, Now: m.now, Seen: time.Now(), Mine: r.holder == worker && r.until.After(m.now), Server: m.server}
 }
 
 func (m *memory) Create(_ context.Context, s Swap) (Kept, bool, error) {
@@ -65,11 +70,11 @@ func (m *memory) Create(_ context.Context, s Swap) (Kept, bool, error) {
 		return m.kept(r, s.Worker), false, nil
 	}
 	for _, r := range m.records {
-		if !r.ended && r.twin == s.Next.Twin() {
+		if !r.free && r.twin == s.Next.Twin() {
 			return m.kept(r, s.Worker), false, nil
 		}
 	}
-	s.Next.Received, s.Event.At = m.now, m.now
+	s.Next.Received, s.Event.At, s.Next.KeptOn = m.now, m.now, m.server.Run
 	r := &record{rev: s.Next.Revision, twin: s.Next.Twin()}
 	m.records[s.Next.ID] = r
 	m.write(r, s)
@@ -119,9 +124,34 @@ func (m *memory) swap(s Swap) (Kept, error) {
 		return m.kept(r, s.Worker), ErrConflict
 	case !s.NotAfter.IsZero() && m.now.After(s.NotAfter):
 		return Kept{}, ErrLate
+	case s.Server != "" && s.Server != m.server.Run:
+		return m.kept(r, s.Worker), ErrRestarted
+	}
+	if err := m.hosts(s); err != nil {
+		return m.kept(r, s.Worker), err
 	}
 	m.write(r, s)
 	return m.kept(r, s.Worker), nil
+}
+
+func (m *memory) hosts(s Swap) error {
+	id := s.Next.ID
+	at := func(host string) string { return s.Next.Asked.Script + " " + host }
+	for _, host := range s.Next.Asked.Hosts {
+		if by, taken := m.held[at(host)]; taken && by != id && s.Hosts == HostsTake {
+			return &Busy{Request: by, Host: host}
+		}
+	}
+	for _, host := range s.Next.Asked.Hosts {
+		by, taken := m.held[at(host)]
+		switch {
+		case s.Hosts == HostsLeave && by == id:
+			delete(m.held, at(host))
+		case s.Hosts == HostsTake, s.Hosts == HostsKeep && !taken:
+			m.held[at(host)] = id
+		}
+	}
+	return nil
 }
 
 func (m *memory) write(r *record, s Swap) {
@@ -130,6 +160,7 @@ func (m *memory) write(r *record, s Swap) {
 		panic(err)
 	}
 	r.body, r.rev, r.ended = body, s.Next.Revision, s.Next.State.Ended()
+	r.free = r.ended || s.Next.Unsure.Lifted
 	r.moves = append(r.moves, s.MoveID)
 	if s.Event.Move != "" {
 		r.events = append(r.events, s.Event)
@@ -155,15 +186,6 @@ func (m *memory) Take(_ context.Context, worker string, hold time.Duration, n in
 		}
 	}
 	return taken, 0, nil
-}
-
-func (m *memory) Record(_ context.Context, e Event) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if r, there := m.records[e.Request]; there {
-		r.events = append(r.events, e)
-	}
-	return nil
 }
 
 func (m *memory) Events(_ context.Context, id string) ([]Event, error) {

@@ -41,6 +41,12 @@ var allowed = []struct {
 	{"finish", Accepted, Failed},
 	{"answer", Unknown, Accepted}, // the sender was slow to store its answer, not lost
 	{"answer", Unknown, Failed},
+	{"doubt", Approved, Unknown},
+	{"adopt", Unknown, Accepted},
+	{"ask", Unknown, Unknown},
+	{"lift", Unknown, Unknown},
+	{"settle", Unknown, Unknown},
+	{"settle", Unknown, Settled},
 }
 
 // Move is one step in a request's life: a pure function with a name. It may be
@@ -50,6 +56,7 @@ type Move struct {
 	By    Person // zero: the bot itself
 	Note  string // for the event; never a secret
 	quiet bool   // housekeeping: in no event; it alone says whether the card shows it
+	aside bool   // an event that changes nothing, in any state
 	apply func(r *Request, now time.Time) error
 	until func(r Request) time.Time // the store refuses the move after this time
 }
@@ -68,6 +75,9 @@ var (
 	ErrDecided     = errors.New("this person has already decided")
 	ErrEnough      = errors.New("enough people have approved already")
 	ErrNotHeld     = errors.New("another worker holds the claim")
+	ErrNotAsked    = errors.New("nobody was asked yet whether it ran")
+	ErrTooSoon     = errors.New("what was signed at the claim may still be sent")
+	ErrLifted      = errors.New("its hosts are not held any more")
 )
 
 // Apply makes the next version of r. The old one stays as it was. Errors are
@@ -78,33 +88,35 @@ func (r Request) Apply(m Move, now time.Time) (Request, Event, error) {
 	if err := m.apply(&next, now); err != nil {
 		return Request{}, Event{}, err
 	}
-	if m.quiet {
-		if next.State != r.State {
-			return Request{}, Event{}, fmt.Errorf("%w: %s may not change the state", ErrNotAllowed, m.Name)
-		}
+	switch {
+	case m.quiet && next.State != r.State:
+		return Request{}, Event{}, fmt.Errorf("%w: %s may not change the state", ErrNotAllowed, m.Name)
+	case m.quiet:
 		return next, Event{}, nil
-	}
-	if !slices.ContainsFunc(allowed, func(a struct {
-		move     string
-		from, to State
-	},
-	) bool {
-		return a.move == m.Name && a.from == r.State && a.to == next.State
-	}) {
+	case !m.aside && !inTable(m.Name, r.State, next.State):
 		return Request{}, Event{}, fmt.Errorf("%w: %s from %s to %s", ErrNotAllowed, m.Name, r.State, next.State)
+	case !m.aside:
+		next.Card.Look = next.Revision
 	}
-	next.Card.Look = next.Revision
 	if next.State != r.State {
 		next.RetryAt, next.Tries = time.Time{}, 0
 	}
-	next.EndedAt = time.Time{} // also for a run that was unknown, and now is followed
-	if next.State.Ended() {
+	if next.State.Ended() && !r.State.Ended() {
 		next.EndedAt = now
 	}
-	return next, Event{
+	return next, next.chain(Event{
 		Request: r.ID, Revision: next.Revision, Move: m.Name, From: r.State, To: next.State,
 		By: m.By, Note: m.Note, Digest: next.Digest, At: now,
-	}, nil
+	}), nil
+}
+
+func inTable(move string, from, to State) bool {
+	for _, a := range allowed {
+		if a.move == move && a.from == from && a.to == to {
+			return true
+		}
+	}
+	return false
 }
 
 // Deadline is the last moment at which the store may take m for r; zero: any.
@@ -238,10 +250,22 @@ func Wait(why string, retry time.Time) Move {
 		if !trying || retry.IsZero() && tried {
 			r.notify(NoticeWaiting)
 		}
-		r.Waiting = why
+		r.Waiting, r.WaitsFor = why, ""
 		r.retry(retry)
 		return nil
 	}}
+}
+
+// WaitFor is [Wait] until another request lets go of hosts that this one needs.
+func WaitFor(other, why string, retry time.Time) Move {
+	m := Wait(why, retry)
+	wait := m.apply
+	m.apply = func(r *Request, now time.Time) error {
+		err := wait(r, now)
+		r.WaitsFor = other
+		return err
+	}
+	return m
 }
 
 // unsent is how many of the last sends never left, in a row.
@@ -270,7 +294,7 @@ func RunNow(p Person, digest Digest, today Facts, within time.Duration) Move {
 				return err
 			}
 		}
-		r.DispatchBy, r.Waiting, r.RetryAt, r.Tries = now.Add(within), "", time.Time{}, 0
+		r.DispatchBy, r.Waiting, r.WaitsFor, r.RetryAt, r.Tries = now.Add(within), "", "", time.Time{}, 0
 		return nil
 	}}
 }
@@ -282,7 +306,7 @@ func (r Request) is(states ...State) error {
 		return nil
 	case r.State.Ended():
 		return ErrEnded
-	case r.State == Executing, r.State == Accepted:
+	case r.State == Executing, r.State == Accepted, r.State == Unknown:
 		return ErrRunning
 	case r.State == Received:
 		return ErrNotReady
@@ -323,6 +347,11 @@ func (r Request) mayApprove(p Person, today Facts) error {
 	if r.Requester.Same(p) {
 		return ErrOwnRequest
 	}
+	return r.named(p, today)
+}
+
+// named is nil if both rules name p as an approver, whoever asked.
+func (r Request) named(p Person, today Facts) error {
 	for _, rule := range []Rule{r.Plan.Rule, today.Rule} {
 		in, err := rule.Approve.Includes(p, today.Members)
 		if err != nil {
@@ -336,7 +365,7 @@ func (r Request) mayApprove(p Person, today Facts) error {
 }
 
 func (r *Request) end(s State, why string, by Person) {
-	r.State, r.Why, r.Waiting = s, why, ""
+	r.State, r.Why, r.Waiting, r.WaitsFor = s, why, "", ""
 	if by.ID != "" || by.User != "" {
 		r.EndedBy = &by
 	}

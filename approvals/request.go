@@ -19,7 +19,8 @@ const (
 	Accepted  State = "accepted"  // the API took it, and the hosts are followed
 	Succeeded State = "succeeded" // every host ended with exit code 0, and its record says that it ran what was approved
 	Failed    State = "failed"    // the API said that it cannot run, or not every host succeeded
-	Unknown   State = "unknown"   // nobody can know whether it ran
+	Unknown   State = "unknown"   // sent or not, run or not: it is searched for, then people are asked
+	Settled   State = "settled"   // unknown, until people said whether it ran
 	Refused   State = "refused"   // the rules, the plan or the look-up did not allow it
 	Denied    State = "denied"
 	Expired   State = "expired"
@@ -29,14 +30,14 @@ const (
 // Ended reports whether s is final: no decision changes it any more.
 func (s State) Ended() bool {
 	switch s {
-	case Received, Pending, Approved, Executing, Accepted:
+	case Received, Pending, Approved, Executing, Accepted, Unknown:
 		return false
 	}
 	return true
 }
 
 // Schema is the version of the stored form of a Request. A store reads no newer one.
-const Schema = 1
+const Schema = 2
 
 // Request is the record of one run asked for. It is a value: moves make a new
 // one. Times are those of the store.
@@ -53,16 +54,20 @@ type Request struct {
 	Plan      *Plan     `json:"plan,omitempty"` // nil until it is looked up
 	Digest    Digest    `json:"digest,omitempty"`
 	Received  time.Time `json:"received,omitzero"`
-	Opened    time.Time `json:"opened,omitzero"`  // when people could first decide
-	Expires   time.Time `json:"expires,omitzero"` // set when it is looked up; for pending and approved
+	KeptOn    string    `json:"kept_on,omitempty"` // the run of the store's server that first kept it; empty: not told
+	Opened    time.Time `json:"opened,omitzero"`   // when people could first decide
+	Expires   time.Time `json:"expires,omitzero"`  // set when it is looked up; for pending and approved
 
 	Decisions []Decision `json:"decisions,omitempty"` // one a person at most
-	Follow    Follow     `json:"follow,omitzero"`     // from accepted on: what became of the hosts
 	Sends     []Send     `json:"sends,omitempty"`
+	Follow    Follow     `json:"follow,omitzero"` // from accepted on: what became of the hosts
+	Unsure    Unsure     `json:"unsure,omitzero"` // from unknown on: what was looked for, and what people say
+	Weak      bool       `json:"weak,omitempty"`  // the store may forget what it confirmed; the card says so
 
 	ApprovedAt time.Time `json:"approved_at,omitzero"` // when the quorum was reached
 	DispatchBy time.Time `json:"dispatch_by,omitzero"` // after it, only a press of Run dispatches
 	Waiting    string    `json:"waiting,omitempty"`    // why it has not gone on; words for people
+	WaitsFor   string    `json:"waits_for,omitempty"`  // the request that holds its hosts, if it waits for one
 	RetryAt    time.Time `json:"retry_at,omitzero"`    // when to try the next step again, never past Expires
 	Tries      int       `json:"tries,omitempty"`      // of that step, so far
 
@@ -76,6 +81,9 @@ type Request struct {
 	Noticed   int       `json:"noticed,omitempty"` // how many notices there have been
 	PostAt    time.Time `json:"post_at,omitzero"`  // when to try again to draw or post
 	PostTries int       `json:"post_tries,omitempty"`
+
+	Head   string `json:"head,omitempty"`   // the hash of the newest event; see [Event]
+	Events int    `json:"events,omitempty"` // how many there are
 }
 
 // Origin is where it was typed.
@@ -119,8 +127,18 @@ type Send struct {
 	Worker     string    `json:"worker"`
 	ClaimedAt  time.Time `json:"claimed_at"`
 	LeaseUntil time.Time `json:"lease_until"`      // after it, the worker is taken for lost
+	DeadFrom   time.Time `json:"dead_from"`        // from then on the API refuses what was signed at the claim
 	Before     []string  `json:"before,omitempty"` // the newest tasks of the API before the claim: not this run's
+	Since      time.Time `json:"since,omitzero"`   // of a send that only its task tells of: when it can have been at the earliest
 	Answer     *Answer   `json:"answer,omitempty"`
+}
+
+// Earliest is when the run can have begun at the earliest.
+func (s Send) Earliest() time.Time {
+	if s.Since.IsZero() {
+		return s.ClaimedAt
+	}
+	return s.Since
 }
 
 // Outcome is what an answer to a send means.
@@ -166,7 +184,10 @@ const (
 	NoticeAnswer  NoticeKind = "answer"  // what the API said, to requester and approvers
 	NoticeEnded   NoticeKind = "ended"   // refused, denied, expired or cancelled, to the requester
 	NoticeWaiting NoticeKind = "waiting" // approved, but not run yet, and why
-	NoticeUnknown NoticeKind = "unknown" // nobody can know whether it ran, to requester and approvers
+	NoticeUnknown NoticeKind = "unknown" // it is not known whether it ran, to requester and approvers
+	NoticeFound   NoticeKind = "found"   // its task was found: it ran, to requester and approvers
+	NoticeAsk     NoticeKind = "ask"     // people have to say whether it ran, to requester and all who may approve
+	NoticeSettled NoticeKind = "settled" // what they said, to requester and approvers
 	NoticeResult  NoticeKind = "result"  // what happened on the hosts, to requester and approvers
 	NoticeAlarm   NoticeKind = "alarm"   // a host ran something else than was approved, to all who may approve
 )
@@ -248,6 +269,19 @@ func (r Request) LastSend() *Send {
 	return &r.Sends[len(r.Sends)-1]
 }
 
+// Holds reports whether r's hosts are kept for it: it may run there at this moment,
+// and no other run of its script may. One that is unknown holds them until it is
+// found or settled, or somebody lifts that.
+func (r Request) Holds() bool {
+	switch r.State {
+	case Executing, Accepted:
+		return true
+	case Unknown:
+		return !r.Unsure.Lifted
+	}
+	return false
+}
+
 // Ambiguous reports whether more than one of the API's tasks may be this run: the
 // API named none, and those that were found cannot be told apart.
 func (r Request) Ambiguous() bool {
@@ -295,11 +329,13 @@ func (r Request) nextStep() time.Time {
 		return r.Expires
 	case Executing:
 		return r.LastSend().LeaseUntil
-	case Accepted:
+	case Accepted, Unknown:
 		if !r.RetryAt.IsZero() {
 			return r.RetryAt
 		}
-		return r.Received
+		if r.State == Accepted || r.Unsure.Asked.IsZero() {
+			return r.Received
+		}
 	}
 	return time.Time{}
 }
@@ -313,5 +349,6 @@ func (r Request) clone() Request {
 	r.Changes = slices.Clone(r.Changes)
 	r.Follow.Tasks = slices.Clone(r.Follow.Tasks)
 	r.Follow.Hosts = slices.Clone(r.Follow.Hosts)
+	r.Unsure.Statements = slices.Clone(r.Unsure.Statements)
 	return r
 }

@@ -3,6 +3,7 @@ package approvals
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -19,17 +20,37 @@ var (
 	ErrUnavailable = errors.New("the store is away")
 	// ErrUncertain says that the store did not answer. It may have been written.
 	ErrUncertain = errors.New("the store did not answer")
+	// ErrBusy says that another run of the script holds some of the hosts. Nothing was
+	// written; the error is a *[Busy].
+	ErrBusy = errors.New("another run of the script holds the hosts")
+	// ErrRestarted says that the store's server is not the one that the swap was made
+	// for: it was started again, or another took its place. Nothing was written.
+	ErrRestarted = errors.New("the store was restarted")
 	// ErrUnreadable says that a record was written by a newer bmcmd, or by somebody
 	// else.
 	ErrUnreadable = errors.New("the record cannot be read by this bmcmd")
 )
 
+// Busy says who holds which host. It wraps [ErrBusy].
+type Busy struct{ Request, Host string }
+
+func (b *Busy) Error() string { return fmt.Sprintf("%v: %s holds %s", ErrBusy, b.Request, b.Host) }
+func (b *Busy) Unwrap() error { return ErrBusy }
+
 // Kept is a request as the store has it.
 type Kept struct {
 	Request
-	Now  time.Time // the store's clock when it answered
-	Seen time.Time // the local clock at that moment, for its monotonic reading
-	Mine bool      // this worker holds the request and is to see what it needs
+	Now    time.Time // the store's clock when it answered
+	Seen   time.Time // the local clock at that moment, for its monotonic reading
+	Mine   bool      // this worker holds the request and is to see what it needs
+	Server Server    // that answered
+}
+
+// Server is one run of the store's server: another after it was started again, or
+// after another took its place.
+type Server struct {
+	Run   string    // its id; empty: not told
+	Since time.Time // when it began; zero: not told
 }
 
 // Clock is the store's clock now: its last answer plus the time since, by the
@@ -44,13 +65,27 @@ type Swap struct {
 	NotAfter time.Time     // the swap is refused after it; zero: never
 	Worker   string        // who asks
 	Hold     time.Duration // over 0: worker wants to hold the request so long; 0: let go of it
+
+	Hosts  Hosts  // what becomes of the hosts of Next's script
+	Server string // not empty: the swap is refused by any other run of the store's server
 }
+
+// Hosts is what a swap does with the hosts of its request, which one run of a script
+// at a time may hold.
+type Hosts int
+
+const (
+	HostsStay  Hosts = iota // as they are
+	HostsTake               // held for this request, or the swap is refused
+	HostsKeep               // held for this request, but for those that are held for another
+	HostsLeave              // let go
+)
 
 // Store keeps requests, their events and what is due. It knows no rules: it swaps
 // a version for the next if nobody was faster. All methods may be called at the
 // same time; all errors wrap one of those above, or the context's.
 type Store interface {
-	// Create keeps a new request, stamps Received, and holds it for the worker. If
+	// Create keeps a new request, stamps Received and KeptOn, and holds it for the worker. If
 	// the id is there already, that request is the answer, with fresh false. If an
 	// open request with the same Twin is there, that one is, with fresh false.
 	Create(ctx context.Context, s Swap) (k Kept, fresh bool, err error)
@@ -59,17 +94,14 @@ type Store interface {
 	Load(ctx context.Context, id string) (Kept, error)
 
 	// Swap writes record, event and index together. It answers ErrConflict with the
-	// newer version, or ErrLate. A swap repeated with the same MoveID succeeds.
-	// Mine is false if another worker's hold is still good.
+	// newer version, ErrLate, ErrBusy or ErrRestarted. A swap repeated with the same
+	// MoveID succeeds. Mine is false if another worker's hold is still good.
 	Swap(ctx context.Context, s Swap) (Kept, error)
 
 	// Take hands out up to n due requests and holds them for the worker, so that
 	// nobody else gets them before the hold ends. wake is when the next is due, as
 	// far as known, or zero.
 	Take(ctx context.Context, worker string, hold time.Duration, n int) (taken []Kept, wake time.Duration, err error)
-
-	// Record adds an event that is no move: a refused click.
-	Record(ctx context.Context, e Event) error
 
 	// Events are a request's events, oldest first; none for an unknown id.
 	Events(ctx context.Context, id string) ([]Event, error)

@@ -20,12 +20,18 @@ type Config struct {
 	Policy    approvals.Policy
 	Target    approvals.Target    // which cloud; AppID is filled in from each script
 	Scrub     func(string) string // takes credentials out of foreign text
-	Log       *slog.Logger
+	// Durable answers whether the store keeps what it confirms, before each claim. An
+	// error that is no [approvals.ErrUnavailable] says what is wrong with it. nil: the
+	// config says that it may forget, and cards say so.
+	Durable func(context.Context) error
+	Log     *slog.Logger
 
 	DispatchWithin time.Duration // after the last approval or a press of Run; default 2 minutes
 	Lease          time.Duration // from claim to stored answer; default 1 minute; longer than SendFor
 	SendFor        time.Duration // the longest that Cloud.Run may take; default 30 s
 	FollowFor      time.Duration // how long an accepted run is followed; default 15 minutes
+	SearchFor      time.Duration // how long an unknown run is searched for before people are asked; default 10 minutes
+	Valid          time.Duration // for how long the API takes what is signed with the time of a claim; default 2 hours and 5 minutes
 	LookUpFor      time.Duration // how long a look-up or a post is tried again; default 2 minutes
 	StopWithin     time.Duration // how long Run finishes what was begun after its ctx has ended; default 10 s more than SendFor
 	Poll           time.Duration // the longest between two looks at what is due; default 1 s
@@ -70,6 +76,8 @@ func New(c Config) (*Bot, error) {
 		{&c.Lease, time.Minute},
 		{&c.SendFor, 30 * time.Second},
 		{&c.FollowFor, 15 * time.Minute},
+		{&c.SearchFor, 10 * time.Minute},
+		{&c.Valid, 2*time.Hour + clockSkew},
 		{&c.LookUpFor, 2 * time.Minute},
 		{&c.Poll, time.Second},
 	} {

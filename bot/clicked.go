@@ -114,7 +114,7 @@ func (b *Bot) refused(ctx context.Context, c Click, k approvals.Kept, p approval
 	}
 	work, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	if err := b.Desk.Refused(work, k, p, string(c.Button), b.Scrub(cause.Error())); err != nil {
+	if err := b.Desk.Aside(work, k, p, "refused "+string(c.Button), b.Scrub(cause.Error())); err != nil {
 		b.Log.Warn("a refused click left no event", "request", k.ID, "click", c.Button, b.said(err))
 	}
 	refresh := approvals.Redraw()

@@ -19,6 +19,10 @@ const (
 	Cancel  Button = "cancel"
 	Run     Button = "run"   // dispatch an approved request that waits
 	Again   Button = "again" // ask for the same once more
+
+	Ran       Button = "ran"         // of an unknown run: somebody saw that it ran
+	DidNotRun Button = "did_not_run" // … that it did not
+	Lift      Button = "lift"        // … others may run on its hosts
 )
 
 // Click is a press of a button on a card, or the deny modal sent off.

@@ -19,7 +19,7 @@ type Desk interface {
 	Move(ctx context.Context, id string, m approvals.Move) (approvals.Kept, error)
 	Advance(ctx context.Context, k approvals.Kept, m approvals.Move) (approvals.Kept, error)
 	Take(ctx context.Context, n int) (taken []approvals.Kept, wake time.Duration, err error)
-	Refused(ctx context.Context, k approvals.Kept, by approvals.Person, click, why string) error
+	Aside(ctx context.Context, k approvals.Kept, by approvals.Person, what, note string) error
 	Events(ctx context.Context, id string) ([]approvals.Event, error)
 	Open(ctx context.Context, n int) ([]approvals.Kept, error)
 	KeepOutputs(ctx context.Context, id string, out approvals.Outputs) error

@@ -33,7 +33,7 @@ func (b *Bot) send(ctx context.Context, k approvals.Kept, g approvals.Grant, cre
 func (b *Bot) claim(ctx context.Context, k approvals.Kept, g approvals.Grant) (approvals.Kept, error) {
 	sends, before := len(k.Sends), b.tasksBefore(ctx, k)
 	for {
-		next, err := b.advance(ctx, k, approvals.Claim(g, b.Desk.Worker(), b.Lease, before))
+		next, err := b.advance(ctx, k, approvals.Claim(g, approvals.Intent{Worker: b.Desk.Worker(), Lease: b.Lease, Valid: b.Valid, Before: before}))
 		if !errors.Is(err, approvals.ErrConflict) {
 			return next, err
 		}

@@ -89,7 +89,7 @@ func TestFiftyVotesAtOnce(t *testing.T) {
 						t.Errorf("grant %d: %v", i, err)
 						return
 					}
-					_, err = d.Advance(ctx, got, approvals.Claim(grant, d.Worker(), time.Minute, nil))
+					_, err = d.Advance(ctx, got, approvals.Claim(grant, approvals.Intent{Worker: d.Worker(), Lease: time.Minute, Valid: 2 * time.Hour}))
 					if err == nil {
 						mu.Lock()
 						claims++
