@@ -90,13 +90,14 @@ var house = map[string]row{
 	},
 	"cmd/internal/vault":           {may: []string{libVault, libSync}, tests: []string{"cmd/internal/vault/vaulttest"}},
 	"cmd/internal/vault/vaulttest": {},
+	"cmd/internal/wire":            {},
 	"cmd/internal/world":           {may: []string{"bmclient/bmtest", "bot/slacksim", libRedis}},
 }
 
 // neverShipped is for tests and the demo: no program that people run for real
 // may hold it, by whatever way.
 var neverShipped = []string{
-	"bot/slacksim", "bmclient/bmtest", "cmd/internal/vault/vaulttest", "cmd/internal/world", libMiniRedis,
+	"bot/slacksim", "bmclient/bmtest", "cmd/internal/vault/vaulttest", "cmd/internal/wire", "cmd/internal/world", libMiniRedis,
 	"github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "go.uber.org/goleak", "pgregory.net/rapid",
 }
 
@@ -301,6 +302,7 @@ func TestHouseFails(t *testing.T) {
 		{"secrets know no Redis", "cmd/internal/vault", libRedis + "/v9", test},
 		{"a vault for tests needs nothing of ours", "cmd/internal/vault/vaulttest", ours + "cmd/internal/vault", false},
 		{"a world is what is around the program, as processes", "cmd/internal/world", ours + "cmd/internal/serve", false},
+		{"a wire knows nobody", "cmd/internal/wire", libRedis + "/v9", test},
 		{"a library nobody chose", "bot", "github.com/stretchr/testify/assert", test},
 		{"a name that only begins like an allowed one", "bot/view", libSlack + "er", false},
 		{"a package of ours below an allowed one", "bot", ours + "bmclient/extra", false},
