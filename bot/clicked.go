@@ -57,6 +57,10 @@ func (b *Bot) moveFor(ctx context.Context, c Click, k approvals.Kept, p approval
 	if c.Button == Cancel {
 		return approvals.Cancel(p), nil
 	}
+	switch c.Button {
+	case Ran, DidNotRun, Lift:
+		return b.settling(ctx, c, k, p)
+	}
 	if err := k.Undecided(); err != nil {
 		return approvals.Move{}, err // before Slack is asked about groups
 	}
@@ -78,6 +82,25 @@ func (b *Bot) moveFor(ctx context.Context, c Click, k approvals.Kept, p approval
 	return approvals.Move{}, refuse("I do not know this button. The card may be from another version of me; ask again for what you need.")
 }
 
+// settling is the move of a button on the card of an unknown run. Rules that are gone
+// by now do not leave it to nobody: then those of the card decide.
+func (b *Bot) settling(ctx context.Context, c Click, k approvals.Kept, p approvals.Person) (approvals.Move, error) {
+	today, err := b.facts(ctx, k.Request)
+	if errors.Is(err, approvals.ErrNoRule) || errors.Is(err, approvals.ErrRulesDiffer) {
+		rule := k.Plan.Rule
+		today, err = approvals.Facts{Rule: rule, Members: b.members(ctx, rule.Approve.Groups)}, nil
+	}
+	switch {
+	case err != nil:
+		return approvals.Move{}, err
+	case c.Button == Lift:
+		return approvals.Lift(p, c.Digest, today), nil
+	case c.Button == Ran:
+		return approvals.Settle(p, c.Digest, approvals.Ran, today), nil
+	}
+	return approvals.Settle(p, c.Digest, approvals.DidNotRun, today), nil
+}
+
 // counted says what was recorded.
 func (b *Bot) counted(c Click, k approvals.Kept) Answer {
 	w := Words{Request: k.ID}
@@ -95,6 +118,17 @@ func (b *Bot) counted(c Click, k approvals.Kept) Answer {
 		w.Text = "Recorded: the request is cancelled, and nothing runs."
 	case Run:
 		w.Text = "Recorded: everything is read once more and then sent. The answer comes into the card's thread."
+	case Ran, DidNotRun:
+		finding := approvals.Ran
+		if c.Button == DidNotRun {
+			finding = approvals.DidNotRun
+		}
+		w.Text = fmt.Sprintf("Recorded: you say that %s. One more person has to say the same.", finding)
+		if k.State == approvals.Settled {
+			w.Text = fmt.Sprintf("Recorded: you say that %s, and so it is settled. Press Ask again if it is to run now.", finding)
+		}
+	case Lift:
+		w.Text = "Recorded: other runs of this script may go to its hosts. Whether this one ran is still to be settled."
 	}
 	return w
 }

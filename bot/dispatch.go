@@ -17,6 +17,11 @@ func (b *Bot) dispatch(ctx context.Context, k approvals.Kept) (approvals.Kept, e
 	if k.Clock().After(k.DispatchBy) {
 		return b.advance(ctx, k, approvals.Wait(b.tooLate(k), time.Time{}))
 	}
+	if instead, err := b.hindered(ctx, k); err != nil {
+		return k, err
+	} else if instead != nil {
+		return b.advance(ctx, k, *instead)
+	}
 	shown := &slowly{bot: b, ctx: ctx}
 	defer shown.end()
 	shown.at(k)
@@ -36,13 +41,8 @@ func (b *Bot) dispatch(ctx context.Context, k approvals.Kept) (approvals.Kept, e
 		return b.advance(ctx, k, approvals.Wait(b.tooLate(k), time.Time{}))
 	}
 	ref := b.reference("a dispatch waits", err, k.ID)
-	// Tried once more at the end of the window, so that the card says that it passed.
-	again := k.Clock().Add(pause(err, k.Tries))
-	if again.After(k.DispatchBy) {
-		again = k.DispatchBy.Add(time.Second)
-	}
 	return b.advance(ctx, k, approvals.Wait(fmt.Sprintf("%s Nothing was sent; I keep trying until the approval is %s old. (%s)",
-		b.cause(err), inWords(b.DispatchWithin), ref), again))
+		b.cause(err), inWords(b.DispatchWithin), ref), b.tryAgain(k, pause(err, k.Tries))))
 }
 
 // ready reads all that a send needs.

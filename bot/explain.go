@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -72,12 +73,22 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 		w.Text = "Only the one who asked can cancel a request. Press Deny if you may decide on it."
 	case errors.Is(err, approvals.ErrEnough):
 		w.Text = "Enough people have approved already, so yours is not needed. Look at the card."
+	case errors.Is(err, approvals.ErrDecided) && k.State == approvals.Unknown:
+		w.Text = "You have said so already. One more person has to say the same."
+	case errors.Is(err, approvals.ErrNotAsked):
+		w.Text = "Not counted yet: I still search the API's list of tasks for this run. If that does not tell, I ask in its thread; press then."
+	case errors.Is(err, approvals.ErrTooSoon):
+		w.Text = fmt.Sprintf("Not counted yet: until %s the API would still take the request that was signed, so nobody can be sure that it does not run. Press again after that.", hour(k.LastSend().DeadFrom.Add(time.Minute)))
+	case errors.Is(err, approvals.ErrLifted):
+		w.Text = "Other runs may go to its hosts already. Look at the card."
 	case errors.Is(err, approvals.ErrDecided):
 		w.Text = "Your approval was counted already. Look at the card."
 	case errors.Is(err, approvals.ErrExpired):
 		w.Text = "Too late: the request has expired, and nothing runs. Press Ask again if it is still needed."
 	case errors.Is(err, approvals.ErrEnded):
 		w.Text = fmt.Sprintf("This request has ended (%s), so nothing was changed. Look at the card.", k.State)
+	case errors.Is(err, approvals.ErrRunning) && k.State == approvals.Unknown:
+		w.Text = "Too late: the run has been claimed, and nobody knows yet whether it ran. Look at the card."
 	case errors.Is(err, approvals.ErrRunning):
 		w.Text = "Too late: the run has been claimed and may be on its way already. Look at the card."
 	case errors.Is(err, approvals.ErrNotReady):

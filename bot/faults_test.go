@@ -142,7 +142,7 @@ func TestAPanicEndsNothingElse(t *testing.T) {
 			play(t, func(r *rig) {
 				n.set(r, "broken")
 				bad := r.words(r.says("ALICE", "run cmd-nozcbhuw ins-1 --reason broken")).Request
-				good := r.words(r.says("EVE", "run cmd-nozcbhuw ins-1 --reason whole")).Request
+				good := r.words(r.says("EVE", "run cmd-nozcbhuw ins-2 --reason whole")).Request
 				r.press("BOB", Approve, bad)
 				r.press("BOB", Approve, good)
 				r.is(good, approvals.Accepted)
@@ -205,7 +205,7 @@ func TestShutdownWaitsForASend(t *testing.T) {
 		sending, answer := make(chan struct{}), make(chan struct{})
 		r.cloud.set(func(c *cloud) { c.onRun = blockUntil(sending, answer, nil) })
 		id := r.asks("ALICE")
-		other := r.asks("EVE")
+		other := r.words(r.says("EVE", "run cmd-nozcbhuw ins-3")).Request
 		r.pressOn(r.first, "BOB", Approve, id)
 		<-sending
 		stopped := make(chan struct{})

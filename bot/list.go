@@ -66,7 +66,7 @@ func (b *Bot) list(ctx context.Context, t Typed) Answer {
 		may, err := b.mayDecide(ctx, k.Request, p)
 		l.Untold = l.Untold || err != nil
 		here, mine := k.Origin.Channel == t.Origin.Channel, asked(k, p)
-		waits := err == nil && may && k.State == approvals.Pending && !slices.ContainsFunc(k.Approvers(), p.Same)
+		waits := err == nil && may && waitsFor(k.Request, p)
 		item := Listed{Request: k.Request}
 		if here {
 			l.Here = append(l.Here, item)
@@ -80,6 +80,15 @@ func (b *Bot) list(ctx context.Context, t Typed) Answer {
 	}
 	b.link(ctx, l.Here, l.Mine, l.Waiting)
 	return l
+}
+
+// waitsFor reports whether r waits for the word of p, who may say it.
+func waitsFor(r approvals.Request, p approvals.Person) bool {
+	if r.State == approvals.Unknown {
+		said := func(s approvals.Statement) bool { return s.Person.Same(p) }
+		return !r.Unsure.Asked.IsZero() && !slices.ContainsFunc(r.Unsure.Statements, said)
+	}
+	return r.State == approvals.Pending && !slices.ContainsFunc(r.Approvers(), p.Same)
 }
 
 // link fills in the links to the cards, all at once and for a second at most: a

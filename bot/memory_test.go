@@ -19,6 +19,9 @@ type memory struct {
 	mu    sync.Mutex
 	rows  map[string]*row
 	twins map[string]string // ids by twin
+	held  map[string]string // the request that holds a host for a script, by both
+
+	server approvals.Server
 
 	fault func(storeCall) fault // what goes wrong with one call; nil: nothing
 }
@@ -33,6 +36,8 @@ type storeCall struct {
 type row struct {
 	body     []byte
 	received time.Time
+	keptOn   string
+	free     bool // whoever asks for the same gets a request of their own
 	moves    []string
 	holder   string
 	until    time.Time // of the hold
@@ -52,7 +57,9 @@ const (
 	lostAfter        // it is written, and nobody knows
 )
 
-func newMemory() *memory { return &memory{rows: map[string]*row{}, twins: map[string]string{}} }
+func newMemory() *memory {
+	return &memory{rows: map[string]*row{}, twins: map[string]string{}, held: map[string]string{}}
+}
 
 // begin takes the lock and says what goes wrong. The caller unlocks.
 func (s *memory) begin(ctx context.Context, name, move, worker string) (fault, error) {
@@ -86,7 +93,7 @@ func (s *memory) kept(r *row, worker string) approvals.Kept {
 	if err := json.Unmarshal(r.body, &k.Request); err != nil {
 		panic(err)
 	}
-	k.Received = r.received
+	k.Received, k.KeptOn, k.Server = r.received, r.keptOn, s.server
 	k.Now, k.Seen = time.Now(), time.Now()
 	k.Mine = worker != "" && r.holder == worker && time.Now().Before(r.until)
 	return k
@@ -99,6 +106,7 @@ func (r *row) write(s approvals.Swap) {
 	}
 	r.body, r.moves = body, append(r.moves, s.MoveID)
 	r.ended = s.Next.State.Ended()
+	r.free = r.ended || s.Next.Unsure.Lifted
 	if s.Event.Move != "" {
 		r.events = append(r.events, s.Event)
 	}
@@ -124,10 +132,10 @@ func (s *memory) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, 
 		return s.kept(r, w.Worker), slices.Contains(r.moves, w.MoveID), nil
 	}
 	twin := w.Next.Twin()
-	if r := s.rows[s.twins[twin]]; r != nil && !r.ended {
+	if r := s.rows[s.twins[twin]]; r != nil && !r.free {
 		return s.kept(r, w.Worker), false, nil
 	}
-	r := &row{received: time.Now()}
+	r := &row{received: time.Now(), keptOn: s.server.Run}
 	s.twins[twin] = w.Next.ID
 	w.Next.Received = r.received
 	r.write(w)
@@ -167,12 +175,44 @@ func (s *memory) Swap(ctx context.Context, w approvals.Swap) (approvals.Kept, er
 		return is, approvals.ErrConflict
 	case !w.NotAfter.IsZero() && time.Now().After(w.NotAfter):
 		return approvals.Kept{}, approvals.ErrLate
+	case w.Server != "" && w.Server != s.server.Run:
+		return is, approvals.ErrRestarted
+	}
+	if err := s.hosts(w); err != nil {
+		return s.kept(r, w.Worker), err
 	}
 	r.write(w)
 	if f == lostAfter {
 		return approvals.Kept{}, approvals.ErrUncertain
 	}
 	return s.kept(r, w.Worker), nil
+}
+
+// hosts does what a swap wants with hosts.
+func (s *memory) hosts(w approvals.Swap) error {
+	at := func(host string) string { return w.Next.Asked.Script + " " + host }
+	for _, host := range w.Next.Asked.Hosts {
+		if by, taken := s.held[at(host)]; w.Hosts == approvals.HostsTake && taken && by != w.Next.ID {
+			return &approvals.Busy{Request: by, Host: host}
+		}
+	}
+	for _, host := range w.Next.Asked.Hosts {
+		by, taken := s.held[at(host)]
+		switch {
+		case w.Hosts == approvals.HostsLeave && by == w.Next.ID:
+			delete(s.held, at(host))
+		case w.Hosts == approvals.HostsTake, w.Hosts == approvals.HostsKeep && !taken:
+			s.held[at(host)] = w.Next.ID
+		}
+	}
+	return nil
+}
+
+// restart is another run of the store's server, with what it held.
+func (s *memory) restart(run string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.server = approvals.Server{Run: run, Since: time.Now()}
 }
 
 func (s *memory) Take(ctx context.Context, worker string, hold time.Duration, n int) ([]approvals.Kept, time.Duration, error) {
@@ -198,15 +238,6 @@ func (s *memory) Take(ctx context.Context, worker string, hold time.Duration, n 
 		}
 	}
 	return taken, wake, nil
-}
-
-func (s *memory) Record(ctx context.Context, e approvals.Event) error {
-	_, err := s.begin(ctx, "record", e.Move, "")
-	defer s.mu.Unlock()
-	if r := s.rows[e.Request]; err == nil && r != nil {
-		r.events = append(r.events, e)
-	}
-	return err
 }
 
 func (s *memory) Events(ctx context.Context, id string) ([]approvals.Event, error) {

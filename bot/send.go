@@ -15,10 +15,15 @@ import (
 // send claims the run, hands it to the API once and stores what came back.
 func (b *Bot) send(ctx context.Context, k approvals.Kept, g approvals.Grant, creds Credentials, shown *slowly) (approvals.Kept, error) {
 	k, err := b.claim(ctx, k, g)
-	if errors.Is(err, approvals.ErrTooLate) || errors.Is(err, approvals.ErrLate) {
+	var busy *approvals.Busy
+	switch {
+	case errors.Is(err, approvals.ErrTooLate), errors.Is(err, approvals.ErrLate):
 		return b.advance(ctx, k, approvals.Wait(b.tooLate(k), time.Time{}))
-	}
-	if err != nil {
+	case errors.As(err, &busy):
+		return b.busy(ctx, k, busy)
+	case errors.Is(err, approvals.ErrRestarted): // looked at once more, on the new server
+		return b.touch(ctx, k.ID)
+	case err != nil:
 		return k, err
 	}
 	b.remember(k.ID, &approvals.Answer{Outcome: approvals.OutcomeUnknown, Meaning: "the call was broken off inside the bot"})
@@ -86,6 +91,7 @@ func (b *Bot) call(ctx context.Context, k approvals.Kept, g approvals.Grant, cre
 	took, err := b.Cloud.Run(ctx, creds.Key, bmclient.Run{
 		CmdID: k.Plan.Script.CmdID, Hosts: k.Plan.Hosts, Parameters: []byte(k.Plan.Parameters),
 		User: k.Plan.Login.User, Password: creds.Password,
+		SignedAt: k.LastSend().ClaimedAt, // whatever holds this up, the API takes it for so long and no longer
 	})
 	a := b.answer(err)
 	if err == nil {
@@ -160,7 +166,7 @@ func (b *Bot) keepAnswer(ctx context.Context, k approvals.Kept, a approvals.Answ
 		if errors.Is(err, approvals.ErrNotHeld) || errors.Is(err, approvals.ErrEnded) ||
 			errors.Is(err, approvals.ErrNotAllowed) || errors.Is(err, approvals.ErrNotFound) {
 			b.remember(k.ID, nil)
-			return b.touch(ctx, k.ID) // it is stored already, or the state has no use for it
+			return b.tooLateAnswer(ctx, k, a) // it is stored already, or the state has no use for it
 		}
 		if tries%60 == 0 {
 			b.Log.Error("an answer is not stored yet", "request", k.ID, "outcome", a.Outcome, "code", a.Code, b.said(err))
@@ -180,4 +186,19 @@ func (b *Bot) keepAnswer(ctx context.Context, k approvals.Kept, a approvals.Answ
 	return b.advance(ctx, next, approvals.Wait(
 		fmt.Sprintf("The API could not be reached, and nothing was sent. I try again. (%s)", ref),
 		next.Clock().Add(pause(nil, len(next.Sends)))))
+}
+
+// tooLateAnswer leaves an event of an answer that came when nobody waited for it any
+// more, unless it is stored.
+func (b *Bot) tooLateAnswer(ctx context.Context, k approvals.Kept, a approvals.Answer) (approvals.Kept, error) {
+	n := len(k.Sends)
+	now, err := b.touch(ctx, k.ID)
+	if err != nil || len(now.Sends) < n || now.Sends[n-1].Answer != nil {
+		return now, err
+	}
+	note := fmt.Sprintf("RunUserCmd: %s: code %d %s", a.Outcome, a.Code, a.Name)
+	if err := b.Desk.Aside(ctx, now, approvals.Person{}, "late answer", note); err != nil {
+		b.Log.Error("a late answer left no event", "request", k.ID, "outcome", a.Outcome, b.said(err))
+	}
+	return b.touch(ctx, k.ID)
 }

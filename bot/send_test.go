@@ -362,7 +362,7 @@ func TestARefusedKeyIsReadAgainOnce(t *testing.T) {
 		{"it is refused as well", []error{refused, refused}, 2, 2, approvals.Approved, []string{"notice answer approved"}},
 		{"a first try did not leave", []error{bmclient.ErrNotSent, refused}, 3, 1, approvals.Accepted, []string{"notice waiting approved", "notice answer accepted"}},
 		{"between the two nothing left", []error{refused, bmclient.ErrNotSent, refused}, 3, 2, approvals.Approved, []string{"notice waiting approved", "notice answer approved"}},
-		{"the second is not known", []error{refused, errors.New("reset")}, 2, 1, approvals.Unknown, []string{"notice unknown unknown"}},
+		{"the second is not known", []error{refused, errors.New("reset")}, 2, 1, approvals.Unknown, []string{"notice unknown unknown", "notice ask unknown"}},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			play(t, func(r *rig) {

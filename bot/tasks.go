@@ -13,6 +13,9 @@ const (
 	// clockSkew is how far the API's clock and the store's may lie apart: a request
 	// of more than that is not taken at all.
 	clockSkew = 5 * time.Minute
+	// lostSkew is the same for a run that is looked for since it was asked for: the same
+	// run shortly before that is nothing rare, and must not be taken for it.
+	lostSkew = 30 * time.Second
 	// driftAfter is for how long a task with the approved script is waited for,
 	// before one with another script on the same hosts is taken for the run. A task
 	// may be listed a minute late, and a false alarm calls everybody.
@@ -25,8 +28,9 @@ const (
 	mostRanOn = 4096
 )
 
-// findTasks answers the tasks that are or may be the run: those that the API named,
-// or else those with its script and hosts that it did not know before the claim.
+// findTasks answers the tasks that are or may be the accepted run: those that the API
+// named, or else those with its script and hosts that it did not know before the
+// claim.
 //
 //   - A task with the approved script and parameters may be the run.
 //   - One with another script may, too, for a script can be changed under its id:
@@ -38,43 +42,82 @@ const (
 //
 // A task that was found once stays found.
 func (b *Bot) findTasks(ctx context.Context, k approvals.Kept) ([]string, error) {
-	send := k.LastSend()
-	if named := send.Answer.Tasks; len(named) > 0 {
-		return named, nil
+	if a := k.LastSend().Answer; a != nil && len(a.Tasks) > 0 {
+		return a.Tasks, nil
 	}
-	list, err := b.recentTasks(ctx, send.ClaimedAt.Add(-clockSkew))
+	found, err := b.candidates(ctx, k.Request, windowOf(k.Request))
 	if err != nil {
 		return nil, err
 	}
-	found := map[fit][]string{same: slices.Clone(k.Follow.Tasks)}
-	for _, t := range list {
-		if slices.Contains(k.Follow.Tasks, t.ID) || !mayBe(t, k.Request) {
-			continue
-		}
-		is, err := b.fits(ctx, k.Request, t)
-		if err != nil {
-			return nil, err
-		}
-		found[is] = append(found[is], t.ID)
-	}
 	late := k.Clock().Sub(k.Follow.Since) >= driftAfter
-	tasks := found[same]
+	tasks := append(slices.Clone(k.Follow.Tasks), found.fit[same]...)
 	if len(tasks) > 0 || late {
-		tasks = append(tasks, found[otherScript]...)
+		tasks = append(tasks, found.fit[otherScript]...)
 	}
 	if len(tasks) == 0 && late {
-		tasks = found[otherParameters]
+		tasks = found.fit[otherParameters]
 	}
 	slices.Sort(tasks)
 	return tasks, nil
 }
 
-// mayBe reports whether t can be the run of r, by what the list says.
-func mayBe(t bmclient.Task, r approvals.Request) bool {
+// window is when the task of a run can have begun, by the API's clock.
+type window struct {
+	from, to time.Time
+	before   []string // tasks that are older than the run
+}
+
+// windowOf is that of the last send.
+func windowOf(r approvals.Request) window {
 	send := r.LastSend()
-	soon := t.Begun.IsZero() || t.Begun.After(send.ClaimedAt.Add(-clockSkew)) && t.Begun.Before(r.Follow.Since.Add(clockSkew))
-	many := t.Hosts <= 0 || t.Hosts >= len(taken(r)) && t.Hosts <= len(r.Plan.Hosts)
-	return t.CmdID == r.Plan.Script.CmdID && !slices.Contains(send.Before, t.ID) && soon && many
+	w := window{from: send.ClaimedAt.Add(-clockSkew), to: send.DeadFrom, before: send.Before}
+	if !send.Since.IsZero() {
+		w.from = send.Since.Add(-lostSkew)
+	}
+	if !r.Follow.Since.IsZero() {
+		w.to = r.Follow.Since.Add(clockSkew)
+	}
+	return w
+}
+
+// finds are the tasks that may be a run.
+type finds struct {
+	fit    map[fit][]string
+	listed int // tasks of its script in the window
+}
+
+// candidates reads the tasks of r's script in w, but for those that are followed
+// already.
+func (b *Bot) candidates(ctx context.Context, r approvals.Request, w window) (finds, error) {
+	found := finds{fit: map[fit][]string{}}
+	list, err := b.recentTasks(ctx, w.from)
+	if err != nil {
+		return found, err
+	}
+	for _, t := range list {
+		if t.CmdID != r.Plan.Script.CmdID || slices.Contains(r.Follow.Tasks, t.ID) || !w.has(t) {
+			continue
+		}
+		found.listed++
+		if !mayBe(t, r) {
+			continue
+		}
+		is, err := b.fits(ctx, r, t)
+		if err != nil {
+			return found, err
+		}
+		found.fit[is] = append(found.fit[is], t.ID)
+	}
+	return found, nil
+}
+
+func (w window) has(t bmclient.Task) bool {
+	return !slices.Contains(w.before, t.ID) && (t.Begun.IsZero() || t.Begun.After(w.from) && t.Begun.Before(w.to))
+}
+
+// mayBe reports whether t has as many hosts as r, by what the list says.
+func mayBe(t bmclient.Task, r approvals.Request) bool {
+	return t.Hosts <= 0 || t.Hosts >= len(taken(r)) && t.Hosts <= len(r.Plan.Hosts)
 }
 
 // taken are the hosts that the API did not refuse.

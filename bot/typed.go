@@ -46,7 +46,7 @@ func (b *Bot) receive(ctx context.Context, event string, by UserRef, at approval
 	}
 	r := approvals.Request{
 		ID: approvals.NewID(by.Team, event), Event: event, Origin: at, Asked: a,
-		Requester: approvals.Person{Org: org, User: by.User},
+		Requester: approvals.Person{Org: org, User: by.User}, Weak: b.Durable == nil,
 	}
 	k, fresh, err := b.Desk.Receive(ctx, r)
 	err = unsure(err)
@@ -61,6 +61,9 @@ func (b *Bot) receive(ctx context.Context, event string, by UserRef, at approval
 		b.showAgain(ctx, k.ID)
 		link := b.Board.Link(ctx, k.Card)
 		text := "You have asked for exactly this already, and that request is still open. "
+		if k.State == approvals.Unknown {
+			text = "You have asked for exactly this already, and nobody knows yet whether it ran. "
+		}
 		if link == "" {
 			return Words{Request: k.ID, Text: text + "Its card is on its way; status shows how it stands."}
 		}

@@ -88,6 +88,8 @@ func (b *Bot) step(ctx context.Context, k approvals.Kept) (approvals.Kept, error
 		return b.post(ctx, k)
 	case k.State == approvals.Accepted && !now.Before(k.RetryAt):
 		return b.follow(ctx, k)
+	case k.State == approvals.Unknown && (passed(k.RetryAt) || k.RetryAt.IsZero() && k.Unsure.Asked.IsZero()):
+		return b.search(ctx, k)
 	}
 	return k, errRest
 }
