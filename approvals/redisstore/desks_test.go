@@ -136,7 +136,7 @@ func claimed(t testing.TB, d *approvals.Desk, r approvals.Request) approvals.Kep
 	if err != nil {
 		t.Fatal(err)
 	}
-	return advance(t, d, k, approvals.Claim(grant, amy, time.Minute, []string{"task-old"}))
+	return advance(t, d, k, approvals.Claim(grant, approvals.Intent{Worker: amy, Lease: time.Minute, Valid: 2 * time.Hour, Before: []string{"task-old"}}))
 }
 
 func advance(t testing.TB, d *approvals.Desk, k approvals.Kept, moves ...approvals.Move) approvals.Kept {

@@ -51,7 +51,7 @@ type Server struct {
 // may Slack: New waits for it until ctx ends, and then returns an error of Slack's
 // or of ctx. Other errors are one sentence that says what to do.
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Server, error) {
-	return NewWithin(ctx, cfg, log, documented)
+	return NewWithin(ctx, cfg, log, quotaOr(documented))
 }
 
 // Quota is how many calls of an action an API allows an account in which time; 0 is
@@ -81,7 +81,7 @@ func (s *Server) Run(ctx context.Context) error {
 		defer close(worked)
 		_ = s.bot.Run(working)
 	}()
-	err := s.slack.Run(ctx, s.bot)
+	err := s.slack.Run(ctx, pointsInHandler(s.bot))
 	stop()
 	<-worked
 	return err
@@ -210,8 +210,8 @@ func (s *Server) openBot(context.Context) error {
 	})
 	var err error
 	s.bot, err = bot.New(bot.Config{
-		Desk:  approvals.NewDesk(store, "w-"+rand.Text()[:12], hold),
-		Cloud: s.cloud, Logins: logins{s}, Directory: s.slack, Board: s.slack,
+		Desk:  approvals.NewDesk(pointsInStore(store), "w-"+rand.Text()[:12], holdOr(hold)),
+		Cloud: pointsInCloud(s.cloud), Logins: pointsInLogins(logins{s}), Directory: s.slack, Board: pointsInBoard(s.slack),
 		Policy: s.cfg.Rules, Target: s.cfg.Target(), Scrub: s.resolver.Scrub, Log: s.log,
 		DispatchWithin: s.cfg.Run.DispatchWithin, Lease: s.cfg.Run.Lease, SendFor: s.cfg.BM.RunTimeout + 2*time.Second,
 		FollowFor: s.cfg.Run.FollowFor,
