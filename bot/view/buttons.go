@@ -17,19 +17,23 @@ const (
 	cancel  = "cancel"
 	run     = "run"
 	again   = "again"
+
+	ran       = "ran"
+	didNotRun = "did_not_run"
+	lift      = "lift"
 )
 
 const actionPrefix = "bmcmd:"
 
-var known = []string{approve, deny, cancel, run, again}
+var known = []string{approve, deny, cancel, run, again, ran, didNotRun, lift}
 
 // ButtonValue is what a button of request id carries: which request, and the
 // digest that its card shows. It gives nobody any right.
 func ButtonValue(id string, d approvals.Digest) string { return id + " " + string(d) }
 
-// ParseButton reads a click. button is "approve", "deny", "cancel", "run" or
-// "again". The digest is empty if the request was never looked
-// up. Errors wrap [ErrMalformed].
+// ParseButton reads a click. button is "approve", "deny", "cancel", "run", "again", "ran",
+// "did_not_run" or "lift". The digest is empty if the request was never looked up.
+// Errors wrap [ErrMalformed].
 func ParseButton(actionID, value string) (button, id string, d approvals.Digest, err error) {
 	button, ours := strings.CutPrefix(actionID, actionPrefix)
 	if !ours || !slices.Contains(known, button) {
@@ -61,9 +65,10 @@ func (p *page) buttons(r approvals.Request) {
 	case r.State == approvals.Executing, r.State == approvals.Accepted, r.Plan == nil && !r.State.Ended():
 		return
 	case r.State == approvals.Unknown:
-		row = append(row, press(again, "Ask again").WithConfirm(confirm("Did it run?",
-			"It may have run already. Look at the task list in the console first. A new request needs a new approval.",
-			"Ask again")))
+		row = unknownButtons(r, press)
+	case r.State == approvals.Settled && ranBefore(r):
+		row = append(row, press(again, "Ask again").WithConfirm(confirm("Run it once more?",
+			"Two people said that it ran. Look at the hosts first. A new request needs a new approval.", "Ask again")))
 	case r.State == approvals.Failed && outstanding(r):
 		row = append(row, press(again, "Ask again").WithConfirm(confirm("Has it ended?",
 			"It may still be running on some hosts. Look at the task list in the console first. A new request needs a new approval.",
@@ -79,11 +84,20 @@ func (p *page) buttons(r approvals.Request) {
 		yes := press(approve, "Approve").WithStyle(slack.StylePrimary).WithConfirm(approveConfirm(r))
 		row = append(row, yes, press(deny, "Deny"), press(cancel, "Cancel"))
 	}
+	if len(row) == 0 {
+		return
+	}
 	n := 0
 	for _, b := range row {
 		n += buttonSize(b.(*slack.ButtonBlockElement))
 	}
 	p.add(slack.NewActionBlock("", row...), n)
+}
+
+// ranBefore reports whether people said that r ran.
+func ranBefore(r approvals.Request) bool {
+	f, _ := r.Settlement()
+	return f == approvals.Ran
 }
 
 // runLabel is what the button reads that has an approved request sent. It is the same

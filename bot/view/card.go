@@ -40,6 +40,7 @@ func Card(r approvals.Request) (Message, error) {
 	}
 	p.news(r)
 	p.until(r)
+	p.weak(r)
 	left := maxCost - p.cost - body.cost - 2*blockCost - 600 // buttons and the last line
 	p.changes(r.Changes, left, sinceApproved)
 	if len(r.Changes) == 0 {
@@ -106,22 +107,37 @@ func (p *page) join(q *page) {
 // news is what has happened so far.
 func (p *page) news(r approvals.Request) {
 	if r.Waiting != "" {
-		p.line(label("Why it waits: "), said(waits(r), newsWhy))
+		p.waiting(r)
 	}
 	if r.Why != "" {
 		p.passage("Why", r.Why, newsWhy)
 	}
-	if followed(r) {
+	switch {
+	case followed(r):
+		p.found(r)
 		p.outcome(r, newsOutcome)
-	} else if a := answer(r); a != nil {
-		p.answer(*a)
+		p.decisions(r.Decisions)
+	case r.State == approvals.Unknown || r.State == approvals.Settled:
+		p.unsure(r)
+	default:
+		if a := answer(r); a != nil {
+			p.answer(*a)
+		}
+		p.decisions(r.Decisions)
 	}
-	p.decisions(r.Decisions)
-	if !r.Follow.Since.IsZero() {
+	if !r.Follow.Since.IsZero() && !adopted(r) {
 		p.line(say("Accepted by the API "), at(r.Follow.Since))
 	}
 	if !r.EndedAt.IsZero() {
 		p.line(say(since(r.State)), at(r.EndedAt))
+	}
+}
+
+// waiting is why an approved request has not been sent, and for which other one it waits.
+func (p *page) waiting(r approvals.Request) {
+	p.line(label("Why it waits: "), said(waits(r), newsWhy))
+	if r.WaitsFor != "" {
+		p.line(say("It waits for request "), code(r.WaitsFor, maxID))
 	}
 }
 
@@ -172,6 +188,32 @@ func (p *page) until(r approvals.Request) {
 		return
 	}
 	p.line(label("Open until "), at(r.Expires), say(", "+lasting(r.Plan.Rule.Lifetime)+" in all"))
+}
+
+// weak warns of a store that may forget what it confirmed.
+func (p *page) weak(r approvals.Request) {
+	if r.Weak && undecided(r) {
+		p.line(label("Take care: "), say("Redis may forget a claim if it crashes (durability: weak). Then this could run twice."))
+	}
+}
+
+// audit is where the chain of events ends, to be held against what is stored. Text has
+// it at once; in the blocks it stands last.
+func (p *page) audit(r approvals.Request) {
+	if row := auditRow(r); row != nil {
+		for _, s := range row {
+			p.text.WriteString(string(s.text))
+		}
+		p.text.WriteByte('\n')
+		p.foot = row
+	}
+}
+
+func auditRow(r approvals.Request) []span {
+	if r.Events == 0 || r.Head == "" || !isDigest(r.Head) {
+		return nil
+	}
+	return []span{say(safe("Audit: " + count(r.Events, "event") + ", head ")), code(r.Head, maxName)}
 }
 
 // differing are the words around what differs.

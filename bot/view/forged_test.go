@@ -55,6 +55,9 @@ func TestNobodyForgesALine(t *testing.T) {
 			m, _ := view.Result(strays, everyOutput(strays, []byte(text)))
 			return m
 		}()},
+		{"what a search says", card(askedFor(nil), func(r *approvals.Request) { r.Unsure.Evidence, r.Unsure.Tasks = text, []string{text} })},
+		{"what a search says, in the thread", notice(request(askedFor(nil), func(r *approvals.Request) { r.Unsure.Evidence = text }), approvals.NoticeAsk)},
+		{"which run it waits for", card(busyWith(text))},
 		{"a status", view.Status(approvals.Kept{Request: request(pending, func(r *approvals.Request) { r.Asked.Reason = text })}, loudEvents(text), cardLink)},
 		{"an answer", view.Words("There is no script "+text, "", "")},
 	} {

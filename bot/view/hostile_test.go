@@ -87,6 +87,18 @@ func noise(r *approvals.Request, s string) {
 	if r.Follow.Why != "" {
 		r.Follow.Why = s
 	}
+	if r.WaitsFor != "" {
+		r.WaitsFor = s
+	}
+	if r.Unsure.Evidence != "" {
+		r.Unsure.Evidence = s
+	}
+	for i := range r.Unsure.Tasks {
+		r.Unsure.Tasks[i] += s
+	}
+	for i := range r.Unsure.Statements {
+		r.Unsure.Statements[i].Person.Name = s
+	}
 	for i := range r.Follow.Tasks {
 		r.Follow.Tasks[i] += s
 	}
@@ -119,11 +131,23 @@ func lives() map[string]func(*approvals.Request) {
 		"failed":    sent(approvals.Failed, failed),
 		"on hosts":  samePlan(followed(approvals.Failed, "x", allKinds()...)),
 		"drift":     followed(approvals.Failed, "x", ran("ins-1", 0, strayed), ran("ins-2", 3, strayed), ran("ins-1", 0, inTask("cmdtask-2"))),
-		"unknown":   sent(approvals.Unknown, unknown),
-		"refused":   func(r *approvals.Request) { sent(approvals.Approved, refused)(r); changed(r) },
-		"denied":    func(r *approvals.Request) { approved(r); ended(approvals.Denied, "x", &bob)(r) },
-		"expired":   ended(approvals.Expired, "", nil),
-		"cancelled": ended(approvals.Cancelled, "", &alice),
+		"waits for": busyWith("r-kjhgfedcba"),
+		"weak":      func(r *approvals.Request) { weak(r); r.Plan.Rule.Quorum = 2; pending(r); vote(bob)(r) },
+		"unknown":   unsure(unknown),
+		"doubtful":  doubtful,
+		"lifted":    func(r *approvals.Request) { unsure(nil)(r); lifted(r) },
+		"asked": func(r *approvals.Request) {
+			askedFor(unknown, says(bob, approvals.Ran, 0), says(carol, approvals.DidNotRun, 0))(r)
+			r.Unsure.Tasks = []string{"cmdtask-1", "cmdtask-2"}
+		},
+		"found":       samePlan(foundAs(approvals.Accepted, twelve()...)),
+		"ran after":   samePlan(foundAs(approvals.Failed, allKinds()...)),
+		"settled":     settledAs(approvals.Ran),
+		"did not run": settledAs(approvals.DidNotRun),
+		"refused":     func(r *approvals.Request) { sent(approvals.Approved, refused)(r); changed(r) },
+		"denied":      func(r *approvals.Request) { approved(r); ended(approvals.Denied, "x", &bob)(r) },
+		"expired":     ended(approvals.Expired, "", nil),
+		"cancelled":   ended(approvals.Cancelled, "", &alice),
 	}
 }
 
@@ -147,9 +171,11 @@ func TestHostileTextNowhereHarms(t *testing.T) {
 				} else if !errors.Is(err, view.ErrTooLong) && !errors.Is(err, view.ErrUnreadable) {
 					t.Errorf("%s: %v", state, err)
 				}
-				kinds := []approvals.NoticeKind{approvals.NoticeAnswer, approvals.NoticeEnded, approvals.NoticeWaiting, approvals.NoticeUnknown}
+				kinds := []approvals.NoticeKind{
+					approvals.NoticeAnswer, approvals.NoticeEnded, approvals.NoticeWaiting, approvals.NoticeUnknown, approvals.NoticeAsk, approvals.NoticeFound, approvals.NoticeSettled,
+				}
 				if len(r.Follow.Hosts) > 0 {
-					kinds = []approvals.NoticeKind{approvals.NoticeAnswer, approvals.NoticeAlarm, approvals.NoticeResult}
+					kinds = []approvals.NoticeKind{approvals.NoticeAnswer, approvals.NoticeAlarm, approvals.NoticeResult, approvals.NoticeFound}
 				}
 				for _, k := range kinds {
 					fine(t, view.Notice(r, approvals.Notice{N: 1, Kind: k}))
@@ -299,6 +325,9 @@ func TestFullestCard(t *testing.T) {
 		}, life, func(r *approvals.Request) {
 			for len(r.Decisions) > 0 && len(r.Decisions) < 8 {
 				r.Decisions = append(r.Decisions, r.Decisions[0])
+			}
+			for len(r.Unsure.Statements) > 1 && len(r.Unsure.Statements) < 8 {
+				r.Unsure.Statements = append(r.Unsure.Statements, r.Unsure.Statements[0])
 			}
 			noise(r, strings.Repeat("x", 4000))
 		}))

@@ -16,6 +16,12 @@ func Notice(r approvals.Request, n approvals.Notice) Message {
 		p.noticeAnswer(r)
 	case approvals.NoticeUnknown:
 		p.noticeUnknown(r)
+	case approvals.NoticeFound:
+		p.noticeFound(r)
+	case approvals.NoticeAsk:
+		p.noticeAsk(r)
+	case approvals.NoticeSettled:
+		p.noticeSettled(r)
 	case approvals.NoticeWaiting:
 		p.noticeWaiting(r)
 	case approvals.NoticeAlarm:
@@ -62,12 +68,15 @@ func (p *page) noticeAnswer(r approvals.Request) {
 	case a.Outcome == approvals.OutcomeFailed:
 		p.section(call(r, true) + "The API says that it cannot run this.")
 	default:
-		p.section(call(r, true) + unknownAdvice)
+		p.section(call(r, true) + searched)
 	}
 	p.subject(r)
 	if a != nil {
 		p.answer(*a)
 		p.fates(declinedHosts(r), login(r), newsOutcome)
+	}
+	if r.State.Ended() && !followed(r) { // else the result comes last
+		p.audit(r)
 	}
 }
 
@@ -83,31 +92,24 @@ func noticeRefused(r approvals.Request, a approvals.Answer) safe {
 	return text + "Nothing has run. The approval still stands: once the cause is gone, press " + runLabel + " on the card."
 }
 
-// noticeAlarm calls all who may approve: what ran is not what any of them reviewed.
-func (p *page) noticeAlarm(r approvals.Request) {
+// everybody mentions the requester, who approved, and who else may approve.
+func everybody(r approvals.Request) []safe {
 	all := people(append([]approvals.Person{r.Requester}, r.Approvers()...)...)
-	if r.Plan != nil {
-		for _, m := range mayApprove(r) {
-			if !slices.Contains(all, m) {
-				all = append(all, m)
-			}
+	for _, m := range mayApprove(r) {
+		if !slices.Contains(all, m) {
+			all = append(all, m)
 		}
 	}
+	return all
+}
+
+// noticeAlarm calls all who may approve: what ran is not what any of them reviewed.
+func (p *page) noticeAlarm(r approvals.Request) {
 	n := safe(count(len(drifted(r)), "host"))
-	p.section(several(all, "and") + " *Alarm: " + n + " ran something else than was approved.* " +
+	p.section(several(everybody(r), "and") + " *Alarm: " + n + " ran something else than was approved.* " +
 		"Look at the hosts now: somebody may have changed the script after it was approved.")
 	p.subject(r)
 	p.drift(r, maxCost/2)
-}
-
-func (p *page) noticeUnknown(r approvals.Request) {
-	p.section(call(r, true) + "*Nobody can know whether this ran.* " + unknownAdvice)
-	p.subject(r)
-	if a := answer(r); a != nil {
-		p.answer(*a)
-	} else {
-		p.line(say("The worker that sent it was lost before the API’s answer was stored."))
-	}
 }
 
 func (p *page) noticeWaiting(r approvals.Request) {
@@ -118,7 +120,7 @@ func (p *page) noticeWaiting(r approvals.Request) {
 		p.section(call(r, false) + "It was approved and had to wait; it goes on now.")
 	default:
 		p.section(call(r, false) + "Approved, but not sent yet. " + adviceApproved(r))
-		p.line(label("Why it waits: "), said(waits(r), newsWhy))
+		p.waiting(r)
 	}
 	p.subject(r)
 }
@@ -129,6 +131,7 @@ func (p *page) noticeEnded(r approvals.Request) {
 	if r.Why != "" {
 		p.passage("Why", r.Why, newsWhy)
 	}
-	p.changes(r.Changes, maxCost/2, sinceApproved)
 	p.subject(r)
+	p.audit(r)
+	p.changes(r.Changes, maxCost/2, sinceApproved)
 }

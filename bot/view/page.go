@@ -21,6 +21,7 @@ type page struct {
 	cost   int
 	text   strings.Builder
 	script string // for the end of Text, where it may be cut
+	foot   []span // the last line of the blocks, if there is one
 
 	// The rich_text block being filled.
 	parts   []slack.RichTextElement
@@ -183,6 +184,9 @@ func plain(s string) *slack.TextBlockObject {
 // message ends the page. Each block gets an id that begins with prefix: Slack
 // draws a changed message again only where ids are new.
 func (p *page) message(prefix string) Message {
+	if len(p.foot) > 0 {
+		p.fill(p.foot)
+	}
 	p.flush()
 	for i, b := range p.blocks {
 		setID(b, prefix+"."+strconv.Itoa(i+1))

@@ -14,7 +14,7 @@ const (
 	leastOutput = 200  // less than that is not worth showing
 	rowRoom     = 700  // a host's line at its fullest, and what it costs to begin a block
 	textOutput  = 300  // of one host, in Text
-	resultEnd   = 400  // for what is said last
+	resultEnd   = 600  // for what is said last
 )
 
 // Result says what happened on the hosts, for the card's thread: what failed first,
@@ -25,6 +25,7 @@ func Result(r approvals.Request, out approvals.Outputs) (m Message, file []byte)
 	p := &page{}
 	p.section(call(r, true) + "*" + state(r) + ".*" + verdict(r))
 	p.subject(r)
+	p.audit(r)
 	if r.Follow.Why != "" {
 		p.passage("Why", r.Follow.Why, newsWhy)
 	}

@@ -197,6 +197,70 @@ var (
 	unknown = &approvals.Answer{Outcome: approvals.OutcomeUnknown, Message: "the connection broke", Meaning: "no whole answer came"}
 )
 
+// unsure makes a run of which nobody knows whether it ran: searched for, and not yet asked about.
+func unsure(a *approvals.Answer) func(*approvals.Request) {
+	return func(r *approvals.Request) {
+		sent(approvals.Unknown, a)(r)
+		send := r.LastSend()
+		send.LeaseUntil, send.DeadFrom = start.Add(7*time.Minute), start.Add(2*time.Hour)
+		r.Unsure = approvals.Unsure{Since: start.Add(3 * time.Minute), Looks: 4}
+	}
+}
+
+// doubtful makes a run unknown that no send is known of.
+func doubtful(r *approvals.Request) {
+	approved(r)
+	r.State = approvals.Unknown
+	r.Sends = []approvals.Send{{ClaimedAt: start.Add(3 * time.Minute), LeaseUntil: start.Add(3 * time.Minute), DeadFrom: start.Add(2 * time.Hour), Since: start}}
+	r.Unsure = approvals.Unsure{Since: start.Add(3 * time.Minute)}
+}
+
+// askedFor is unsure, and people have to say whether it ran; these have said so.
+func askedFor(a *approvals.Answer, said ...approvals.Statement) func(*approvals.Request) {
+	return func(r *approvals.Request) {
+		unsure(a)(r)
+		u := &r.Unsure
+		u.Asked, u.Evidence = start.Add(13*time.Minute), "For 10 minutes no task of this run has appeared in the API's list."
+		u.Statements = said
+	}
+}
+
+func says(p approvals.Person, f approvals.Finding, after time.Duration) approvals.Statement {
+	return approvals.Statement{Person: p, Finding: f, At: start.Add(after)}
+}
+
+func settledAs(f approvals.Finding) func(*approvals.Request) {
+	return func(r *approvals.Request) {
+		askedFor(unknown, says(bob, f, 14*time.Minute), says(carol, f, 15*time.Minute))(r)
+		r.State, r.EndedAt = approvals.Settled, start.Add(15*time.Minute)
+	}
+}
+
+// foundAs is a run that was unknown until its task was found.
+func foundAs(state approvals.State, hosts ...approvals.HostResult) func(*approvals.Request) {
+	return func(r *approvals.Request) {
+		followed(state, "", hosts...)(r)
+		r.Sends[0].Answer = unknown
+		r.Unsure = approvals.Unsure{Since: start.Add(3 * time.Minute), Evidence: "It is newer than the tasks from before the claim, and has the same script, hosts and parameters."}
+	}
+}
+
+func busyWith(other string) func(*approvals.Request) {
+	return func(r *approvals.Request) {
+		waiting("another run of this script is on ins-1", start.Add(2*time.Minute))(r)
+		r.WaitsFor = other
+	}
+}
+
+func lifted(r *approvals.Request) { r.Unsure.Lifted = true }
+
+func weak(r *approvals.Request) { r.Weak = true }
+
+// headed has the record say where its chain of events ends.
+func headed(r *approvals.Request) {
+	r.Events, r.Head = 9, strings.Repeat("0123456789abcdef", 4)
+}
+
 func events() []approvals.Event {
 	step := func(i int, move string, from, to approvals.State, by approvals.Person, note string) approvals.Event {
 		return approvals.Event{
@@ -215,6 +279,24 @@ func events() []approvals.Event {
 		step(8, "find", approvals.Accepted, approvals.Accepted, approvals.Person{}, "[cmdtask-1a2b3c4d]"),
 		step(9, "finish", approvals.Accepted, approvals.Succeeded, approvals.Person{}, ""),
 	}
+}
+
+// unsureEvents are those of an unknown run.
+func unsureEvents() []approvals.Event {
+	var all []approvals.Event
+	for i, e := range []approvals.Event{
+		{Move: "doubt", Note: "a task may be this run"},
+		{Move: "ask", Note: "no task was found"},
+		{Move: "adopt", Note: "one task fits"},
+		{Move: "lift", By: bob},
+		{Move: "refused did_not_run", By: alice, Note: "too soon"},
+		{Move: "settle", By: bob, Note: "it ran"},
+		{Move: "alarm"},
+	} {
+		e.At = start.Add(time.Duration(i) * time.Minute)
+		all = append(all, e)
+	}
+	return all
 }
 
 // card is what Card makes of a request that must fit.

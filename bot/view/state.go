@@ -50,7 +50,10 @@ func state(r approvals.Request) safe {
 		}
 		return "Waiting for approval"
 	case approvals.Approved:
-		if r.Waiting != "" {
+		switch {
+		case r.WaitsFor != "":
+			return "Approved, waiting for another run"
+		case r.Waiting != "":
 			return "Approved, but not sent"
 		}
 		return "Approved, sending…"
@@ -59,7 +62,9 @@ func state(r approvals.Request) safe {
 	case approvals.Failed:
 		return stateFailed(r)
 	case approvals.Unknown:
-		return "Unknown, nobody can know whether it ran"
+		return stateUnknown(r)
+	case approvals.Settled:
+		return stateSettled(r)
 	case approvals.Refused:
 		return "Refused, nothing ran"
 	case approvals.Denied:
@@ -101,12 +106,15 @@ func mayApprove(r approvals.Request) []safe {
 }
 
 // several joins mentions, the first ten of them.
-func several(all []safe, last safe) safe {
+func several(all []safe, last safe) safe { return first(mostMentions, all, last) }
+
+// first joins the first most mentions.
+func first(most int, all []safe, last safe) safe {
 	if len(all) == 0 {
 		return "nobody"
 	}
-	if over := len(all) - mostMentions; over > 0 {
-		all = append(all[:mostMentions:mostMentions], safe(number(over)+" others"))
+	if over := len(all) - most; over > 0 {
+		all = append(all[:most:most], safe(number(over)+" others"))
 	}
 	var out safe
 	for i, s := range all {
@@ -142,10 +150,10 @@ func lastWord(r approvals.Request) *approvals.Answer {
 	return nil
 }
 
-// since says when it came to stand as it does.
+// since is what stands before the time at which it ended.
 func since(s approvals.State) safe {
-	if s == approvals.Unknown {
-		return "Unknown since "
+	if s == approvals.Settled {
+		return "Settled "
 	}
 	return "Ended "
 }
@@ -174,7 +182,9 @@ func advice(r approvals.Request) safe {
 	case approvals.Failed:
 		return adviceFailed(r)
 	case approvals.Unknown:
-		return unknownAdvice
+		return adviceUnknown(r)
+	case approvals.Settled:
+		return adviceSettled(r)
 	case approvals.Expired:
 		if r.ApprovedAt.IsZero() {
 			return "Not enough people approved in time."
@@ -243,9 +253,6 @@ func waits(r approvals.Request) string {
 	}
 	return r.Waiting
 }
-
-const unknownAdvice = "It may have run on all, some or none of the hosts. " +
-	"Look at the task list in the Bare Metal console; do not simply run it again."
 
 func adviceOpen(r approvals.Request) safe {
 	if r.Plan == nil {

@@ -29,12 +29,16 @@ func Status(k approvals.Kept, events []approvals.Event, address string) Message 
 		p.line(label("Changed since it was approved: "), said(changed(r.Changes), statusNote))
 	}
 	p.until(r)
+	p.weak(r)
 	p.facts(r, statusFact)
 	if r.Plan != nil {
 		if !utf8.Valid(r.Plan.Script.Content) {
 			p.line(say(unreadable(r.Plan.Script)))
 		}
 		p.line(label("Digest: "), code(string(r.Digest), maxName))
+	}
+	if row := auditRow(r); row != nil {
+		p.line(row...)
 	}
 	p.timeline(events)
 	return p.message("status")
@@ -107,13 +111,19 @@ var moves = map[string]safe{
 	"answer":  "the API’s answer",
 	"lose":    "no answer was stored in time",
 	"find":    "found in the API’s list of tasks",
+	"alarm":   "a host ran something else than was approved",
+	"doubt":   "not sent: the API has a task that may be this run",
+	"adopt":   "it ran, its task was found",
+	"ask":     "people have to say whether it ran",
+	"settle":  "said what they found",
+	"lift":    "its hosts are free for other runs",
 	"finish":  "followed to its end",
 }
 
 // happened is the move in people's words.
 func happened(e approvals.Event) safe {
 	if click, ok := strings.CutPrefix(e.Move, "refused "); ok {
-		return "not taken: " + escape(cutLine(click, statusNote))
+		return "not taken: " + escape(cutLine(strings.ReplaceAll(click, "_", " "), statusNote))
 	}
 	words, ok := moves[e.Move]
 	if !ok {

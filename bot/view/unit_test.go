@@ -3,6 +3,7 @@ package view_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -145,7 +146,9 @@ func TestButtons(t *testing.T) {
 	for state, want := range map[string]string{
 		"received": "approve deny cancel", "pending": "approve deny cancel", "voted": "approve deny cancel",
 		"approved": "deny cancel", "waiting": "run deny cancel", "retry": "run deny cancel", "executing": "",
-		"accepted": "", "progress": "", "succeeded": "again", "on hosts": "again", "drift": "again", "failed": "again", "unknown": "again", "refused": "again", "denied": "again",
+		"accepted": "", "progress": "", "succeeded": "again", "on hosts": "again", "drift": "again", "failed": "again", "unknown": "lift", "doubtful": "lift", "lifted": "",
+		"asked": "ran did_not_run lift", "settled": "again", "did not run": "again", "found": "", "ran after": "again",
+		"waits for": "run deny cancel", "weak": "approve deny cancel", "refused": "again", "denied": "again",
 		"expired": "again", "cancelled": "again",
 	} {
 		r := request(lives()[state])
@@ -163,7 +166,7 @@ func TestButtons(t *testing.T) {
 				if err != nil || id != r.ID || digest != r.Digest {
 					t.Errorf("%s: %s carries %q %q %v", state, button, id, digest, err)
 				}
-				if asks := button == "approve" || state == "unknown" || state == "on hosts"; asks != (press.Confirm != nil) {
+				if asks := slices.Contains([]string{"approve", "ran", "did_not_run", "lift"}, button) || state == "settled" || state == "on hosts" || state == "ran after"; asks != (press.Confirm != nil) {
 					t.Errorf("%s: %s asks once more: %t", state, button, press.Confirm != nil)
 				}
 				got = append(got, button)
