@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -45,7 +47,7 @@ func (e Event) Sum() string {
 	}
 	enc := encoder{sha256.New()}
 	enc.text("bmcmd event 1", strconv.Itoa(e.N), e.Prev, e.Request, strconv.FormatInt(e.Revision, 10), e.Move, string(e.From), string(e.To),
-		e.By.Org, e.By.ID, e.By.User, e.Note, string(e.Digest), at, e.Channel, e.Script)
+		e.By.Org, e.By.ID, e.By.User, e.By.Name, e.Note, string(e.Digest), at, e.Channel, e.Script)
 	enc.list(e.Hosts)
 	return hex.EncodeToString(enc.h.Sum(nil))
 }
@@ -53,13 +55,25 @@ func (e Event) Sum() string {
 // chain makes e the newest event of r.
 func (r *Request) chain(e Event) Event {
 	if e.Move == "receive" || e.Move == "prepare" {
-		e.Channel, e.Script, e.Hosts = r.Origin.Channel, r.Asked.Script, r.Asked.Hosts
+		e.Channel, e.Script, e.Hosts = r.Origin.Channel, r.Asked.Script, slices.Clone(r.Asked.Hosts)
 	}
+	e.clean()
 	r.Events++
 	e.N, e.Prev = r.Events, r.Head
 	e.Hash = e.Sum()
 	r.Head = e.Hash
 	return e
+}
+
+// clean makes every text of e one that JSON keeps as it is: what is no text would be
+// another one when it is read again, and its hash with it.
+func (e *Event) clean() {
+	for _, s := range []*string{&e.Move, &e.By.Org, &e.By.ID, &e.By.User, &e.By.Name, &e.Note, &e.Channel, &e.Script} {
+		*s = strings.ToValidUTF8(*s, "\uFFFD")
+	}
+	for i := range e.Hosts {
+		e.Hosts[i] = strings.ToValidUTF8(e.Hosts[i], "\uFFFD")
+	}
 }
 
 // Broken says where a chain does not hold: which event, from 1, and why.
@@ -71,7 +85,8 @@ type Broken struct {
 func (b *Broken) Error() string { return fmt.Sprintf("event %d %s", b.N, b.Why) }
 
 // Verify holds the events of one request against each other, oldest first: their
-// hashes, their order and their moves. The error is a *[Broken].
+// hashes, their order and their moves. The error is a *[Broken]. That events are
+// missing at the end, or that all were written anew, shows only in the head.
 func Verify(events []Event) error {
 	var before Event
 	for i, e := range events {

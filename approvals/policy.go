@@ -37,16 +37,21 @@ func (r Rule) Groups() []string {
 // Others are how many people besides p may approve, as far as m tells. An error
 // wraps [ErrMembersUnknown].
 func (r Rule) Others(p Person, m Members) (int, error) {
+	ids, err := r.others(p, m)
+	return len(ids), err
+}
+
+func (r Rule) others(p Person, m Members) ([]string, error) {
 	ids := slices.Clone(r.Approve.Users)
 	for _, g := range r.Approve.Groups {
 		members, told := m[g]
 		if !told {
-			return 0, fmt.Errorf("group %s: %w", g, ErrMembersUnknown)
+			return nil, fmt.Errorf("group %s: %w", g, ErrMembersUnknown)
 		}
 		ids = append(ids, members...)
 	}
 	ids = union(ids)
-	return len(slices.DeleteFunc(ids, func(id string) bool { return id == p.User || id == p.ID })), nil
+	return slices.DeleteFunc(ids, func(id string) bool { return id == p.User || id == p.ID }), nil
 }
 
 // Policy is the ordered list of rules. The first that matches wins; none refuses.

@@ -1,6 +1,7 @@
 package approvals
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -17,6 +18,7 @@ type Unsure struct {
 	Tasks      []string    `json:"tasks,omitempty"`      // that may be the run, if they are several
 	Lifted     bool        `json:"lifted,omitempty"`     // others may run on its hosts
 	Statements []Statement `json:"statements,omitempty"` // one a person at most, the newest last
+	Agreed     []Person    `json:"agreed,omitempty"`     // whose words settled it
 }
 
 // Finding is what somebody found out about an unknown run.
@@ -42,17 +44,7 @@ func (r Request) Settlement() (Finding, []Person) {
 	if r.State != Settled || len(r.Unsure.Statements) == 0 {
 		return "", nil
 	}
-	last := r.Unsure.Statements[len(r.Unsure.Statements)-1]
-	return last.Finding, r.Unsure.saying(last.Finding)
-}
-
-func (u Unsure) saying(f Finding) (out []Person) {
-	for _, s := range u.Statements {
-		if s.Finding == f {
-			out = append(out, s.Person)
-		}
-	}
-	return out
+	return r.Unsure.Statements[len(r.Unsure.Statements)-1].Finding, r.Unsure.Agreed
 }
 
 // doubt makes r unknown. Whatever is due next is due at once.
@@ -79,18 +71,26 @@ func Doubt(why string, valid time.Duration) Move {
 
 // Searched notes that a search found nothing that decides, and when to search again.
 func Searched(again time.Time) Move {
-	return mark("searched", func(r *Request) {
+	return Move{Name: "searched", quiet: true, apply: func(r *Request, _ time.Time) error {
+		if r.State != Unknown {
+			return r.is()
+		}
 		r.Unsure.Looks++
 		r.retry(again)
-	})
+		return nil
+	}}
 }
 
 // Adopt takes the one task that was found for the run, which is followed from here
-// on. evidence says why it is the one.
+// on. evidence says why it is the one. A task that the API knew before a send is not.
 func Adopt(task, evidence string) Move {
 	return Move{Name: "adopt", Note: evidence, apply: func(r *Request, now time.Time) error {
-		if err := r.is(Unknown); r.State != Unknown {
-			return err
+		if r.State != Unknown {
+			return r.is()
+		}
+		older := func(s Send) bool { return slices.Contains(s.Before, task) }
+		if task == "" || slices.ContainsFunc(r.Sends, older) {
+			return fmt.Errorf("%w: task %q is older than the run", ErrNotAllowed, task)
 		}
 		r.State, r.Unsure.Evidence = Accepted, evidence
 		r.begin(Answer{Tasks: []string{task}}, now)
@@ -121,6 +121,10 @@ func Ask(evidence string, tasks []string, again time.Time) Move {
 // same settle it. p may change it until then. That it did not run cannot be said
 // before the API would refuse what was signed at the claim: whoever holds it might
 // still send it.
+//
+// today holds the standing of all who have spoken before; p was admitted at the click.
+// The same word again is [ErrDecided], unless it settles now what it did not then:
+// somebody may speak again who could not for a while.
 func Settle(p Person, digest Digest, f Finding, today Facts) Move {
 	return Move{Name: "settle", By: p, Note: string(f), apply: func(r *Request, now time.Time) error {
 		if r.State != Unknown {
@@ -128,6 +132,9 @@ func Settle(p Person, digest Digest, f Finding, today Facts) Move {
 		}
 		if digest == "" || digest != r.Digest {
 			return ErrStale
+		}
+		if f != Ran && f != DidNotRun {
+			return fmt.Errorf("%w: %q is no finding", ErrNotAllowed, f)
 		}
 		if err := r.maySettle(p, today); err != nil {
 			return err
@@ -138,28 +145,39 @@ func Settle(p Person, digest Digest, f Finding, today Facts) Move {
 		if f == DidNotRun && now.Before(r.LastSend().DeadFrom) {
 			return ErrTooSoon
 		}
-		for _, s := range r.Unsure.Statements {
-			if s.Person.Same(p) && s.Finding == f {
-				return ErrDecided
-			}
-		}
 		return r.say(Statement{Person: p, Finding: f, At: now}, today)
 	}}
 }
 
 // say adds a statement. It counts together with those of others who may still say so.
-func (r *Request) say(s Statement, today Facts) error {
-	r.Unsure.Statements = slices.DeleteFunc(r.Unsure.Statements, func(o Statement) bool { return o.Person.Same(s.Person) })
-	r.Unsure.Statements = append(r.Unsure.Statements, s)
-	agree := map[string]bool{}
-	for _, p := range r.Unsure.saying(s.Finding) {
-		if r.maySettle(p, today) == nil {
-			agree[p.Key()] = true
+func (r *Request) say(said Statement, today Facts) error {
+	agree, repeated := []Person{}, false
+	var others []Statement
+	for _, s := range r.Unsure.Statements {
+		if s.Person.Same(said.Person) {
+			repeated = s.Finding == said.Finding
+			continue
+		}
+		others = append(others, s)
+		if s.Finding != said.Finding || !today.admits(s.Person) {
+			continue
+		}
+		err := r.maySettle(s.Person, today)
+		if errors.Is(err, ErrMembersUnknown) {
+			return err
+		}
+		if err == nil {
+			agree = append(agree, s.Person)
 		}
 	}
-	if len(agree) >= Agreeing {
-		r.State = Settled
+	r.Unsure.Statements = append(others, said)
+	if agree = append(agree, said.Person); len(agree) >= Agreeing {
+		r.State, r.Unsure.Agreed = Settled, agree
 		r.notify(NoticeSettled)
+		return nil
+	}
+	if repeated {
+		return ErrDecided
 	}
 	return nil
 }
@@ -171,18 +189,20 @@ func (r Request) maySettle(p Person, today Facts) error {
 	if !r.Requester.Same(p) {
 		return r.mayApprove(p, today)
 	}
-	err := r.named(p, today)
-	if err != ErrNotApprover {
+	if err := r.named(p, today); err != ErrNotApprover {
 		return err
 	}
-	for _, rule := range []Rule{r.Plan.Rule, today.Rule} {
-		n, err := rule.Others(p, today.Members)
-		if err != nil {
-			return err
-		}
-		if n < Agreeing {
-			return nil
-		}
+	shown, err := r.Plan.Rule.others(p, today.Members)
+	if err != nil {
+		return err
+	}
+	now, err := today.Rule.others(p, today.Members)
+	if err != nil {
+		return err
+	}
+	both := slices.DeleteFunc(shown, func(id string) bool { return !slices.Contains(now, id) })
+	if len(both) < Agreeing {
+		return nil
 	}
 	return ErrOwnRequest
 }
@@ -212,8 +232,8 @@ func Lift(p Person, digest Digest, today Facts) Move {
 // for any move. It may be left in every state.
 func Aside(name string, by Person, note string) Move {
 	return Move{Name: name, By: by, Note: note, aside: true, apply: func(r *Request, _ time.Time) error {
-		if inAnyRow(name) {
-			return fmt.Errorf("%w: %s is a move", ErrNotAllowed, name)
+		if name == "" || name == "receive" || inAnyRow(name) {
+			return fmt.Errorf("%w: an aside cannot be called %q", ErrNotAllowed, name)
 		}
 		return nil
 	}}
