@@ -14,7 +14,11 @@
 //     rules say now, and stores the decision before it answers.
 //   - dispatch.go takes an approved request, reads everything again and holds it
 //     against what was approved. Only that gives a grant, and only a grant a login.
+//     hindered.go says what else may stand against it: a store that forgets or may have
+//     forgotten, or another run of the script on the same hosts.
 //   - send.go claims the run in the store, calls the API once and stores the answer.
+//   - search.go looks for a run whose answer nobody has, and asks people if that does
+//     not tell. What they say comes in by clicked.go.
 //   - An accepted run is followed. tasks.go finds which of the API's tasks it is,
 //     hosts.go reads what each host says and holds it against what was approved, and
 //     follow.go says when to look again, and when it has ended. Then the thread is told.
@@ -35,7 +39,8 @@
 //
 // Never twice: RunUserCmd is called only after a claim was stored, once for each claim,
 // and by the process that made it. Only an answer that proves that nothing ran, or a
-// proof that no byte left, allows another claim.
+// proof that no byte left, allows another claim. A run of which nobody knows whether it
+// ran is never sent again: asking again is a new request.
 //
 // Never lost: what a person was told is recorded is in the store, and whatever a request
 // still needs is found by any bot that shares the store, after any crash.
@@ -60,6 +65,27 @@
 // Between a call and its answer a process can die. Without a claim, the next one would
 // find an approved request and run it again as root. With it, the next one finds that
 // somebody may have sent it, waits out the lease, and says that nobody knows.
+//
+// A claim is worth as much as the store that keeps it. So before each one the store is
+// asked whether it keeps what it confirms, unless the config says that it need not. And a
+// request remembers on which run of the store's server it came: if that is another by
+// now, the store may be an older copy of itself, from before a claim. Then the API's own
+// list is searched first, for as long as a task may take to be listed after the server
+// began. It is an answer that no store can give.
+//
+// # Why an unknown run is searched for, and then left to people
+//
+// The API has no word for "did it run?", but it keeps a list of tasks. One that was not
+// there before the claim, with the same script, hosts, content and parameters, is the
+// run: two of those could only come from one approved request or from a colleague, and
+// runs of one script on the same hosts wait for each other here. One with other content
+// is no proof of anything, and is only told. How late a task is listed is in no
+// document, so "there is none" is said only after SearchFor; and the search goes on,
+// rarely, after people were asked.
+//
+// Then people look at the hosts. Two of them have to say the same. "It did not run" is
+// heard only when the API would refuse what was signed with the time of the claim: until
+// then a process that was stopped in the middle could wake up and send it.
 //
 // # Why the answer is kept in memory until it is stored
 //

@@ -37,6 +37,7 @@ type rig struct {
 	poll    time.Duration
 	follow  time.Duration
 	later   func() // what a test does once its request is pending
+	durable func(context.Context) error
 }
 
 // logBuffer keeps what is logged.
@@ -109,7 +110,7 @@ func (r *rig) config() Config {
 		Desk:  approvals.NewDesk(r.store, fmt.Sprintf("worker-%d", len(r.bots)+1), hold),
 		Cloud: r.cloud, Logins: r.logins, Directory: r.people, Board: r.board, Policy: r.policy,
 		Target: approvals.Target{API: "2.0", Endpoint: "https://bm.example", ArrayKey: "instanceId"},
-		Poll:   r.poll, FollowFor: r.follow,
+		Poll:   r.poll, FollowFor: r.follow, Durable: r.durable,
 		Scrub: scrub, Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }

@@ -108,6 +108,9 @@ func (b *Bot) candidates(ctx context.Context, r approvals.Request, w window) (fi
 		}
 		found.fit[is] = append(found.fit[is], t.ID)
 	}
+	for _, tasks := range found.fit {
+		slices.Sort(tasks)
+	}
 	return found, nil
 }
 
