@@ -69,10 +69,10 @@ var house = map[string]row{
 
 	"cmd/bmcmd": {
 		may: []string{
-			"approvals", "bmclient", "bot", "bot/view", "cmd/internal/config", "cmd/internal/runbook", "cmd/internal/serve", libCobra,
+			"approvals", "approvals/redisstore", "bmclient", "bot", "bot/view", "cmd/internal/config", "cmd/internal/runbook", "cmd/internal/serve", libCobra,
 		},
 		tests: []string{
-			"approvals/redisstore", "bmclient/bmtest", "bot/slackio", "bot/slacksim", "cmd/internal/vault", "cmd/internal/vault/vaulttest",
+			"bmclient/bmtest", "bot/slackio", "bot/slacksim", "cmd/internal/vault", "cmd/internal/vault/vaulttest",
 			"cmd/internal/world", libMiniRedis, libYAML,
 		},
 	},

@@ -6,8 +6,9 @@
 // # What it prints
 //
 // What was asked for goes to standard output, all else to standard error. An
-// error is one sentence that says what to do, and status 1; only a config has one
-// line for each of its problems, with file and line in front, as compilers do.
+// error is one sentence that says what to do, and status 1 (audit verify also has 2);
+// only a config has one line for each of its problems, with file and line in front, as
+// compilers do.
 package main
 
 import (
@@ -28,7 +29,7 @@ import (
 func main() {
 	if err := run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, errorText(err))
-		os.Exit(1)
+		os.Exit(exitStatus(err))
 	}
 }
 
@@ -44,7 +45,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		Long: "Show and run Bare Metal scripts from Slack, with a colleague's approval.\n\n" +
 			"To begin: bmcmd manifest makes the Slack app, bmcmd example the config,\n" +
 			"bmcmd check looks whether both are right, bmcmd serve serves.\n" +
-			"bmcmd call asks the cloud for scripts and for what was run.",
+			"bmcmd call asks the cloud for scripts and for what was run,\n" +
+			"bmcmd audit asks Redis for what happened, and whether anybody changed it.",
 		Args:          knownCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		SilenceUsage:  true,
@@ -52,7 +54,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 		SuggestionsMinimumDistance: 2,
 	}
-	root.AddCommand(serveCommand(), checkCommand(), callCommand(), manifestCommand(), exampleCommand(), versionCommand())
+	root.AddCommand(serveCommand(), checkCommand(), callCommand(), auditCommand(), manifestCommand(), exampleCommand(), versionCommand())
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w; %s --help lists them", err, c.CommandPath())
 	})

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strings"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// errNoExport says that a file is no export of bmcmd, or one of a newer bmcmd.
+var errNoExport = errors.New("this is no export that this bmcmd can read")
+
+// mostLine bounds a line of an export, in bytes. One event is far smaller.
+const mostLine = 4 << 20
+
+// exportReader is one export being read. It keeps one request at a time.
+type exportReader struct {
+	find func(finding)
+	see  func(past)
+
+	n     int // of the line, from 1
+	sum   hash.Hash
+	open  *past // of which a head is still awaited
+	ended bool
+}
+
+// readExport reads an export line by line: its first line goes to begin, each request
+// to see, and what is wrong with lines to find. An error says that it could not be
+// read, or wraps [errNoExport].
+func readExport(in io.Reader, find func(finding), begin func(exportLine), see func(past)) error {
+	x := &exportReader{find: find, see: see, sum: sha256.New()}
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, mostLine)
+	lines.Split(wholeLines)
+	for lines.Scan() {
+		x.n++
+		if x.n > 1 {
+			x.line(lines.Bytes())
+			continue
+		}
+		first, err := beginning(lines.Bytes())
+		if err != nil {
+			return err
+		}
+		x.sum.Write(lines.Bytes())
+		begin(first)
+	}
+	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return fmt.Errorf("%w: line %d is longer than any of bmcmd's; export again", errNoExport, x.n+1)
+	case err != nil:
+		return fmt.Errorf("the export cannot be read: %w", err)
+	case x.n == 0:
+		return fmt.Errorf("%w: it is empty; export again", errNoExport)
+	}
+	x.close("")
+	if !x.ended {
+		x.find(finding{"the file", fmt.Sprintf("it is cut after line %d: the last line, of kind end, is missing", x.n), askExport})
+	}
+	return nil
+}
+
+// wholeLines splits into lines with their ends, so that a cut one is seen.
+func wholeLines(data []byte, atEOF bool) (int, []byte, error) {
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		return i + 1, data[:i+1], nil
+	}
+	if atEOF && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
+}
+
+func beginning(line []byte) (exportLine, error) {
+	var first exportLine
+	if json.Unmarshal(line, &first) != nil || first.Kind != "export" {
+		return first, fmt.Errorf("%w: its first line is not of kind export; name a file that bmcmd audit export wrote", errNoExport)
+	}
+	if first.Version > exportVersion {
+		return first, fmt.Errorf("%w: a newer bmcmd wrote it; upgrade this one", errNoExport)
+	}
+	return first, nil
+}
+
+// line takes one line after the first.
+func (x *exportReader) line(text []byte) {
+	if x.ended {
+		x.wrong("stands after the end")
+		return
+	}
+	var kind struct {
+		Kind string `json:"kind"`
+	}
+	if !bytes.HasSuffix(text, []byte("\n")) || json.Unmarshal(text, &kind) != nil {
+		kind.Kind = ""
+	}
+	switch kind.Kind {
+	case "event":
+		if l, ok := take[eventLine](x, text); ok {
+			x.event(l.Request, l.Event, true)
+		}
+	case unreadable:
+		if l, ok := take[unreadableLine](x, text); ok {
+			x.event(l.Request, approvals.Event{}, false)
+		}
+	case "head":
+		if l, ok := take[headLine](x, text); ok {
+			x.head(l)
+		}
+	case "end":
+		if l, ok := take[endLine](x, text); ok {
+			x.end(l)
+		}
+	default:
+		x.wrong("is not a line of an export, or half of one")
+	}
+	x.sum.Write(text)
+}
+
+// take reads a line of a known kind. It has to be the very bytes that bmcmd writes:
+// else a field could stand twice, once for people and once for this.
+func take[L any](x *exportReader, text []byte) (l L, ok bool) {
+	err := json.Unmarshal(text, &l)
+	again, err2 := encodeLine(l)
+	if err != nil || err2 != nil || !bytes.Equal(again, text) {
+		x.wrong("is not as bmcmd wrote it")
+	}
+	return l, err == nil
+}
+
+func (x *exportReader) wrong(what string) {
+	x.find(finding{fmt.Sprintf("line %d", x.n), what, askExport})
+}
+
+func (x *exportReader) event(id string, e approvals.Event, readable bool) {
+	x.close(id)
+	if x.open == nil {
+		x.open = &past{id: id}
+	}
+	x.open.events = append(x.open.events, e)
+	if !readable {
+		x.open.odd = append(x.open.odd, len(x.open.events))
+	}
+}
+
+// close ends the request that is open, unless it is this one: its head is missing.
+func (x *exportReader) close(id string) {
+	if x.open == nil || x.open.id == id {
+		return
+	}
+	if id != "" {
+		x.find(finding{x.open.id, fmt.Sprintf("its head is missing before line %d", x.n), askExport})
+	}
+	x.see(*x.open)
+	x.open = nil
+}
+
+func (x *exportReader) head(l headLine) {
+	x.close(l.Request)
+	p := past{id: l.Request}
+	if x.open != nil {
+		p = *x.open
+	}
+	p.word, x.open = l.word, nil
+	if len(p.events) != l.Lines || !strings.EqualFold(p.last(), l.Last) {
+		x.find(finding{p.id, fmt.Sprintf("%s stand above its head on line %d, which says %d and names the last: some were changed, removed or added",
+			counted(len(p.events), "event"), x.n, l.Lines), askExport})
+	}
+	x.see(p)
+}
+
+func (x *exportReader) end(l endLine) {
+	x.close("")
+	x.ended = true
+	if l.SHA256 != hex.EncodeToString(x.sum.Sum(nil)) {
+		x.find(finding{"the file", "its lines are not those that it was closed with: some were changed, removed, added or moved", askExport})
+	}
+}
