@@ -71,7 +71,7 @@ func (d *Desk) Advance(ctx context.Context, k Kept, m Move) (Kept, error) {
 	switch {
 	case k.State == Approved && next.State == Executing:
 		s.Hosts, s.Server = HostsTake, k.Server.Run
-	case k.State == Approved && next.State == Unknown:
+	case !k.Holds() && next.Holds(): // it may have run all the time, and others beside it
 		s.Hosts = HostsKeep
 	case k.Holds() && !next.Holds():
 		s.Hosts = HostsLeave

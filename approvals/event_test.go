@@ -147,7 +147,12 @@ func TestBrokenChains(t *testing.T) {
 				Request: all[2].Request, Revision: all[2].Revision + 1, Move: "refused run", From: Pending, To: Pending, At: t0, N: 4, Prev: all[2].Hash,
 			}))
 		}, 5, "one was put in, with a hash that fits it"},
-		{func(all []Event) []Event { all[3] = insert(all[3]); all[3].Note = "x"; all[3] = insert(all[3]); return all }, 5, "one was rewritten, with a hash that fits it"},
+		{func(all []Event) []Event {
+			all[3] = insert(all[3])
+			all[3].Note = "x"
+			all[3] = insert(all[3])
+			return all
+		}, 5, "one was rewritten, with a hash that fits it"},
 		{func(all []Event) []Event { all[3].Request = "r-other"; return rehashed(all) }, 4, "all was hashed anew, but one is another request's"},
 		{func(all []Event) []Event { all[3].Revision = all[2].Revision; return rehashed(all) }, 4, "the same, and two have one revision"},
 		{func(all []Event) []Event { return rehashed(slices.Delete(all, 2, 3)) }, 3, "the same, and a move is missing"},

@@ -427,3 +427,13 @@ func TestWaitFor(t *testing.T) {
 		t.Error(msg)
 	}
 }
+
+// A search that comes back late moves nothing any more.
+func TestSearchedOnlyWhileUnknown(t *testing.T) {
+	for _, s := range allStates {
+		next, event, err := in(t, s).Apply(Searched(t0.Add(time.Hour)), t0.Add(time.Minute))
+		if (err == nil) != (s == Unknown) || event.Move != "" || next.Unsure.Looks > 1 {
+			t.Errorf("from %s: %d looks, event %+v, error %v", s, next.Unsure.Looks, event, err)
+		}
+	}
+}
