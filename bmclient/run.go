@@ -132,6 +132,7 @@ func (c *Client) sendRun(ctx context.Context, call signedCall) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.RunTimeout)
 	defer cancel()
 	var g gate
+	g.until, _ = ctx.Deadline()
 	transport := c.runTransport(ctx, &g)
 	defer transport.CloseIdleConnections()
 	got, err := roundTrip(transport, c.newRequest(ctx, call), longestRun)

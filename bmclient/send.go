@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 const (
@@ -100,8 +101,12 @@ func (c *Client) newRequest(ctx context.Context, call signedCall) *http.Request 
 }
 
 // gate stands between one request and the wire. It is either used by the first byte or sealed for good, never both, so that
-// "nothing was sent" is still true after it was said.
-type gate struct{ state atomic.Int32 }
+// "nothing was sent" is still true after it was said. It looks at the time itself: a process that was stopped between its last
+// check and the first byte wakes up before its timers do.
+type gate struct {
+	state atomic.Int32
+	until time.Time // no first byte passes after it; zero: any time
+}
 
 const (
 	gateOpen int32 = iota
@@ -110,6 +115,9 @@ const (
 )
 
 func (g *gate) pass() bool {
+	if g.state.Load() == gateOpen && !g.until.IsZero() && time.Now().After(g.until) {
+		g.seal()
+	}
 	return g.state.CompareAndSwap(gateOpen, gateUsed) || g.state.Load() == gateUsed
 }
 
