@@ -3,6 +3,7 @@ package approvals
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -106,7 +107,7 @@ func Claim(g Grant, i Intent) Move {
 		}
 		return r.Expires
 	}
-	return Move{Name: "claim", Note: i.Worker, until: until, apply: func(r *Request, now time.Time) error {
+	return Move{Name: "claim", Note: i.Worker + " sends RunUserCmd, signed with this time", until: until, apply: func(r *Request, now time.Time) error {
 		if err := r.is(Approved); err != nil {
 			return err
 		}
@@ -129,7 +130,7 @@ func Claim(g Grant, i Intent) Move {
 // else can. Naming the send keeps an answer that is stored late from being taken
 // for that of a later send.
 func Answered(worker string, nth int, a Answer) Move {
-	return Move{Name: "answer", Note: a.event(), apply: func(r *Request, now time.Time) error {
+	return Move{Name: "answer", Note: a.Event(), apply: func(r *Request, now time.Time) error {
 		late := r.State == Unknown
 		if r.State == Accepted {
 			return ErrNotHeld // the send has its answer: this one, stored already, or another
@@ -172,11 +173,16 @@ func (r *Request) take(a Answer, late bool, now time.Time) {
 	}
 }
 
-func (a Answer) event() string {
+// Event is a in one line, as an event holds it.
+func (a Answer) Event() string {
 	if a.Outcome == OutcomeNotSent {
 		return "RunUserCmd was not sent: " + a.Message
 	}
-	return fmt.Sprintf("RunUserCmd: %s: code %d %s", a.Outcome, a.Code, a.Name)
+	said := fmt.Sprintf("RunUserCmd: %s: code %d %s", a.Outcome, a.Code, a.Name)
+	if a.RequestID != "" {
+		said += ", request " + a.RequestID
+	}
+	return strings.TrimSpace(said)
 }
 
 // Lose ends a claimed run whose worker's lease has passed without an answer.

@@ -3,6 +3,7 @@ package approvals
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -118,7 +119,7 @@ func (r *Request) begin(a Answer, now time.Time) {
 // Find stores which of the API's tasks are this run: more than one if they cannot
 // be told apart.
 func Find(tasks []string) Move {
-	return Move{Name: "find", Note: fmt.Sprint(tasks), apply: func(r *Request, _ time.Time) error {
+	return Move{Name: "find", Note: "the API's list of tasks: " + strings.Join(tasks, ", "), apply: func(r *Request, _ time.Time) error {
 		if err := r.is(Accepted); err != nil {
 			return err
 		}

@@ -130,7 +130,7 @@ func (m Move) Deadline(r Request) time.Time {
 // Prepare stores who asks, what would be done and the intent to post the card,
 // and fixes when the request expires: the card that is posted next says it.
 func Prepare(by Person, p Plan) Move {
-	return Move{Name: "prepare", apply: func(r *Request, now time.Time) error {
+	return Move{Name: "prepare", Note: "GetUserCmd answered for " + p.Script.CmdID, apply: func(r *Request, now time.Time) error {
 		if err := r.is(Received); err != nil {
 			return err
 		}

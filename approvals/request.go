@@ -155,16 +155,17 @@ const (
 // Answer is what came of a send. Its texts are scrubbed of credentials before
 // they get here.
 type Answer struct {
-	Outcome Outcome      `json:"outcome"`
-	Code    int          `json:"code"`
-	Name    string       `json:"name,omitempty"`
-	Message string       `json:"message,omitempty"` // the API's own words
-	Meaning string       `json:"meaning,omitempty"` // ours
-	Hint    string       `json:"hint,omitempty"`    // what to do
-	Tasks   []string     `json:"tasks,omitempty"`   // the API's tasks, where the answer names them
-	Refused []HostResult `json:"refused,omitempty"` // hosts that the API did not take
-	Again   bool         `json:"again,omitempty"`   // refused for a reason that is mended by itself: dispatch again at once
-	At      time.Time    `json:"at"`
+	Outcome   Outcome      `json:"outcome"`
+	Code      int          `json:"code"`
+	Name      string       `json:"name,omitempty"`
+	Message   string       `json:"message,omitempty"`    // the API's own words
+	Meaning   string       `json:"meaning,omitempty"`    // ours
+	Hint      string       `json:"hint,omitempty"`       // what to do
+	RequestID string       `json:"request_id,omitempty"` // the API's own, where it gives one
+	Tasks     []string     `json:"tasks,omitempty"`      // the API's tasks, where the answer names them
+	Refused   []HostResult `json:"refused,omitempty"`    // hosts that the API did not take
+	Again     bool         `json:"again,omitempty"`      // refused for a reason that is mended by itself: dispatch again at once
+	At        time.Time    `json:"at"`
 }
 
 // Card is the message that shows the request.

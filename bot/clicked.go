@@ -85,10 +85,16 @@ func (b *Bot) moveFor(ctx context.Context, c Click, k approvals.Kept, p approval
 // settling is the move of a button on the card of an unknown run. Rules that are gone
 // by now do not leave it to nobody: then those of the card decide.
 func (b *Bot) settling(ctx context.Context, c Click, k approvals.Kept, p approvals.Person) (approvals.Move, error) {
-	today, err := b.facts(ctx, k.Request)
+	if k.State != approvals.Unknown {
+		return approvals.Settle(p, c.Digest, approvals.Ran, approvals.Facts{}), nil // which says why not
+	}
+	var before []approvals.Person
+	for _, s := range k.Unsure.Statements {
+		before = append(before, s.Person)
+	}
+	today, err := b.facts(ctx, k.Request, before...)
 	if errors.Is(err, approvals.ErrNoRule) || errors.Is(err, approvals.ErrRulesDiffer) {
-		rule := k.Plan.Rule
-		today, err = approvals.Facts{Rule: rule, Members: b.members(ctx, rule.Approve.Groups)}, nil
+		today, err = b.factsUnder(ctx, k.Request, k.Plan.Rule, before...)
 	}
 	switch {
 	case err != nil:

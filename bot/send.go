@@ -96,6 +96,7 @@ func (b *Bot) call(ctx context.Context, k approvals.Kept, g approvals.Grant, cre
 	a := b.answer(err)
 	if err == nil {
 		a.Tasks, a.Refused = b.named(took)
+		a.RequestID = b.Scrub(took.RequestID)
 	}
 	if bmclient.BadKey(err) || a.Code == badPassword {
 		b.Logins.Forget(g) // a rotated value: the next try reads it again
@@ -143,7 +144,7 @@ func (b *Bot) answer(err error) approvals.Answer {
 	case errors.As(err, &e):
 		return approvals.Answer{
 			Outcome: outcomes[e.Class], Code: e.Number, Name: b.Scrub(cmp.Or(e.Name, e.Code)),
-			Message: b.Scrub(e.Message), Meaning: b.Scrub(e.Meaning), Hint: b.Scrub(e.Hint()),
+			Message: b.Scrub(e.Message), Meaning: b.Scrub(e.Meaning), Hint: b.Scrub(e.Hint()), RequestID: b.Scrub(e.RequestID),
 		}
 	}
 	return approvals.Answer{Outcome: approvals.OutcomeUnknown, Meaning: b.Scrub(err.Error())}
@@ -196,8 +197,7 @@ func (b *Bot) tooLateAnswer(ctx context.Context, k approvals.Kept, a approvals.A
 	if err != nil || len(now.Sends) < n || now.Sends[n-1].Answer != nil {
 		return now, err
 	}
-	note := fmt.Sprintf("RunUserCmd: %s: code %d %s", a.Outcome, a.Code, a.Name)
-	if err := b.Desk.Aside(ctx, now, approvals.Person{}, "late answer", note); err != nil {
+	if err := b.Desk.Aside(ctx, now, approvals.Person{}, "late answer", a.Event()); err != nil {
 		b.Log.Error("a late answer left no event", "request", k.ID, "outcome", a.Outcome, b.said(err))
 	}
 	return b.touch(ctx, k.ID)

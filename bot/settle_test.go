@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +82,23 @@ func TestSettlingInOtherMoments(t *testing.T) {
 		r.settle()
 		r.pass(hold)
 		r.is(id, approvals.Settled)
+	})
+}
+
+// The buttons of an unknown run do nothing in any other state.
+func TestSettlingWhatIsNotUnknown(t *testing.T) {
+	play(t, func(r *rig) {
+		r.cloud.set(func(c *cloud) { c.onRead = func() error { return errors.New("down") } })
+		received := r.asks("ALICE")
+		for _, b := range []Button{Ran, DidNotRun, Lift} {
+			r.hears(r.press("BOB", b, received), "This request is still being looked up. Press again in a moment.")
+		}
+		r.cloud.set(func(c *cloud) { c.onRead = nil })
+		r.pass(5 * time.Second)
+		r.is(received, approvals.Pending)
+		r.hears(r.press("BOB", Lift, received), "Not counted: the request is pending, and then this button does nothing. Look at the card.")
+		r.press("BOB", Approve, received)
+		r.hears(r.press("BOB", Ran, received), "Too late: the run has been claimed and may be on its way already. Look at the card.")
 	})
 }
 

@@ -260,6 +260,11 @@ func (b *Bot) facts(ctx context.Context, r approvals.Request, people ...approval
 	if err != nil {
 		return approvals.Facts{}, err
 	}
+	return b.factsUnder(ctx, r, rule, people...)
+}
+
+// factsUnder is facts with a rule that is known.
+func (b *Bot) factsUnder(ctx context.Context, r approvals.Request, rule approvals.Rule, people ...approvals.Person) (approvals.Facts, error) {
 	groups := slices.Concat(rule.Ask.Groups, rule.Approve.Groups)
 	if r.Plan != nil {
 		groups = slices.Concat(groups, r.Plan.Rule.Ask.Groups, r.Plan.Rule.Approve.Groups)
