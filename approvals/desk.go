@@ -61,16 +61,20 @@ func (d *Desk) Move(ctx context.Context, id string, m Move) (Kept, error) {
 // Advance applies m to the version in hand, without reading first. On
 // ErrConflict the newer version is returned. If the request then needs nothing
 // at this moment, this worker's hold on it ends.
+//
+// A version in hand is good for the run of the store's server that gave it: one that
+// was restored from an older state may have come to the same revision by other moves.
+// On another run a claim is ErrRestarted, and every other move ErrConflict.
 func (d *Desk) Advance(ctx context.Context, k Kept, m Move) (Kept, error) {
 	now := k.Clock()
 	next, event, err := k.Apply(m, now)
 	if err != nil {
 		return k, err
 	}
-	s := Swap{Next: next, Event: event, MoveID: rand.Text(), NotAfter: m.Deadline(k.Request), Worker: d.worker}
+	s := Swap{Next: next, Event: event, MoveID: rand.Text(), NotAfter: m.Deadline(k.Request), Worker: d.worker, Server: k.Server.Run}
 	switch {
 	case k.State == Approved && next.State == Executing:
-		s.Hosts, s.Server = HostsTake, k.Server.Run
+		s.Hosts = HostsTake
 	case !k.Holds() && next.Holds(): // it may have run all the time, and others beside it
 		s.Hosts = HostsKeep
 	case k.Holds() && !next.Holds():
@@ -80,8 +84,13 @@ func (d *Desk) Advance(ctx context.Context, k Kept, m Move) (Kept, error) {
 		s.Hold = d.hold
 	}
 	kept, err := d.store.Swap(ctx, s)
-	if errors.Is(err, ErrLate) {
+	switch {
+	case errors.Is(err, ErrLate):
 		return k, errors.Join(ErrExpired, err)
+	case errors.Is(err, ErrRestarted) && s.Hosts != HostsTake:
+		if kept, err = d.store.Load(ctx, k.ID); err == nil {
+			err = ErrConflict
+		}
 	}
 	return kept, err
 }

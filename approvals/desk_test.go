@@ -124,3 +124,27 @@ func TestRefusedClicksLeaveAnEvent(t *testing.T) {
 		t.Errorf("event %+v", last)
 	}
 }
+
+// A version in hand is good for one run of the store's server only. After a restore
+// the same number may stand for something else.
+func TestAVersionOfAnotherServerIsNotWritten(t *testing.T) {
+	m := newMemory()
+	d := NewDesk(m, "w1", time.Minute)
+	before := m.copy()
+	k := pendingOn(t, d, 1)
+	m.restore(before, "run-2")
+	other := pendingOn(t, d, 2) // the same event once more, and other moves up to the same revision
+	if other.ID != k.ID || other.Revision != k.Revision {
+		t.Fatalf("revision %d, was %d: this test shows nothing", other.Revision, k.Revision)
+	}
+	got, err := d.Advance(t.Context(), k, Cancel(alice))
+	if !errors.Is(err, ErrConflict) || got.State != Pending || got.Digest != other.Digest || got.Server.Run != "run-2" {
+		t.Errorf("%s on %q, error %v; want a conflict with the version there is now", got.State, got.Server.Run, err)
+	}
+	if got, err = d.Advance(t.Context(), got, Cancel(alice)); err != nil || got.State != Cancelled {
+		t.Errorf("on that version: %s, error %v", got.State, err)
+	}
+	if events, _ := d.Events(t.Context(), k.ID); Verify(events) != nil {
+		t.Errorf("the chain: %v", Verify(events))
+	}
+}

@@ -70,12 +70,8 @@ func TestHostsOfEachMove(t *testing.T) {
 			t.Errorf("%s: %v", tt.why, err)
 			continue
 		}
-		server := ""
-		if tt.want == HostsTake {
-			server = "run-1"
-		}
-		if s.last.Hosts != tt.want || s.last.Server != server {
-			t.Errorf("%s: %s to %s: hosts %d for server %q, want %d for %q", tt.why, tt.from, next.State, s.last.Hosts, s.last.Server, tt.want, server)
+		if s.last.Hosts != tt.want || s.last.Server != "run-1" {
+			t.Errorf("%s: %s to %s: hosts %d for server %q, want %d", tt.why, tt.from, next.State, s.last.Hosts, s.last.Server, tt.want)
 		}
 	}
 }
@@ -217,7 +213,7 @@ func TestAFoundRunTakesNothingFromAnother(t *testing.T) {
 }
 
 // A claim is for the server that showed the approval. Another one may have forgotten
-// that it was sent before; every other move is good on it.
+// that it was sent before.
 func TestClaimOnARestartedStore(t *testing.T) {
 	m := newMemory()
 	d := NewDesk(m, "w1", time.Minute)

@@ -19,6 +19,7 @@ type memory struct {
 	server  Server
 	fault   fault
 	rival   func() // called once, before the next swap: somebody is faster
+	slow    []Swap // under way, with nobody waiting for them any more
 }
 
 // fault is what happens to the next swap.
@@ -29,6 +30,7 @@ const (
 	lostCall        // it never arrives, and nobody can know
 	lostReply       // it arrives, and nobody is told
 	away            // the store cannot be asked
+	slowCall        // it arrives when [memory.arrive] is called, and nobody is told
 )
 
 type record struct {
@@ -53,6 +55,37 @@ func (m *memory) pass(d time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.now = m.now.Add(d)
+}
+
+// arrive lets the first call that is under way arrive.
+func (m *memory) arrive() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.slow[0]
+	m.slow = m.slow[1:]
+	_, err := m.swap(s)
+	return err
+}
+
+// copy is what the store holds, and restore has a server of another run start with it.
+func (m *memory) copy() *memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := &memory{records: map[string]*record{}, held: maps.Clone(m.held)}
+	for id, r := range m.records {
+		q := *r
+		q.moves, q.events = slices.Clone(r.moves), slices.Clone(r.events)
+		c.records[id] = &q
+	}
+	return c
+}
+
+func (m *memory) restore(from *memory, run string) {
+	c := from.copy()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.records, m.held, m.slow = c.records, c.held, nil
+	m.server = Server{Run: run, Since: m.now}
 }
 
 func (m *memory) kept(r *record, worker string) Kept {
@@ -103,7 +136,10 @@ func (m *memory) Swap(_ context.Context, s Swap) (Kept, error) {
 	if f == away {
 		return Kept{}, ErrUnavailable
 	}
-	if f == lostCall {
+	if f == slowCall {
+		m.slow = append(m.slow, s)
+	}
+	if f == lostCall || f == slowCall {
 		return Kept{}, ErrUncertain
 	}
 	k, err := m.swap(s)

@@ -122,8 +122,8 @@ func Ask(evidence string, tasks []string, again time.Time) Move {
 // before the API would refuse what was signed at the claim: whoever holds it might
 // still send it.
 //
-// today holds the standing of all who have spoken before; p was admitted at the click.
-// The same word again is [ErrDecided], unless it settles now what it did not then:
+// The word of somebody whom today's standing names as not admitted any more does not
+// count. The same word again is [ErrDecided], unless it settles now what it did not then:
 // somebody may speak again who could not for a while.
 func Settle(p Person, digest Digest, f Finding, today Facts) Move {
 	return Move{Name: "settle", By: p, Note: string(f), apply: func(r *Request, now time.Time) error {
@@ -159,7 +159,7 @@ func (r *Request) say(said Statement, today Facts) error {
 			continue
 		}
 		others = append(others, s)
-		if s.Finding != said.Finding || !today.admits(s.Person) {
+		if s.Finding != said.Finding || today.Standing[s.Person.Key()] != nil {
 			continue
 		}
 		err := r.maySettle(s.Person, today)

@@ -156,7 +156,6 @@ func TestAgreementWithOneWhoMayNotAnyMore(t *testing.T) {
 		{left, carol, nil, "left the group"},
 		{func(f *Facts) { f.Rule.Approve = Who{Users: []string{"U-CAROL"}} }, carol, nil, "is not named by today's rule"},
 		{func(f *Facts) { f.Standing[bob.Key()] = errors.New("deactivated") }, carol, nil, "was deactivated"},
-		{func(f *Facts) { delete(f.Standing, bob.Key()) }, carol, nil, "was not asked about"},
 		{func(f *Facts) { named(f); delete(f.Members, "S-OPS") }, carol, ErrMembersUnknown, "may be in the group or not: nobody tells"},
 	}
 	for _, tt := range tests {

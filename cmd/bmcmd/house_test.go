@@ -80,6 +80,9 @@ var house = map[string]row{
 		"approvals", "bmclient", "bmclient/bmtest", "bot", "bot/slacksim", "cmd/internal/config", "cmd/internal/runbook",
 		"cmd/internal/serve", libCobra, libMiniRedis,
 	}},
+	"cmd/bmcmd-experiments": {may: []string{
+		"approvals", "bmclient/bmtest", "bot/slacksim", "bot/view", "cmd/internal/world", libCobra, libRedis,
+	}},
 	"cmd/internal/config":  {may: []string{"approvals", "cmd/internal/vault", libYAML}},
 	"cmd/internal/runbook": {},
 	"cmd/internal/serve": {
@@ -291,6 +294,7 @@ func TestHouseFails(t *testing.T) {
 		{"the program ships without miniredis", "cmd/bmcmd", libMiniRedis + "/v2", false},
 		{"the program leaves wiring to serve", "cmd/bmcmd", libSlack, false},
 		{"the demo runs what serve wires, and no Redis client of its own", "cmd/bmcmd-demo", libRedis + "/v9", false},
+		{"experiments judge a program from outside, and run nothing of it", "cmd/bmcmd-experiments", ours + "cmd/internal/serve", false},
 		{"YAML is read in one place", "cmd/bmcmd-demo", libYAML, false},
 		{"a config reaches nothing", "cmd/internal/config", ours + "bot", false},
 		{"a config reads no secret by itself", "cmd/internal/config", libVault + "/api/v2", false},

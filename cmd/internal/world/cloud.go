@@ -15,7 +15,7 @@ type Cloud struct {
 }
 
 // startCloud starts bmtestd with some scripts and hosts.
-func startCloud(w *World, change func(Object)) *Cloud {
+func startCloud(w *World, change func(*World, Object)) *Cloud {
 	t := w.T
 	t.Helper()
 	hosts := Object{"ins-db1": Object{"root": w.Secrets["db"]}}
@@ -35,7 +35,7 @@ func startCloud(w *World, change func(Object)) *Cloud {
 		"check_logins": true,
 	}
 	if change != nil {
-		change(state)
+		change(w, state)
 	}
 	p := Start(t, nil, w.Programs.Path("bmtestd"), "-state", Write(t, filepath.Join(t.TempDir(), "state.json"), string(marshal(state))))
 	return &Cloud{Admin: Admin{T: t, Base: p.Line("admin ") + "/"}, API: p.Line("api "), API3: p.Line("api3 ")}

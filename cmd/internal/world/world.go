@@ -44,7 +44,7 @@ type Settings struct {
 	SlackArgs  []string                              // for slacksimd
 	LogLevel   string                                // of the bots; debug unless set
 	Config     func(w *World, text string) string    // changes the config; nil leaves it as it is
-	State      func(state map[string]any)            // changes the cloud's scripts and hosts; nil leaves them
+	State      func(w *World, state Object)          // changes the cloud's scripts and hosts; nil leaves them
 }
 
 // Vault is where the config finds secrets that are not in files.
@@ -170,7 +170,7 @@ func (w *World) writeConfig(with Settings) {
 	if w.vault.Place != nil {
 		section = fmt.Sprintf("vault:\n  address: %s\n  token: $vault_token\n", w.vault.Address)
 	}
-	endpoint := map[string]string{"": w.Cloud.API, "3.0": w.Cloud.API3}[with.API]
+	endpoint := map[string]string{"": w.Cloud.API, "2.0": w.Cloud.API, "3.0": w.Cloud.API3}[with.API]
 	text := fmt.Sprintf(configText, w.Slack.API, w.Redis.Addr, section, endpoint, cmp.Or(with.LogLevel, "debug"), cmp.Or(with.API, "2.0"))
 	if with.Config != nil {
 		text = with.Config(w, text)

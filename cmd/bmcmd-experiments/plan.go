@@ -1,0 +1,163 @@
+package main
+
+import (
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+)
+
+// between are the points at which a replica that dies leaves a run of which nobody
+// else can know whether it was sent.
+var between = []string{"store.swap.claim:after", "cloud.run:before", "cloud.run:after", "store.swap.answer:before"}
+
+// moves are those of the README of approvals that a load can lead to within seconds.
+var moves = []string{
+	"prepare", "open", "refuse", "vote", "deny", "cancel", "expire", "wait", "run", "claim", "answer", "lose",
+	"adopt", "ask", "settle", "lift", "find", "alarm", "finish", "quiet",
+}
+
+// asRandom is the plan's name for a kill at any time, by process id.
+const asRandom = "at a random time"
+
+// points are all that a plan knows.
+func points() []string {
+	effects := []string{
+		"store.create", "store.take", "store.outputs", "logins.open", "cloud.run",
+		"board.post", "board.redraw", "board.notify", "board.report", "typed", "clicked",
+	}
+	for _, m := range moves {
+		effects = append(effects, "store.swap."+m)
+	}
+	var all []string
+	for _, e := range effects {
+		all = append(all, e+":before", e+":after")
+	}
+	return all
+}
+
+// deal spreads n kills: a third between claim and stored answer, a tenth at random
+// times, the rest over the other points.
+func deal(n int) map[string]int {
+	out := map[string]int{asRandom: max(1, n/10)}
+	for i := range n / 3 {
+		out[between[i%len(between)]]++
+	}
+	var others []string
+	for _, p := range points() {
+		if !slices.Contains(between, p) {
+			others = append(others, p)
+		}
+	}
+	for i := range max(0, n-n/3-out[asRandom]) {
+		out[others[i%len(others)]]++
+	}
+	return out
+}
+
+// death is one item of a plan: at which passage of which point a replica dies.
+type death struct {
+	point string
+	nth   int
+	tries int // replicas that did not get there
+}
+
+// shuffled makes a plan of what was dealt. The same seed makes the same plan.
+func shuffled(dealt map[string]int, r *rand.Rand) []death {
+	var all []death
+	for _, p := range slices.Sorted(maps.Keys(dealt)) {
+		for range dealt[p] {
+			nth := 1 + min(r.IntN(4), r.IntN(4)) // mostly soon: what is rare would hold the others up
+			if rare(p) {
+				nth = 1
+			}
+			all = append(all, death{point: p, nth: nth})
+		}
+	}
+	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all
+}
+
+// batch is a part of a plan that is played in one world.
+type batch struct {
+	api  string // which version of the cloud's API
+	plan []death
+}
+
+// batches deals a plan to both versions of the API. In 2.0, which does not name a run's
+// task, an alarm takes longer than anybody here waits.
+func batches(plan []death, size int) (out []batch) {
+	by := map[string][]death{}
+	for i, d := range plan {
+		api := [...]string{"2.0", "3.0"}[i%2]
+		if move(d.point) == "alarm" {
+			api = "3.0"
+		}
+		by[api] = append(by[api], d)
+	}
+	for _, api := range []string{"2.0", "3.0"} {
+		for part := range slices.Chunk(by[api], size) {
+			out = append(out, batch{api, part})
+		}
+	}
+	return out
+}
+
+// kind is how a request of the load is meant to go.
+type kind string
+
+const (
+	runs     kind = "runs"
+	twoSay   kind = "two approve"
+	denied   kind = "denied"
+	withdrew kind = "cancelled"
+	lapses   kind = "expires"
+	refused  kind = "refused"
+	waits    kind = "waits"
+	retried  kind = "run again"
+	drifts   kind = "alarm"
+	fails    kind = "fails"
+	shares   kind = "shares a host"
+)
+
+var kinds = []kind{
+	runs, runs, runs, runs, twoSay, twoSay, denied, withdrew, lapses, refused, waits, retried, drifts, fails, shares,
+}
+
+// rareFor says what kind of request passes a point that most do not.
+var rareFor = map[string]kind{
+	"deny": denied, "cancel": withdrew, "expire": lapses, "refuse": refused, "wait": waits, "run": retried, "alarm": drifts, "lift": runs,
+}
+
+func move(point string) string {
+	m, _ := strings.CutPrefix(point, "store.swap.")
+	m, _, _ = strings.Cut(m, ":")
+	return m
+}
+
+func rare(point string) bool {
+	switch m := move(point); m {
+	case "lose", "adopt", "ask", "settle", "lift":
+		return true
+	default:
+		return rareFor[m] != ""
+	}
+}
+
+// kindFor is what to ask for next while replicas wait for these points.
+func kindFor(api string, armed []string, r *rand.Rand) kind {
+	k := anyKind(armed, r)
+	if k == drifts && api == "2.0" {
+		return runs
+	}
+	return k
+}
+
+func anyKind(armed []string, r *rand.Rand) kind {
+	if len(armed) > 0 && r.IntN(2) == 0 {
+		if k := rareFor[move(armed[r.IntN(len(armed))])]; k != "" {
+			return k
+		}
+	}
+	return kinds[r.IntN(len(kinds))]
+}
