@@ -148,12 +148,13 @@ func (s *Slack) named(r approvals.Request, kind approvals.NoticeKind) []asker {
 		}
 	}
 	switch kind {
-	case approvals.NoticeAnswer, approvals.NoticeUnknown, approvals.NoticeResult, approvals.NoticeAlarm:
+	case approvals.NoticeAnswer, approvals.NoticeUnknown, approvals.NoticeFound, approvals.NoticeAsk, approvals.NoticeSettled,
+		approvals.NoticeResult, approvals.NoticeAlarm:
 		for _, p := range r.Approvers() {
 			add(p.User)
 		}
 	}
-	if kind == approvals.NoticeAlarm && r.Plan != nil {
+	if (kind == approvals.NoticeAlarm || kind == approvals.NoticeAsk) && r.Plan != nil {
 		for _, u := range r.Plan.Rule.Approve.Users {
 			add(u)
 		}

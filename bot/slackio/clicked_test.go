@@ -43,7 +43,7 @@ func (r *rig) press(ts string) slacksim.Ack {
 }
 
 func TestAClickIsHandedOn(t *testing.T) {
-	for _, button := range []bot.Button{bot.Approve, bot.Cancel, bot.Run, bot.Again} {
+	for _, button := range []bot.Button{bot.Approve, bot.Cancel, bot.Run, bot.Again, bot.Ran, bot.DidNotRun, bot.Lift} {
 		r := connectTo(t, simulate(t, slacksim.Config{}))
 		got := make(chan bot.Click, 1)
 		r.run(hand{clicked: func(_ context.Context, c bot.Click) bot.Answer {

@@ -36,7 +36,14 @@
 // Here two connections (a setting) stand side by side. An ack goes out on the connection its
 // envelope came from; if that has gone, the log says so and the answer takes another way. When Slack
 // announces the end of a connection, its replacement is opened first and the old one is read until
-// it closes. Own pings with a deadline find a connection that is dead but open.
+// it closes; if it announces the end of both, they are replaced one after the other. Own pings with a
+// deadline find a connection that is dead but open.
+//
+// # Why no connection is replaced before Slack asks for it
+//
+// hello says about how long a connection will live, so one could be left before. But who closes a
+// connection cannot acknowledge what Slack was sending on it at that moment, and a command without an
+// ack is told to people as failed. Slack knows when it sends nothing more on a connection; we do not.
 //
 // # Why own structs for clicks and mentions
 //

@@ -18,13 +18,16 @@ type receiver struct {
 	mu     sync.Mutex
 	closed bool
 	live   map[*link]struct{}
+
+	turn chan struct{} // held by who replaces a connection
 }
 
 // keep keeps one connection open until ctx ends. It returns only errors that wrap [ErrSetup].
 func (r *receiver) keep(ctx context.Context, slot int) error {
 	wait := r.backoff()
+	var old *link // which the next one replaces; nil at first
 	for ctx.Err() == nil {
-		l, err := r.connect(ctx)
+		l, err := r.replace(ctx, old)
 		if ctx.Err() != nil && err != nil {
 			return nil
 		}
@@ -32,7 +35,7 @@ func (r *receiver) keep(ctx context.Context, slot int) error {
 			return bare(err)
 		}
 		if errors.Is(err, errCrowded) {
-			r.crowded(ctx, slot)
+			r.crowded(ctx, slot, old)
 			continue
 		}
 		if err != nil {
@@ -48,6 +51,7 @@ func (r *receiver) keep(ctx context.Context, slot int) error {
 			time.AfterFunc(r.times.linger, l.close)
 		case <-l.ended:
 		}
+		old = l
 		if err := r.after(ctx, slot, l, wait); err != nil {
 			return err
 		}
@@ -62,7 +66,7 @@ func (r *receiver) after(ctx context.Context, slot int, l *link, wait *backoff) 
 	case "link_disabled":
 		return errLinkDisabled
 	case "too_many_websockets":
-		r.crowded(ctx, slot)
+		r.crowded(ctx, slot, nil)
 		return nil
 	}
 	r.log.Info("a slack connection ends", "slot", slot, "reason", why)
@@ -70,15 +74,48 @@ func (r *receiver) after(ctx context.Context, slot int, l *link, wait *backoff) 
 		wait.reset()
 		return nil
 	}
+	if isClosed(l.leaving) && wait.fresh() {
+		return nil // Slack may refresh a young one, too; it does so again and again only if it is ill
+	}
 	sleep(ctx, wait.next())
 	return nil
 }
 
+// replace is connect. While the one to be replaced is still there, connections are replaced one after the
+// other, so that a process never gives all of them up at once and never holds many more than it needs: ten
+// are all that an app may have. A replacement that hangs does not hold the others up for long.
+func (r *receiver) replace(ctx context.Context, old *link) (*link, error) {
+	if old == nil || isClosed(old.ended) {
+		return r.connect(ctx)
+	}
+	patience := time.NewTimer(r.times.patience)
+	defer patience.Stop()
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-patience.C:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return r.connect(ctx)
+}
+
 var errCrowded = errors.New("slack has too many connections of this app")
 
-// crowded waits for others to let go of their connections.
-func (r *receiver) crowded(ctx context.Context, slot int) {
+// crowded waits for others to let go of their connections, or for our own old one to end.
+func (r *receiver) crowded(ctx context.Context, slot int, old *link) {
 	r.log.Warn("slack has too many connections of this app: other processes hold them; going on with fewer", "slot", slot)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	if old != nil && !isClosed(old.ended) {
+		go func() {
+			select {
+			case <-old.ended:
+				stop()
+			case <-ctx.Done():
+			}
+		}()
+	}
 	sleep(ctx, jitter(r.times.crowded))
 }
 
@@ -167,7 +204,10 @@ func (s *Slack) ticket(ctx context.Context) (string, error) {
 }
 
 // backoff is a wait that doubles, with jitter, so that many bots do not come back at one moment.
-type backoff struct{ first, most, now time.Duration }
+type backoff struct {
+	first, most, now time.Duration
+	used             bool // by fresh
+}
 
 func (s *Slack) backoff() *backoff {
 	return &backoff{first: s.times.backoff, most: s.times.backoffTo}
@@ -178,7 +218,14 @@ func (b *backoff) next() time.Duration {
 	return jitter(b.now)
 }
 
-func (b *backoff) reset() { b.now = 0 }
+func (b *backoff) reset() { b.now, b.used = 0, false }
+
+// fresh reports, once after each reset, that nothing has gone wrong since.
+func (b *backoff) fresh() bool {
+	was := b.used || b.now > 0
+	b.used = true
+	return !was
+}
 
 // jitter is between half of d and d.
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }

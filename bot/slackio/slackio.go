@@ -104,6 +104,7 @@ type times struct {
 	backoff   time.Duration // the first wait; doubles
 	backoffTo time.Duration
 	crowded   time.Duration // after too_many_websockets
+	patience  time.Duration // of one replacement with another
 	submit    time.Duration // to answer a form within its ack
 }
 
@@ -111,7 +112,7 @@ var usual = times{
 	handshake: 10 * time.Second, write: 2 * time.Second,
 	ping: 10 * time.Second, pong: 5 * time.Second, silence: 90 * time.Second,
 	linger: 12 * time.Second, steady: 10 * time.Second,
-	backoff: 200 * time.Millisecond, backoffTo: 30 * time.Second, crowded: 30 * time.Second,
+	backoff: 200 * time.Millisecond, backoffTo: 30 * time.Second, crowded: 30 * time.Second, patience: 2 * time.Second,
 	submit: 2500 * time.Millisecond,
 }
 
@@ -224,7 +225,7 @@ func (s *Slack) Run(ctx context.Context, h Handler) error {
 	defer stop()
 	receive, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	r := &receiver{Slack: s, work: work, live: make(map[*link]struct{})}
+	r := &receiver{Slack: s, work: work, live: make(map[*link]struct{}), turn: make(chan struct{}, 1)}
 	var slots sync.WaitGroup
 	for i := range s.cfg.connections {
 		slots.Go(func() {

@@ -45,6 +45,9 @@ func TestApproversAreToldWithoutTheirChannel(t *testing.T) {
 	}{
 		{"an answer", approvedBy(bob), notify(approvals.NoticeAnswer), true},
 		{"an unknown end", approvedBy(bob), notify(approvals.NoticeUnknown), true},
+		{"an unknown end that was found", approvedBy(bob), notify(approvals.NoticeFound), true},
+		{"what people said of an unknown end", approvedBy(bob), notify(approvals.NoticeSettled), true},
+		{"people are asked, also those who did not approve", approvedBy(), notify(approvals.NoticeAsk), true},
 		{"a result, by its notice", approvedBy(bob), notify(approvals.NoticeResult), true},
 		{"a result", approvedBy(bob), report, true},
 		{"an alarm, also to who did not approve", approvedBy(), notify(approvals.NoticeAlarm), true},

@@ -3,6 +3,7 @@ package slacksim
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -29,38 +30,30 @@ func (s *Slack) Connections() int { return len(s.sockets.list()) }
 
 // WaitConnected returns as soon as n or more sockets are open, or ctx's error.
 func (s *Slack) WaitConnected(ctx context.Context, n int) error {
-	for {
-		s.sockets.mu.Lock()
-		have, changed := len(s.sockets.open), s.sockets.changed
-		s.sockets.mu.Unlock()
-		if have >= n {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-s.done:
-			return ErrClosed
-		case <-changed:
-		}
-	}
+	return s.waitSockets(ctx, func() bool { return len(s.sockets.open) >= n })
 }
 
 // Disconnect tells every open socket that it ends, and why.
 func (s *Slack) Disconnect(reason string) { s.disconnect(reason, s.sockets.list()) }
 
-// DisconnectOne tells the oldest open socket that it ends, and why, as Slack does when it refreshes
-// its own machines one by one.
+// DisconnectOne tells the oldest open socket that was not told yet that it ends, and why, as Slack does
+// when it refreshes its own machines one by one.
 func (s *Slack) DisconnectOne(reason string) {
 	list := s.sockets.list()
-	s.disconnect(reason, list[:min(1, len(list))])
+	s.sockets.mu.Lock()
+	i := slices.IndexFunc(list, func(c *socket) bool { return !c.told })
+	s.sockets.mu.Unlock()
+	if i >= 0 {
+		s.disconnect(reason, list[i:i+1])
+	}
 }
 
 func (s *Slack) disconnect(reason string, list []*socket) {
 	notice, _ := json.Marshal(disconnectNotice(reason))
 	for _, c := range list {
 		s.sockets.mu.Lock()
-		c.retired = reason != ReasonWarning
+		c.told, c.retired = true, reason != ReasonWarning
+		s.sockets.reachedLocked()
 		s.sockets.mu.Unlock()
 		c.out.put(notice)
 		if reason == ReasonLinkDisabled {
@@ -92,6 +85,7 @@ func (s *Slack) BlackHole(n int) {
 			n--
 		}
 	}
+	s.sockets.reachedLocked()
 }
 
 // after runs f when d has passed, unless cancel is closed or the simulator ends first.

@@ -20,6 +20,7 @@ type socket struct {
 	out     *feed[[]byte] // frames; nil closes the socket
 	done    chan struct{}
 	once    sync.Once
+	told    bool // that it ends; guarded by sockets.mu
 	retired bool // gets no payloads; guarded by sockets.mu
 	black   bool // takes payloads and swallows them; guarded by sockets.mu
 }
@@ -38,7 +39,8 @@ type sockets struct {
 	turn      int
 	rng       *rand.Rand
 	disabled  bool
-	changed   chan struct{} // closed and replaced when open changes
+	changed   chan struct{} // closed and replaced when open changes, or what may be sent on one
+	reach     meterReach
 	envelopes map[string]*envelope
 }
 
@@ -49,11 +51,6 @@ func (k *sockets) init(seed uint64) {
 	if seed != 0 {
 		k.rng = rand.New(rand.NewPCG(seed, seed))
 	}
-}
-
-func (k *sockets) changedLocked() {
-	close(k.changed)
-	k.changed = make(chan struct{})
 }
 
 func (s *Slack) connectionsOpen(*call) (any, *refusal) {
@@ -114,7 +111,7 @@ func (k *sockets) admit(c *socket, appID string) bool {
 	}
 	c.out.put(hello(len(k.open)+1, appID))
 	k.open = append(k.open, c)
-	k.changedLocked()
+	k.reachedLocked()
 	return true
 }
 
@@ -180,7 +177,7 @@ func (s *Slack) forget(c *socket) {
 	for i, o := range s.sockets.open {
 		if o == c {
 			s.sockets.open = append(s.sockets.open[:i:i], s.sockets.open[i+1:]...)
-			s.sockets.changedLocked()
+			s.sockets.reachedLocked()
 			return
 		}
 	}
