@@ -98,3 +98,26 @@ func rest(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	}
 }
+
+// spendScript counts a call, if there is room for it. The calls of the time just
+// past are members, by when they were counted, in microseconds. One that lies a
+// whole time ahead was counted by a clock that has been set back since.
+//
+// KEYS: 1 calls.
+// ARGV: 1 id of this call, 2 how many there may be with it, 3 time, in microseconds.
+// Returns: seconds, microseconds, and how many microseconds to wait; "0": counted,
+// now or before.
+var spendScript = redis.NewScript(clock + `
+local us, per, most = t[1] * 1000000 + t[2], tonumber(ARGV[3]), tonumber(ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', text(us - per))
+redis.call('ZREMRANGEBYSCORE', KEYS[1], text(us + per), '+inf')
+if redis.call('ZSCORE', KEYS[1], ARGV[1]) then return {t[1], t[2], '0'} end
+local n = redis.call('ZCARD', KEYS[1])
+if n < most then
+  redis.call('ZADD', KEYS[1], text(us), ARGV[1])
+  redis.call('PEXPIRE', KEYS[1], text(math.ceil(per / 1000)))
+  return {t[1], t[2], '0'}
+end
+local leaves = redis.call('ZRANGE', KEYS[1], n - most, n - most, 'WITHSCORES')
+return {t[1], t[2], text(math.max(1, tonumber(leaves[2]) + per - us))}
+`)

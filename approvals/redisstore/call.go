@@ -56,20 +56,20 @@ func (a answer) text(i int) string {
 // may pass. The script must know its own repetition. Errors wrap ErrUnavailable
 // or ErrUncertain, and the context's error if that was the reason.
 func (c caller) write(ctx context.Context, script *redis.Script, keys []string, args ...any) (answer, error) {
-	return c.run(ctx, approvals.ErrUncertain, script, keys, args)
+	return c.run(ctx, approvals.ErrUncertain, 0, script, keys, args)
 }
 
 // read is write for a script that changes nothing: its errors wrap ErrUnavailable.
 func (c caller) read(ctx context.Context, script *redis.Script, keys []string, args ...any) (answer, error) {
-	return c.run(ctx, approvals.ErrUnavailable, script, keys, args)
+	return c.run(ctx, approvals.ErrUnavailable, 0, script, keys, args)
 }
 
 // run makes the attempts; ifSent is the error if one may have reached Redis and
-// none was answered.
-func (c caller) run(ctx context.Context, ifSent error, script *redis.Script, keys []string, args []any) (answer, error) {
+// none was answered. Over 0, so many replicas must have what it wrote.
+func (c caller) run(ctx context.Context, ifSent error, replicas int, script *redis.Script, keys []string, args []any) (answer, error) {
 	sent := false
 	for n := 0; ; n++ {
-		reply, mayHaveRun, err := c.once(ctx, script, keys, args)
+		reply, mayHaveRun, err := c.attempt(ctx, replicas, script, keys, args)
 		if err == nil {
 			return newAnswer(reply)
 		}
@@ -85,15 +85,33 @@ func (c caller) run(ctx context.Context, ifSent error, script *redis.Script, key
 	}
 }
 
-// once is EVALSHA, and EVAL if Redis does not know the script yet. mayHaveRun
-// is false if the script cannot have been executed.
-func (c caller) once(ctx context.Context, script *redis.Script, keys []string, args []any) (reply []any, mayHaveRun bool, err error) {
+// attempt runs the script once, and has replicas keep what it wrote. mayHaveRun is
+// false if the script cannot have been executed.
+func (c caller) attempt(ctx context.Context, replicas int, script *redis.Script, keys []string, args []any) (reply []any, mayHaveRun bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, false, err
 	}
+	if replicas == 0 {
+		return once(ctx, c.client, script, keys, args)
+	}
+	conn, err := c.hold(ctx, keys[0])
+	if err != nil {
+		return nil, false, err
+	}
+	defer conn.Close()
+	reply, mayHaveRun, err = once(ctx, conn, script, keys, args)
+	if err != nil {
+		c.moved(ctx, err)
+		return nil, mayHaveRun, err
+	}
+	return reply, true, spread(ctx, conn, replicas, reply)
+}
+
+// once is EVALSHA, and EVAL if Redis does not know the script yet.
+func once(ctx context.Context, on redis.Scripter, script *redis.Script, keys []string, args []any) (reply []any, mayHaveRun bool, err error) {
 	eval := func(call func(context.Context, redis.Scripter, []string, ...any) *redis.Cmd) {
 		m := new(mark)
-		reply, err = call(ctx, c.client, keys, append(slices.Clone(args), m)...).Slice()
+		reply, err = call(ctx, on, keys, append(slices.Clone(args), m)...).Slice()
 		// Of several encodings, a cluster client's own repeats, only the last was answered.
 		left := m.encoded.Load()
 		mayHaveRun = mayHaveRun || left > 1 || left == 1 && !notRun(err)
@@ -153,7 +171,7 @@ func mayPass(err error) bool {
 	if word := code(err); word != "" {
 		return refusals[word]
 	}
-	return !errors.Is(err, context.Canceled) && !errors.Is(err, redis.ErrClosed)
+	return !errors.Is(err, context.Canceled) && !errors.Is(err, redis.ErrClosed) && !errors.Is(err, errFewReplicas)
 }
 
 // pause waits before the next attempt; false if the context ends first.

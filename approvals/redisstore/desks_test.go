@@ -200,24 +200,16 @@ func stillOpen(t *testing.T, s *Store, k approvals.Kept) {
 	}
 }
 
-// A worker was taken for lost, and its answer comes after all: what had ended, and
-// was to be forgotten one day, is open again.
-func TestALateAnswerOpensARequestAgain(t *testing.T) {
+// A worker was taken for lost. Nobody asks for the same in the meantime: its run may
+// still be searched for, or its answer may come after all.
+func TestAnUnknownRequestIsOpen(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
-		srv.stop(t)
 		s := srv.store(t)
 		d := approvals.NewDesk(s, amy, time.Minute)
-		k := claimed(t, d, asked(1))
-		k.Sends[0].LeaseUntil = k.Now
-		k = advance(t, d, k, approvals.Lose())
-		if open, err := s.Open(t.Context(), 5); err != nil || len(open) != 0 {
-			t.Fatalf("unknown: %d open, error %v", len(open), err)
-		}
-		k = advance(t, d, k, approvals.Touch(), approvals.Answered(amy, 1, approvals.Answer{Outcome: approvals.OutcomeAccepted}))
+		k := lost(t, d, asked(1))
 		stillOpen(t, s, k)
-		k = advance(t, d, k, approvals.Look(nil, k.Now.Add(time.Hour)))
+		k = advance(t, d, k, approvals.Answered(amy, 1, approvals.Answer{Outcome: approvals.OutcomeAccepted}))
 		stillOpen(t, s, k)
-
 		k = advance(t, d, k, approvals.Finish(ran, ""))
 		if open, err := s.Open(t.Context(), 5); err != nil || len(open) != 0 {
 			t.Errorf("%s: %d open, error %v", k.State, len(open), err)
@@ -228,19 +220,20 @@ func TestALateAnswerOpensARequestAgain(t *testing.T) {
 	})
 }
 
-// Between the two somebody has asked for the same again: that request keeps what
-// is its own.
-func TestALateAnswerAndANewTwin(t *testing.T) {
+// Somebody let others run on the hosts of an unknown run, so whoever asks for the same
+// gets a request of their own, which keeps its twin to itself whatever becomes of the first.
+func TestALiftedRequestFreesItsTwin(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
 		s := srv.store(t)
 		d := approvals.NewDesk(s, amy, time.Minute)
-		k := claimed(t, d, asked(1))
-		k.Sends[0].LeaseUntil = k.Now
-		k = advance(t, d, k, approvals.Lose())
+		k := lost(t, d, asked(1))
+		k = advance(t, d, k, approvals.Lift(colleague(0), k.Digest, facts(1, 1)))
 		twin := asked(1)
 		twin.ID, twin.Event = approvals.NewID("T0TEST", "Ev2"), "Ev2"
 		create(t, s, twin, amy, 0)
-		k = advance(t, d, k, approvals.Answered(amy, 1, approvals.Answer{Outcome: approvals.OutcomeAccepted}))
+		if open, err := s.Open(t.Context(), 5); err != nil || len(open) != 2 {
+			t.Errorf("%d open, error %v: a lifted request has not ended", len(open), err)
+		}
 
 		third := asked(1)
 		third.ID, third.Event = approvals.NewID("T0TEST", "Ev3"), "Ev3"
@@ -251,9 +244,19 @@ func TestALateAnswerAndANewTwin(t *testing.T) {
 			}
 		}
 		gets()
+		k = advance(t, d, k, approvals.Answered(amy, 1, approvals.Answer{Outcome: approvals.OutcomeAccepted}))
+		gets()
 		k = advance(t, d, k, approvals.Finish(ran, "given up"))
 		gets()
 	})
+}
+
+// lost brings a new request so far that its worker was taken for lost.
+func lost(t testing.TB, d *approvals.Desk, r approvals.Request) approvals.Kept {
+	t.Helper()
+	k := claimed(t, d, r)
+	k.Sends[0].LeaseUntil = k.Now
+	return advance(t, d, k, approvals.Lose())
 }
 
 // What Take hands out because it has expired has expired, by the clock that came

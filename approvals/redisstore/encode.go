@@ -36,6 +36,16 @@ func decode(body, at string) (approvals.Request, error) {
 	return r, nil
 }
 
+// record is decode, and says which run of the server the request came to: the record
+// itself says so from its second version on.
+func record(body, at, on string) (approvals.Request, error) {
+	r, err := decode(body, at)
+	if err == nil && r.KeptOn == "" {
+		r.KeptOn = on
+	}
+	return r, err
+}
+
 // unreadable says what is wrong with a record, without quoting it.
 func unreadable(body string) error {
 	var head struct {
@@ -89,6 +99,26 @@ func deadline(at time.Time) string {
 		return ""
 	}
 	return strconv.FormatInt(at.UnixMilli(), 10)
+}
+
+// frees says what is free again when r is written: see swapScript.
+func frees(r approvals.Request) string {
+	switch {
+	case r.State.Ended():
+		return "end"
+	case r.Unsure.Lifted:
+		return "free"
+	}
+	return ""
+}
+
+// hosts is what becomes of the hosts, and the hosts where that matters.
+func hosts(w approvals.Swap) (verb string, hosts []string) {
+	verb = map[approvals.Hosts]string{approvals.HostsTake: "take", approvals.HostsKeep: "keep", approvals.HostsLeave: "leave"}[w.Hosts]
+	if verb != "" || w.Next.State.Ended() {
+		hosts = w.Next.Asked.Hosts
+	}
+	return verb, hosts
 }
 
 func flag(b bool) string {

@@ -140,9 +140,6 @@ var calls = []struct {
 		got, _, err := s.Take(ctx, amy, time.Minute, 5)
 		return want(err, len(got) == 1 && got[0].Mine && got[0].ID == k.ID, "nothing was taken")
 	}},
-	{"record", 2, func(ctx context.Context, s *Store, k approvals.Kept) error {
-		return s.Record(ctx, approvals.Event{Request: k.ID, Move: "refused approve", At: k.Now})
-	}},
 	{"load", 1, func(ctx context.Context, s *Store, k approvals.Kept) error {
 		got, err := s.Load(ctx, k.ID)
 		return want(err, got.ID == k.ID, "another was loaded")

@@ -146,3 +146,33 @@ func (g *Groups) ask(ctx context.Context, group, me string, began time.Time, min
 func (g *Groups) pair(group string) []string {
 	return []string{g.keys.members(group), g.keys.looking(group)}
 }
+
+// lookScript reads a group's members, or makes the caller the one who asks.
+//
+// KEYS: 1 members, 2 who is asking.
+// ARGV: 1 caller, 2 how long the caller may ask.
+// Returns: seconds, microseconds, "known" and the members, or "ask", or "wait".
+var lookScript = redis.NewScript(clock + `
+local members = redis.call('GET', KEYS[1])
+if members then return {t[1], t[2], 'known', members} end
+local asking = redis.call('GET', KEYS[2])
+if asking and asking ~= ARGV[1] then return {t[1], t[2], 'wait'} end
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+return {t[1], t[2], 'ask'}
+`)
+
+// tellScript keeps members for the rest of their time, counted from before they
+// were asked for, and ends the asking. A caller who has lost its turn keeps
+// nothing; with "" for members it only ends its turn.
+//
+// KEYS: 1 members, 2 who is asking.
+// ARGV: 1 caller, 2 members or "", 3 when they are too old.
+// Returns: seconds, microseconds.
+var tellScript = redis.NewScript(clock + `
+if redis.call('GET', KEYS[2]) == ARGV[1] then
+  redis.call('DEL', KEYS[2])
+  local left = ARGV[3] - now
+  if ARGV[2] ~= '' and left > 0 then redis.call('SET', KEYS[1], ARGV[2], 'PX', text(left)) end
+end
+return {t[1], t[2]}
+`)

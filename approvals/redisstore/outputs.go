@@ -10,6 +10,8 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/bmcmd/bmcmd/approvals"
 )
 
@@ -116,3 +118,26 @@ func unpack(packed string, most int) ([]byte, error) {
 	}
 	return o, err
 }
+
+// keepScript keeps outputs instead of those kept before; with none, it only takes
+// those away.
+//
+// KEYS: 1 outputs.
+// ARGV: 1 time to keep them, then name and output of each, then the mark.
+// Returns: seconds, microseconds.
+var keepScript = redis.NewScript(clock + `
+redis.call('DEL', KEYS[1])
+for i = 2, #ARGV - 2, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return {t[1], t[2]}
+`)
+
+// outputsScript reads outputs.
+//
+// KEYS: 1 outputs.
+// Returns: seconds, microseconds, then name and output of each.
+var outputsScript = redis.NewScript(clock + `
+local out = {t[1], t[2]}
+for _, s in ipairs(redis.call('HGETALL', KEYS[1])) do out[#out + 1] = s end
+return out
+`)

@@ -24,6 +24,9 @@ type server struct {
 	addr string
 	mini *miniredis.Miniredis // nil: a real redis-server
 	now  time.Time
+
+	args []string // of the real one
+	cmd  *exec.Cmd
 }
 
 // onEach runs a test on miniredis and on a real redis-server.
@@ -49,16 +52,22 @@ func startReal(t testing.TB, args ...string) *server {
 		t.Skip("there is no redis-server in PATH")
 	}
 	port := freePort(t)
-	cmd := exec.Command(path, append([]string{
-		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", t.TempDir(),
+	s := &server{addr: fmt.Sprintf("127.0.0.1:%d", port), args: append([]string{
+		path, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", t.TempDir(),
 		"--save", "", "--appendonly", "no",
-	}, args...)...)
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
+	}, args...)}
+	t.Cleanup(func() { s.kill() })
+	s.start(t)
+	return s
+}
+
+func (s *server) start(t testing.TB) {
+	t.Helper()
+	s.cmd = exec.Command(s.args[0], s.args[1:]...)
+	s.cmd.Stderr = os.Stderr
+	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	s := &server{addr: fmt.Sprintf("127.0.0.1:%d", port)}
 	until(t, "redis-server answers", func() bool {
 		conn, err := net.Dial("tcp", s.addr)
 		if err != nil {
@@ -67,7 +76,15 @@ func startReal(t testing.TB, args ...string) *server {
 		_ = conn.Close()
 		return true
 	})
-	return s
+}
+
+func (s *server) kill() { _ = s.cmd.Process.Kill(); _ = s.cmd.Wait() }
+
+// restart kills a real server and starts it again with what it has on disk.
+func (s *server) restart(t testing.TB) {
+	t.Helper()
+	s.kill()
+	s.start(t)
 }
 
 func freePort(t testing.TB) int {

@@ -2,8 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -22,7 +20,10 @@ type Options struct {
 	KeepEvents time.Duration
 	// KeepOutputs is how long what hosts printed stays. 0 means 7 days.
 	KeepOutputs time.Duration
-	Log         *slog.Logger // nil: none
+	// Replicas is how many of Redis' replicas must have a request or a move before it
+	// counts as kept. 0: only the master has to.
+	Replicas int
+	Log      *slog.Logger // nil: none
 }
 
 // Store keeps the requests of one workspace in Redis. Its methods may be called
@@ -69,15 +70,15 @@ func (s *Store) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, b
 		return approvals.Kept{}, false, err
 	}
 	r, twin := w.Next, w.Next.Twin()
-	a, err := s.write(ctx, createScript,
-		[]string{s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.twin(twin), s.keys.events(r.ID)},
+	a, err := s.confirm(ctx, createScript,
+		[]string{s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.twin(twin), s.keys.events(r.ID), s.keys.audit()},
 		r.ID, r.Revision, body, event, moveID(w), w.Worker, w.Hold.Milliseconds(),
-		s.opts.KeepEvents.Milliseconds(), s.keys.request(""), twin)
+		s.opts.KeepEvents.Milliseconds(), s.keys.request(""), twin, flag(s.opts.Replicas > 0))
 	if err != nil {
 		return approvals.Kept{}, false, err
 	}
-	k, err := s.kept(a, w.Next, 3)
-	return k, a.text(0) == "fresh", err
+	k, err := s.kept(a, w.Next)
+	return k, a.text(2) == "fresh", err
 }
 
 // Load is as [approvals.Store] says.
@@ -86,40 +87,64 @@ func (s *Store) Load(ctx context.Context, id string) (approvals.Kept, error) {
 	if err != nil {
 		return approvals.Kept{}, err
 	}
-	if a.text(0) == "" {
+	k := s.answered(a)
+	if a.text(2) == "" {
 		return approvals.Kept{}, approvals.ErrNotFound
 	}
-	r, err := decode(a.text(0), a.text(1))
-	return approvals.Kept{Request: r, Now: a.now, Seen: a.seen}, err
+	k.Request, err = record(a.text(2), a.text(3), a.text(4))
+	return k, err
 }
 
 // Swap is as [approvals.Store] says, and answers ErrNotFound for an unknown id. If
-// an earlier attempt of this swap had won, the record is answered as it is by now.
+// an earlier attempt of this swap had won, the record is answered as it is by now;
+// with ErrBusy and ErrRestarted, too.
 func (s *Store) Swap(ctx context.Context, w approvals.Swap) (approvals.Kept, error) {
 	body, event, err := encode(w)
 	if err != nil {
 		return approvals.Kept{}, err
 	}
 	r := w.Next
-	a, err := s.write(ctx, swapScript,
-		[]string{s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.events(r.ID)},
-		r.ID, r.Revision-1, r.Revision, body, event, moveID(w), deadline(w.NotAfter), w.Worker,
-		w.Hold.Milliseconds(), due(r.Due()), flag(r.State.Ended()),
-		s.opts.KeepRequests.Milliseconds(), s.opts.KeepEvents.Milliseconds(), s.keys.twin(""))
+	verb, of := hosts(w)
+	args := []any{
+		r.ID, r.Revision - 1, r.Revision, body, event, moveID(w), deadline(w.NotAfter), w.Worker,
+		w.Hold.Milliseconds(), due(r.Due()), frees(r),
+		s.opts.KeepRequests.Milliseconds(), s.opts.KeepEvents.Milliseconds(), s.keys.twin(""), s.keys.request(""),
+		w.Server, verb, flag(s.opts.Replicas > 0),
+	}
+	for _, host := range of {
+		args = append(args, host)
+	}
+	a, err := s.confirm(ctx, swapScript, []string{
+		s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.events(r.ID), s.keys.audit(), s.keys.hosts(r.Asked.Script),
+	}, args...)
 	if err != nil {
 		return approvals.Kept{}, err
 	}
-	switch a.text(0) {
-	case "none":
-		return approvals.Kept{}, approvals.ErrNotFound
-	case "late":
-		return approvals.Kept{}, approvals.ErrLate
+	if is := refused(a); is == approvals.ErrNotFound || is == approvals.ErrLate {
+		return approvals.Kept{}, is
 	}
-	k, err := s.kept(a, w.Next, 3)
-	if err == nil && a.text(0) == "conflict" {
-		err = approvals.ErrConflict
+	k, err := s.kept(a, w.Next)
+	if err == nil {
+		err = refused(a)
 	}
 	return k, err
+}
+
+// refused is why a swap was not written; nil: it was.
+func refused(a answer) error {
+	switch a.text(2) {
+	case "none":
+		return approvals.ErrNotFound
+	case "late":
+		return approvals.ErrLate
+	case "conflict":
+		return approvals.ErrConflict
+	case "restarted":
+		return approvals.ErrRestarted
+	case "busy":
+		return &approvals.Busy{Request: a.text(7), Host: a.text(8)}
+	}
+	return nil
 }
 
 // Take is as [approvals.Store] says. A record that cannot be read stays held and
@@ -131,20 +156,10 @@ func (s *Store) Take(ctx context.Context, worker string, hold time.Duration, n i
 		return nil, 0, err
 	}
 	var wake time.Duration
-	if ms := a.text(0); ms != "" {
+	if ms := a.text(2); ms != "" {
 		wake = time.Duration(number(ms)) * time.Millisecond
 	}
-	return s.list(a, 1, true), wake, nil
-}
-
-// Record is as [approvals.Store] says.
-func (s *Store) Record(ctx context.Context, e approvals.Event) error {
-	event, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("event of %s: %w", e.Request, err)
-	}
-	_, err = s.write(ctx, recordScript, []string{s.keys.events(e.Request)}, event, s.opts.KeepEvents.Milliseconds())
-	return err
+	return s.list(a, 3, true), wake, nil
 }
 
 // Events is as [approvals.Store] says. An event that has no time of its own bears
@@ -182,32 +197,50 @@ func (s *Store) Open(ctx context.Context, n int) ([]approvals.Kept, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.list(a, 0, false), nil
+	return s.list(a, 2, false), nil
 }
 
-// kept reads an answer of mine, time of coming and body from place i-2 on; no
-// body means that Redis has what was sent.
-func (s *Store) kept(a answer, sent approvals.Request, i int) (approvals.Kept, error) {
-	k := approvals.Kept{Request: sent, Now: a.now, Seen: a.seen, Mine: a.text(i-2) == "1"}
-	if a.text(i) == "" {
-		k.Received = received(sent, a.text(i-1))
+// answered is what every answer of a script tells besides.
+func (s *Store) answered(a answer) approvals.Kept {
+	k := approvals.Kept{Now: a.now, Seen: a.seen, Server: approvals.Server{Run: a.text(0)}}
+	if up := a.text(1); up != "" {
+		k.Server.Since = a.now.Add(-time.Duration(number(up)) * time.Second)
+	}
+	return k
+}
+
+// kept reads what createScript and swapScript answer; no body means that Redis has
+// what was sent.
+func (s *Store) kept(a answer, sent approvals.Request) (approvals.Kept, error) {
+	k := s.answered(a)
+	k.Mine = a.text(3) == "1"
+	body, at, on := a.text(4), a.text(5), a.text(6)
+	if body == "" {
+		k.Request = sent
+		k.Received = received(sent, at)
+		if k.KeptOn == "" {
+			k.KeptOn = on
+		}
 		return k, nil
 	}
 	var err error
-	k.Request, err = decode(a.text(i), a.text(i-1))
+	k.Request, err = record(body, at, on)
 	return k, err
 }
 
-// list reads pairs of body and time of coming from place i on.
+// list reads records from place i on.
 func (s *Store) list(a answer, i int, mine bool) []approvals.Kept {
 	var out []approvals.Kept
-	for ; i+1 < len(a.rest); i += 2 {
-		r, err := decode(a.text(i), a.text(i+1))
+	all := s.answered(a)
+	for ; i+2 < len(a.rest); i += 3 {
+		r, err := record(a.text(i), a.text(i+1), a.text(i+2))
 		if err != nil {
 			s.opts.Log.Warn("a record is left out", "error", err)
 			continue
 		}
-		out = append(out, approvals.Kept{Request: r, Now: a.now, Seen: a.seen, Mine: mine})
+		k := all
+		k.Request, k.Mine = r, mine
+		out = append(out, k)
 	}
 	return out
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/bmcmd/bmcmd/approvals"
 )
@@ -396,30 +397,52 @@ func TestTakeDropsWhatIsGone(t *testing.T) {
 	})
 }
 
-func TestRecordAndEvents(t *testing.T) {
+// The index says of each request when its newest event was written, for as long as
+// that one is kept.
+func TestAuditIndex(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
-		s := srv.store(t)
-		at := time.Date(2026, 3, 1, 2, 0, 0, 7, time.UTC)
-		var want []approvals.Event
-		for i := range 3 {
-			e := approvals.Event{
-				Request: "r-1", Revision: int64(i), Move: "refused approve", Note: "own request",
-				By: approvals.Person{Org: "T", ID: "U1", User: "U1", Name: "a b\n{"}, At: at.Add(time.Duration(i)),
-			}
-			want = append(want, e)
-			if err := s.Record(t.Context(), e); err != nil {
+		srv.stop(t)
+		s := New(dial(t, srv.addr), "T0TEST", Options{KeepEvents: time.Hour})
+		k := create(t, s, asked(1), amy, time.Minute)
+		newest := func() time.Time {
+			score, err := s.client.ZScore(t.Context(), s.keys.audit(), k.ID).Result()
+			if err != nil {
 				t.Fatal(err)
 			}
+			return time.UnixMilli(int64(score)).UTC()
 		}
-		got, err := s.Events(t.Context(), "r-1")
-		if err != nil {
+		if at := newest(); !at.Equal(k.Received) {
+			t.Errorf("created at %v, indexed at %v", k.Received, at)
+		}
+		w := next(k, amy, time.Minute, nil)
+		var err error
+		until(t, "a swap comes later than the creation", func() bool {
+			srv.pass(3 * time.Millisecond)
+			if k, err = s.Swap(t.Context(), w); err != nil {
+				t.Fatal(err)
+			}
+			w = next(k, amy, time.Minute, nil)
+			return newest().After(k.Received)
+		})
+		was := newest()
+		w.Event = approvals.Event{}
+		srv.pass(time.Second)
+		if _, err = s.Swap(t.Context(), w); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Error(diff)
+		if at := newest(); !at.Equal(was) {
+			t.Errorf("a quiet swap moved it from %v to %v", was, at)
 		}
-		if _, err := s.Load(t.Context(), "r-1"); !errors.Is(err, approvals.ErrNotFound) {
-			t.Errorf("an event made a request: %v", err)
+
+		// What is too old goes when something new comes.
+		old := float64(k.Now.Add(-2 * time.Hour).UnixMilli())
+		if err := s.client.ZAdd(t.Context(), s.keys.audit(), redis.Z{Score: old, Member: "r-old"}).Err(); err != nil {
+			t.Fatal(err)
+		}
+		create(t, s, asked(2), amy, 0)
+		got, err := s.client.ZRange(t.Context(), s.keys.audit(), 0, -1).Result()
+		if err != nil || !slices.Equal(got, []string{k.ID, asked(2).ID}) {
+			t.Errorf("the index is %v, error %v", got, err)
 		}
 	})
 }
@@ -479,7 +502,7 @@ func TestGarbage(t *testing.T) {
 		}
 		left, err := s.client.Keys(t.Context(), "*").Result()
 		slices.Sort(left)
-		if want := []string{s.keys.events(k.ID), s.keys.request(k.ID)}; err != nil || !slices.Equal(left, want) {
+		if want := []string{s.keys.audit(), s.keys.events(k.ID), s.keys.request(k.ID)}; err != nil || !slices.Equal(left, want) {
 			t.Errorf("keys after the end: %v, want %v, error %v", left, want, err)
 		}
 	})
@@ -502,8 +525,8 @@ func TestUnreadableRecords(t *testing.T) {
 		body string
 		why  string
 	}{
-		{`{"schema":2,"id":"ID","asked":"words"}`, "a newer bmcmd gave a field another type"},
-		{`{"schema":2,"id":"ID"}`, "a newer bmcmd added meaning that this one would drop"},
+		{`{"schema":3,"id":"ID","asked":"words"}`, "a newer bmcmd gave a field another type"},
+		{`{"schema":3,"id":"ID"}`, "a newer bmcmd added meaning that this one would drop"},
 		{`{"schema":1,"id":`, "somebody edited it by hand"},
 	}
 	onEach(t, func(t *testing.T, srv *server) {

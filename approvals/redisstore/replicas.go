@@ -1,0 +1,65 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// replicaWait is how long a move waits for Redis' replicas. It is shorter than a
+// connection waits for a reply.
+const replicaWait = time.Second
+
+// errFewReplicas says that Redis has written a move, and too few replicas have it.
+var errFewReplicas = errors.New("too few of Redis' replicas have kept it")
+
+// confirm is write for what people are told of: it is written once enough replicas
+// have it. Errors wrap ErrUncertain, too, if Redis has written it and they are too few.
+func (s *Store) confirm(ctx context.Context, script *redis.Script, keys []string, args ...any) (answer, error) {
+	return s.run(ctx, approvals.ErrUncertain, s.opts.Replicas, script, keys, args)
+}
+
+// hold takes one connection to the server that has the key. Redis waits only for what
+// was written on the connection that asks it to.
+func (c caller) hold(ctx context.Context, key string) (*redis.Conn, error) {
+	switch client := c.client.(type) {
+	case *redis.Client:
+		return client.Conn(), nil
+	case *redis.ClusterClient:
+		node, err := client.MasterForKey(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		return node.Conn(), nil
+	}
+	return nil, fmt.Errorf("redis: a %T cannot wait for replicas", c.client)
+}
+
+// moved has a cluster looked at anew whose answer was that the key lives elsewhere.
+func (c caller) moved(ctx context.Context, err error) {
+	if client, is := c.client.(*redis.ClusterClient); is && code(err) == "MOVED" {
+		client.ReloadState(ctx)
+	}
+}
+
+// spread waits until n replicas have what was written on conn. A reply that says that
+// nothing was written is kept by whoever has it.
+func spread(ctx context.Context, conn *redis.Conn, n int, reply []any) error {
+	if len(reply) < 5 || !slices.Contains([]any{"won", "fresh", "there"}, reply[4]) {
+		return nil
+	}
+	wait := redis.NewIntCmd(ctx, "wait", n, replicaWait.Milliseconds())
+	if err := conn.Process(ctx, wait); err != nil {
+		return err
+	}
+	if has := wait.Val(); has < int64(n) {
+		return fmt.Errorf("%w: %d of the %d asked for", errFewReplicas, has, n)
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package redisstore
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// Between two moves, Redis is started again with what it has on disk: whoever acts
+// only on the run it knows is refused, and told of the new one.
+func TestRestartBetweenTwoMoves(t *testing.T) {
+	srv := startReal(t, "--appendonly", "yes", "--appendfsync", "always")
+	s := srv.store(t)
+	k := create(t, s, asked(1), amy, time.Minute)
+	was := k.Server
+	if was.Run == "" || k.KeptOn != was.Run || k.Now.Sub(was.Since) > time.Minute || k.Now.Before(was.Since) {
+		t.Fatalf("created on %+v at %v, kept on %q", was, k.Now, k.KeptOn)
+	}
+	bound := func(k approvals.Kept, run string) approvals.Swap {
+		w := next(k, amy, time.Minute, nil)
+		w.Server = run
+		return w
+	}
+	k, err := s.Swap(t.Context(), bound(k, was.Run))
+	if err != nil || k.KeptOn != was.Run {
+		t.Fatalf("on the same run: kept on %q, error %v", k.KeptOn, err)
+	}
+	first := create(t, s, asked(2), amy, time.Minute) // only its first version is there
+
+	srv.restart(t)
+	refused := bound(k, was.Run)
+	got, err := s.Swap(t.Context(), refused)
+	if !errors.Is(err, approvals.ErrRestarted) || got.Revision != k.Revision || got.Server.Run == was.Run || got.Server.Run == "" {
+		t.Fatalf("after a restart: revision %d, on %+v, error %v", got.Revision, got.Server, err)
+	}
+	if events, err := s.Events(t.Context(), k.ID); err != nil || len(events) != 2 {
+		t.Errorf("refused, and there are %d events, error %v", len(events), err)
+	}
+	if loaded, err := s.Load(t.Context(), first.ID); err != nil || loaded.KeptOn != was.Run || loaded.Server.Run == was.Run {
+		t.Errorf("kept on %q, loaded from %+v, error %v", loaded.KeptOn, loaded.Server, err)
+	}
+	open, err := s.Open(t.Context(), 5)
+	if err != nil || len(open) != 2 || open[0].KeptOn != was.Run || open[0].Server != got.Server && open[0].Server.Run != got.Server.Run {
+		t.Errorf("%d open, error %v", len(open), err)
+	}
+	if _, err := s.Swap(t.Context(), bound(got, got.Server.Run)); err != nil {
+		t.Errorf("on the new run: %v", err)
+	}
+	if again, err := s.Swap(t.Context(), refused); !errors.Is(err, approvals.ErrConflict) || again.Revision != 3 {
+		t.Errorf("the refused one again: revision %d, error %v", again.Revision, err)
+	}
+}
+
+// A move that won, whose reply a restart swallowed, has won.
+func TestWonBeforeTheRestart(t *testing.T) {
+	srv := startReal(t, "--appendonly", "yes", "--appendfsync", "always")
+	s := srv.store(t)
+	k := create(t, s, asked(1), amy, time.Minute)
+	w := next(k, amy, time.Minute, nil)
+	w.Server = k.Server.Run
+	if _, err := s.Swap(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	srv.restart(t)
+	if k, err := s.Swap(t.Context(), w); err != nil || k.Revision != 2 {
+		t.Errorf("revision %d, error %v", k.Revision, err)
+	}
+}
+
+// Where Redis does not tell which run it is, nothing is known, and whoever insists on
+// one is refused.
+func TestRedisThatDoesNotTellItsRun(t *testing.T) {
+	deaf := startReal(t)
+	for name, srv := range map[string]*server{"miniredis": startMini(t), "no permission": deaf} {
+		s := srv.store(t)
+		if srv == deaf {
+			if err := s.client.Do(t.Context(), "ACL", "SETUSER", "default", "-info").Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		k := create(t, s, asked(1), amy, time.Minute)
+		if k.Server != (approvals.Server{}) || k.KeptOn != "" {
+			t.Errorf("%s: on %+v, kept on %q", name, k.Server, k.KeptOn)
+		}
+		w := next(k, amy, time.Minute, nil)
+		w.Server = "0123"
+		if _, err := s.Swap(t.Context(), w); !errors.Is(err, approvals.ErrRestarted) {
+			t.Errorf("%s: bound to a run: %v", name, err)
+		}
+		if _, err := s.Swap(t.Context(), next(k, amy, time.Minute, nil)); err != nil {
+			t.Errorf("%s: bound to none: %v", name, err)
+		}
+	}
+}
