@@ -4,11 +4,15 @@
 // needs Go and redis-server, and no network.
 //
 //	go run ./cmd/bmcmd-experiments crash -kills 200
+//	go run ./cmd/bmcmd-experiments fault
 //	go run ./cmd/bmcmd-experiments flood
 //
 // crash kills replicas with -9 at named points and at random times while people ask for
 // runs, approve, deny and cancel. Then everything settles, and it judges from the API's
 // history, Slack's messages and Redis.
+//
+// fault has things between the processes go wrong, one kind after the other in a world
+// of its own: see package fault, which needs redis-sentinel, too.
 //
 // It promises: exit status 1 if and only if a promise did not hold (2 if the experiment
 // itself could not go on), and that a seed repeats its plan: which points, in which
@@ -64,7 +68,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Use: "bmcmd-experiments", Short: "Try to break what bmcmd promises under crash and loss",
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(crashCommand(), floodCommand())
+	root.AddCommand(crashCommand(), faultCommand(), floodCommand())
 	root.SetArgs(goFlags(args))
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -81,7 +81,10 @@ var house = map[string]row{
 		"cmd/internal/serve", libCobra, libMiniRedis,
 	}},
 	"cmd/bmcmd-experiments": {may: []string{
-		"approvals", "bmclient/bmtest", "bot/slacksim", "bot/view", "cmd/internal/world", libCobra, libRedis,
+		"approvals", "bmclient/bmtest", "bot/slacksim", "bot/view", "cmd/bmcmd-experiments/fault", "cmd/internal/world", libCobra, libRedis,
+	}},
+	"cmd/bmcmd-experiments/fault": {may: []string{
+		"approvals", "approvals/redisstore", "bmclient/bmtest", "bot/slacksim", "cmd/internal/wire", "cmd/internal/world", libRedis,
 	}},
 	"cmd/internal/config":  {may: []string{"approvals", "cmd/internal/vault", libYAML}},
 	"cmd/internal/runbook": {},
@@ -295,6 +298,7 @@ func TestHouseFails(t *testing.T) {
 		{"the program leaves wiring to serve", "cmd/bmcmd", libSlack, false},
 		{"the demo runs what serve wires, and no Redis client of its own", "cmd/bmcmd-demo", libRedis + "/v9", false},
 		{"experiments judge a program from outside, and run nothing of it", "cmd/bmcmd-experiments", ours + "cmd/internal/serve", false},
+		{"a fault is judged from outside, too", "cmd/bmcmd-experiments/fault", ours + "bot", false},
 		{"YAML is read in one place", "cmd/bmcmd-demo", libYAML, false},
 		{"a config reaches nothing", "cmd/internal/config", ours + "bot", false},
 		{"a config reads no secret by itself", "cmd/internal/config", libVault + "/api/v2", false},

@@ -1,0 +1,128 @@
+package fault
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bot/slacksim"
+)
+
+// good is a request that went well, and what is seen of it.
+func good() (*rig, *talk, ledger) {
+	const id = "r-abcdefghjk"
+	who := approvals.Person{Org: "T0SIM", User: approverOf(0)}
+	k := approvals.Kept{Request: approvals.Request{
+		ID: id, State: approvals.Succeeded, Asked: approvals.Asked{Hosts: []string{hostOf(0)}},
+		Digest:    "d",
+		Decisions: []approvals.Decision{{Person: who, Verdict: approvals.Approve, Digest: "d"}},
+		Card:      approvals.Card{TS: "1.0", Look: 5, Shown: 5},
+		Sends:     []approvals.Send{{}},
+	}}
+	r := &rig{searches: true, seen: &watch{
+		messages: map[string]slacksim.Message{
+			"1.0": {TS: "1.0", Text: "Ran on the host, exit code 0"},
+			"1.1": {TS: "1.1", ReplyTo: "1.0", Text: "Accepted by the API"},
+			"1.2": {TS: "1.2", ReplyTo: "1.0", Text: "1 of 1 host ran what was approved"},
+		},
+		posted: []string{"1.0", "1.1", "1.2"},
+		copies: map[string]int{id: 1},
+		told: map[string][]string{
+			askerOf(0):    {"Working on it…", "Recorded: run cmd-x on ins-load00. Request " + id},
+			approverOf(0): {"Recorded: you approved. Request " + id},
+		},
+	}}
+	t := &talk{r: r, asker: askerOf(0), approver: approverOf(0), host: hostOf(0), request: id}
+	r.talks = []*talk{t}
+	return r, t, ledger{
+		records: map[string]approvals.Kept{id: k}, events: map[string][]approvals.Event{},
+		sent: map[string][]time.Time{hostOf(0): {time.Unix(100, 0)}}, ran: map[string]int{hostOf(0): 1},
+	}
+}
+
+// TestJudge breaks one thing at a time: each has to be found.
+func TestJudge(t *testing.T) {
+	change := func(l ledger, do func(*approvals.Kept)) {
+		for id, k := range l.records {
+			do(&k)
+			l.records[id] = k
+		}
+	}
+	tests := []struct {
+		why  string
+		harm func(r *rig, k *talk, l ledger)
+		want string // in the violation; empty: there is none
+	}{
+		{"nothing", func(*rig, *talk, ledger) {}, ""},
+		{"sent twice", func(_ *rig, _ *talk, l ledger) { l.sent[hostOf(0)] = make([]time.Time, 2) }, "sent 2 times"},
+		{"run twice", func(_ *rig, _ *talk, l ledger) { l.ran[hostOf(0)] = 2 }, "run 2 times"},
+		{"sent without an approval", func(_ *rig, _ *talk, l ledger) {
+			change(l, func(k *approvals.Kept) { k.Decisions = nil })
+		}, "sent without an approval"},
+		{"sent by a worker that was lost", func(_ *rig, k *talk, l ledger) {
+			l.events[k.request] = []approvals.Event{{Move: "lose", At: time.Unix(99, 0)}}
+		}, "sent 1s after its lease was lost"},
+		{"a request that was recorded is gone", func(_ *rig, k *talk, l ledger) { delete(l.records, k.request) }, "Redis does not have it"},
+		{"a decision that was recorded is gone", func(_ *rig, _ *talk, l ledger) {
+			change(l, func(k *approvals.Kept) { k.Decisions[0].Person.User = askerOf(0) })
+		}, "Redis does not have it"},
+		{"gone in a store that forgets", func(r *rig, k *talk, l ledger) {
+			r.fault.forgets = true
+			delete(l.records, k.request)
+		}, ""},
+		{"sent twice all the same", func(r *rig, _ *talk, l ledger) {
+			r.fault.forgets = true
+			l.sent[hostOf(0)] = make([]time.Time, 2)
+		}, "sent 2 times"},
+		{"it rests before its end", func(_ *rig, _ *talk, l ledger) {
+			change(l, func(k *approvals.Kept) { k.State = approvals.Accepted })
+		}, "accepted and rests there"},
+		{"a message is owed", func(_ *rig, _ *talk, l ledger) {
+			change(l, func(k *approvals.Kept) { k.Notices = make([]approvals.Notice, 1) })
+		}, "1 notices owed"},
+		{"the card is behind", func(_ *rig, _ *talk, l ledger) {
+			change(l, func(k *approvals.Kept) { k.Card.Shown = 4 })
+		}, "card behind: true"},
+		{"nobody was asked what became of it", func(_ *rig, _ *talk, l ledger) {
+			change(l, func(k *approvals.Kept) { k.State = approvals.Unknown })
+		}, "unknown and rests there"},
+		{"the card says something else", func(r *rig, _ *talk, _ ledger) {
+			r.seen.messages["1.0"] = slacksim.Message{TS: "1.0", Text: "Being sent"}
+		}, "its card says"},
+		{"the card is gone", func(r *rig, _ *talk, _ ledger) { delete(r.seen.messages, "1.0") }, "has no card in Slack"},
+		{"the thread lacks the result", func(r *rig, _ *talk, _ ledger) { r.seen.posted = r.seen.posted[:2] }, "its thread does not say"},
+		{"the thread is out of order", func(r *rig, _ *talk, _ ledger) { r.seen.posted = []string{"1.0", "1.2", "1.1"} }, "out of order"},
+		{"an answer that there is not", func(r *rig, k *talk, _ ledger) {
+			r.seen.told[k.asker] = append(r.seen.told[k.asker], "Something could not be reached.")
+		}, "was told"},
+		{"an answer in a form that there is not", func(_ *rig, k *talk, _ ledger) { k.acked = []string{"Oops"} }, "was told"},
+		{"no answer", func(_ *rig, k *talk, _ ledger) { k.silent = 1 }, "no answer came"},
+		{"no answer of one who was away", func(r *rig, k *talk, _ ledger) { r.fault.away, k.silent = true, 1 }, ""},
+		{"somebody gave up", func(_ *rig, k *talk, _ ledger) { k.gaveUp = "asking for it" }, "did not work out"},
+		{"the events do not hold", func(_ *rig, k *talk, l ledger) {
+			l.events[k.request] = []approvals.Event{{N: 2}}
+		}, "do not hold"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.why, func(t *testing.T) {
+			r, k, l := good()
+			tt.harm(r, k, l)
+			got := r.judgeTalk(k, l).violations
+			if tt.want == "" && len(got) > 0 || tt.want != "" && !strings.Contains(strings.Join(got, "\n"), tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestTwice counts what came more than once, which is no violation.
+func TestTwice(t *testing.T) {
+	r, k, l := good()
+	r.seen.copies[k.request] = 2
+	r.seen.messages["1.3"] = slacksim.Message{TS: "1.3", ReplyTo: "1.0", Text: "Accepted by the API"}
+	r.seen.posted = append(r.seen.posted, "1.3")
+	if got := r.judgeTalk(k, l); got.twice != 2 || len(got.violations) > 0 {
+		t.Errorf("%+v", got)
+	}
+}
