@@ -16,6 +16,11 @@
 // Every person whose envelope is taken on is answered: also for an unknown button, a form of an
 // earlier version, a workspace that is not ours, and a handler that panicked.
 //
+// An answer to a person waits up to five minutes for a Slack that is away or asks to wait. A card, a
+// notice or a result that Slack does not take is an error to whoever asked for it, who keeps what is owed
+// and tries again; nothing here stands in a queue of its own, so nothing holds up anything else, and an
+// ack or a decision waits for no message.
+//
 // A fault that only a person can mend (a wrong token, a missing scope, Socket Mode switched off) is
 // one sentence that says what to do, wraps [ErrSetup], and is not retried for ever. All else is
 // retried with a growing, jittered wait.
@@ -63,6 +68,7 @@
 //	clicked.go    buttons and the deny form
 //	plain.go      Slack's markup back to what was typed
 //	say.go        an answer to one person, by whichever way works
+//	outlast.go    … also while Slack is away
 //	replies.go    response_urls, in memory only
 //	board.go      cards, notices, links
 //	report.go     what happened on the hosts, and the file with all of it

@@ -104,7 +104,7 @@ var errCrowded = errors.New("slack has too many connections of this app")
 
 // crowded waits for others to let go of their connections, or for our own old one to end.
 func (r *receiver) crowded(ctx context.Context, slot int, old *link) {
-	r.log.Warn("slack has too many connections of this app: other processes hold them; going on with fewer", "slot", slot)
+	r.log.Warn("slack has too many connections of this app: other processes hold them; going on with fewer. An app has ten: stop bots that are not needed, or set fewer connections for each", "slot", slot)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	if old != nil && !isClosed(old.ended) {

@@ -74,24 +74,6 @@ func listed(in []bot.Listed) []view.Listed {
 	return out
 }
 
-// answer says m to whoever began the turn. It has its own time: the handler may have used up its
-// own before it gave up and said so. Slack's request to wait is followed while there is time.
-func (t *turn) answer(m view.Message) {
-	ctx, cancel := context.WithTimeout(t.work, t.cfg.handleFor)
-	defer cancel()
-	for {
-		err := t.tell(ctx, t.to, m)
-		wait := later(err)
-		if wait == 0 || ctx.Err() != nil {
-			if err != nil {
-				t.log.Error("an answer could not be delivered", "envelope", plainID(t.frame.EnvelopeID), "error", err)
-			}
-			return
-		}
-		sleep(ctx, wait)
-	}
-}
-
 // tell says m to one person alone: by their response_url, else in the channel so that only they see
 // it, else in a direct message. It may arrive twice, if Slack took it and did not say so.
 func (s *Slack) tell(ctx context.Context, to asker, m view.Message) error {

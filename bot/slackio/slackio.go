@@ -70,6 +70,7 @@ type Slack struct {
 	open    atomic.Int32
 	slots   chan struct{} // envelopes being handled
 	busy    chan struct{} // envelopes being told to come again
+	late    chan struct{} // answers that wait for a Slack that is away
 	tasks   tasks
 	replies *replies
 	people  *cache[approvals.Profile]
@@ -106,6 +107,7 @@ type times struct {
 	crowded   time.Duration // after too_many_websockets
 	patience  time.Duration // of one replacement with another
 	submit    time.Duration // to answer a form within its ack
+	answer    time.Duration // for how long an answer is tried: later, people have looked at the card
 }
 
 var usual = times{
@@ -113,7 +115,7 @@ var usual = times{
 	ping: 10 * time.Second, pong: 5 * time.Second, silence: 90 * time.Second,
 	linger: 12 * time.Second, steady: 10 * time.Second,
 	backoff: 200 * time.Millisecond, backoffTo: 30 * time.Second, crowded: 30 * time.Second, patience: 2 * time.Second,
-	submit: 2500 * time.Millisecond,
+	submit: 2500 * time.Millisecond, answer: 5 * time.Minute,
 }
 
 var (
@@ -143,7 +145,7 @@ func New(c Config) (*Slack, error) {
 			// A redirect would carry the token to another address.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		slots: make(chan struct{}, c.AtOnce), busy: make(chan struct{}, max(c.AtOnce, 64)),
+		slots: make(chan struct{}, c.AtOnce), busy: make(chan struct{}, max(c.AtOnce, 64)), late: make(chan struct{}, lateMost),
 		replies: newReplies(time.Now), groups: c.Groups,
 		people: newCache[approvals.Profile](time.Minute, 4096),
 		links:  newCache[string](24*time.Hour, 4096),

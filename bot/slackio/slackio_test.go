@@ -42,14 +42,41 @@ func (h hand) Clicked(ctx context.Context, c bot.Click) bot.Answer {
 
 // logged is a log that a test reads.
 type logged struct {
-	mu   sync.Mutex
-	text strings.Builder
+	mu    sync.Mutex
+	text  strings.Builder
+	grown chan struct{} // closed and replaced at each line, if somebody waits for one
 }
 
 func (l *logged) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.grown != nil {
+		close(l.grown)
+		l.grown = nil
+	}
 	return l.text.Write(b)
+}
+
+// wait waits until text stands in the log.
+func (l *logged) wait(t testing.TB, text string) {
+	t.Helper()
+	for limit := soon(t); ; {
+		l.mu.Lock()
+		if strings.Contains(l.text.String(), text) {
+			l.mu.Unlock()
+			return
+		}
+		if l.grown == nil {
+			l.grown = make(chan struct{})
+		}
+		grown := l.grown
+		l.mu.Unlock()
+		select {
+		case <-grown:
+		case <-limit.Done():
+			t.Fatalf("the log never says %q:\n%s", text, l)
+		}
+	}
 }
 
 func (l *logged) String() string {
