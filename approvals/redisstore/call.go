@@ -56,20 +56,20 @@ func (a answer) text(i int) string {
 // may pass. The script must know its own repetition. Errors wrap ErrUnavailable
 // or ErrUncertain, and the context's error if that was the reason.
 func (c caller) write(ctx context.Context, script *redis.Script, keys []string, args ...any) (answer, error) {
-	return c.run(ctx, approvals.ErrUncertain, 0, script, keys, args)
+	return c.run(ctx, approvals.ErrUncertain, spread{}, script, keys, args)
 }
 
 // read is write for a script that changes nothing: its errors wrap ErrUnavailable.
 func (c caller) read(ctx context.Context, script *redis.Script, keys []string, args ...any) (answer, error) {
-	return c.run(ctx, approvals.ErrUnavailable, 0, script, keys, args)
+	return c.run(ctx, approvals.ErrUnavailable, spread{}, script, keys, args)
 }
 
 // run makes the attempts; ifSent is the error if one may have reached Redis and
-// none was answered. Over 0, so many replicas must have what it wrote.
-func (c caller) run(ctx context.Context, ifSent error, replicas int, script *redis.Script, keys []string, args []any) (answer, error) {
+// none was answered. What it wrote is spread over replicas.
+func (c caller) run(ctx context.Context, ifSent error, to spread, script *redis.Script, keys []string, args []any) (answer, error) {
 	sent := false
 	for n := 0; ; n++ {
-		reply, mayHaveRun, err := c.attempt(ctx, replicas, script, keys, args)
+		reply, mayHaveRun, err := c.attempt(ctx, to, script, keys, args)
 		if err == nil {
 			return newAnswer(reply)
 		}
@@ -87,11 +87,11 @@ func (c caller) run(ctx context.Context, ifSent error, replicas int, script *red
 
 // attempt runs the script once, and has replicas keep what it wrote. mayHaveRun is
 // false if the script cannot have been executed.
-func (c caller) attempt(ctx context.Context, replicas int, script *redis.Script, keys []string, args []any) (reply []any, mayHaveRun bool, err error) {
+func (c caller) attempt(ctx context.Context, to spread, script *redis.Script, keys []string, args []any) (reply []any, mayHaveRun bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, false, err
 	}
-	if replicas == 0 {
+	if to.n == 0 {
 		return once(ctx, c.client, script, keys, args)
 	}
 	conn, err := c.hold(ctx, keys[0])
@@ -104,7 +104,7 @@ func (c caller) attempt(ctx context.Context, replicas int, script *redis.Script,
 		c.moved(ctx, err)
 		return nil, mayHaveRun, err
 	}
-	return reply, true, spread(ctx, conn, replicas, reply)
+	return reply, true, to.over(ctx, conn, reply)
 }
 
 // once is EVALSHA, and EVAL if Redis does not know the script yet.

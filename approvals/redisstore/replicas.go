@@ -19,10 +19,17 @@ const replicaWait = time.Second
 // errFewReplicas says that Redis has written a move, and too few replicas have it.
 var errFewReplicas = errors.New("too few of Redis' replicas have kept it")
 
+// spread is how many replicas must have what was written, and how long to wait for
+// them.
+type spread struct {
+	n    int // 0: nobody waits for any
+	wait time.Duration
+}
+
 // confirm is write for what people are told of: it is written once enough replicas
 // have it. Errors wrap ErrUncertain, too, if Redis has written it and they are too few.
 func (s *Store) confirm(ctx context.Context, script *redis.Script, keys []string, args ...any) (answer, error) {
-	return s.run(ctx, approvals.ErrUncertain, s.opts.Replicas, script, keys, args)
+	return s.run(ctx, approvals.ErrUncertain, spread{s.opts.Replicas, s.wait}, script, keys, args)
 }
 
 // hold takes one connection to the server that has the key. Redis waits only for what
@@ -48,18 +55,18 @@ func (c caller) moved(ctx context.Context, err error) {
 	}
 }
 
-// spread waits until n replicas have what was written on conn. A reply that says that
-// nothing was written is kept by whoever has it.
-func spread(ctx context.Context, conn *redis.Conn, n int, reply []any) error {
+// over waits until the replicas have what was written on conn. A reply that says that
+// nothing was written is good without them.
+func (s spread) over(ctx context.Context, conn *redis.Conn, reply []any) error {
 	if len(reply) < 5 || !slices.Contains([]any{"won", "fresh", "there"}, reply[4]) {
 		return nil
 	}
-	wait := redis.NewIntCmd(ctx, "wait", n, replicaWait.Milliseconds())
+	wait := redis.NewIntCmd(ctx, "wait", s.n, max(1, s.wait.Milliseconds()))
 	if err := conn.Process(ctx, wait); err != nil {
 		return err
 	}
-	if has := wait.Val(); has < int64(n) {
-		return fmt.Errorf("%w: %d of the %d asked for", errFewReplicas, has, n)
+	if has := wait.Val(); has < int64(s.n) {
+		return fmt.Errorf("%w: %d of the %d asked for", errFewReplicas, has, s.n)
 	}
 	return nil
 }

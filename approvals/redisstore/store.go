@@ -32,7 +32,8 @@ type Store struct {
 	caller
 	keys keys
 	opts Options
-	most int // [mostOutput]; tests have less
+	most int           // [mostOutput]; tests have less
+	wait time.Duration // [replicaWait]; tests have less
 }
 
 var _ approvals.Store = (*Store)(nil)
@@ -52,7 +53,7 @@ func New(client redis.UniversalClient, workspace string, opts Options) *Store {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Store{caller: caller{client}, keys: newKeys(workspace), opts: opts, most: mostOutput}
+	return &Store{caller: caller{client}, keys: newKeys(workspace), opts: opts, most: mostOutput, wait: replicaWait}
 }
 
 // Ping reports whether Redis answers. Its error wraps ErrUnavailable.
