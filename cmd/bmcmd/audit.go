@@ -89,7 +89,7 @@ func (a *audit) verifyCommand() *cobra.Command {
 			"state and decisions. In Redis also: nothing is gone before its time, and the index has it.\n" +
 			"Who can write to Redis could make a whole new chain. Only Slack's thread tells then: copy the\n" +
 			"head from it, and look with --head whether it is in the chain.\n" +
-			"No hash covers the names of people (their ids it does) and the time of the first event.\n\n" +
+			"No hash covers the time of the first event: it is that of Redis.\n\n" +
 			"Status 0: all holds. 1: there are findings, one a line. 2: it could not be looked at.",
 		Args: func(c *cobra.Command, args []string) error { return unseen(alone(c, args)) },
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -109,7 +109,7 @@ func checkHistory(h redisstore.History, keep keeping) []finding {
 		}
 	}
 	switch {
-	case len(h.Events) == 0:
+	case len(h.Events) == 0, h.Indexed.IsZero() && h.Now.Sub(h.Newest) >= keep.events: // by age
 	case h.Indexed.IsZero():
 		add("the index does not have it", askIndex)
 	case !h.Indexed.Equal(h.Newest):

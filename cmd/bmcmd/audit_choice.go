@@ -33,8 +33,7 @@ func (ch *choice) flags(c *cobra.Command) {
 	f.StringSliceVar(&ch.requests, "request", nil, "this request: its `id`, r-…")
 }
 
-// personForm is a Slack user id. Names are no filter: two people may have the same,
-// and no hash covers them.
+// personForm is a Slack user id. Names are no filter: two people may have the same one.
 var (
 	personForm  = regexp.MustCompile(`^[UW][A-Z0-9]+$`)
 	requestForm = regexp.MustCompile(`^r-[a-z0-9]+$`)

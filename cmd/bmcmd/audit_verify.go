@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -20,6 +19,7 @@ type verdict struct {
 	head   string // looked for; empty: none
 	found  bool
 	where  string // what is looked at
+	leave  string // what is to stay as it is after findings
 
 	requests, events, gone, findings int
 }
@@ -42,7 +42,7 @@ func (v *verdict) redis(c *cobra.Command, a *audit) error {
 		return err
 	}
 	defer history.Close()
-	v.where = "in Redis, workspace " + history.Workspace
+	v.where, v.leave = "in Redis, workspace "+history.Workspace, "leave Redis as it is"
 	keep := keeping{requests: cfg.Keep.Requests, events: cfg.Keep.Events}
 	return each(c.Context(), history, v.choice, func(h redisstore.History) error {
 		p := pastOf(h)
@@ -68,6 +68,7 @@ func (v *verdict) file(c *cobra.Command, a *audit) error {
 		return err
 	}
 	defer in.Close()
+	v.leave = "keep the file"
 	return readExport(in, v.find, func(first exportLine) {
 		v.where = fmt.Sprintf("in an export of %s, workspace %s", utc(first.At), first.Workspace)
 	}, func(p past) {
@@ -122,7 +123,7 @@ func (v *verdict) end() error {
 		return unseen(err)
 	}
 	if v.findings > 0 {
-		return errors.New(counted(v.findings, "finding") + ": leave Redis as it is until somebody has looked at them")
+		return fmt.Errorf("%s: %s until somebody has looked at them", counted(v.findings, "finding"), v.leave)
 	}
 	return nil
 }

@@ -1,0 +1,394 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// TestAuditFindsTampering does, one at a time, everything that somebody who can write to
+// Redis could do to one request. Verify names the request, the event and what is wrong;
+// an export of it, read offline, shows all that needs no Redis.
+func TestAuditFindsTampering(t *testing.T) {
+	month := (720 * time.Hour).Milliseconds()
+	tests := []struct {
+		why     string
+		tamper  func(a *archive, d, c, o string)
+		says    string // of Redis; $D, $C and $O stand for the requests
+		offline string // of its export; empty: nothing to be seen there
+	}{
+		{
+			"what somebody typed", func(a *archive, d, c, o string) {
+				a.event(d, 5, func(e *approvals.Event) { e.Note = "fine with me" })
+			}, "$D, event 5 (deny, 20", "was changed: its hash does not fit what it says; hold it against its thread in Slack",
+		},
+		{
+			"who decided", func(a *archive, d, c, o string) {
+				a.event(c, 4, func(e *approvals.Event) { e.By = bert })
+			}, "$C, event 4 (vote, 20", "was changed",
+		},
+		{
+			"the name of who decided", func(a *archive, d, c, o string) {
+				a.event(c, 4, func(e *approvals.Event) { e.By.Name = "Bert" })
+			}, "$C, event 4 (vote, 20", "was changed",
+		},
+		{
+			"when", func(a *archive, d, c, o string) {
+				a.event(c, 4, func(e *approvals.Event) { e.At = e.At.Add(-time.Hour) })
+			}, "$C, event 4 (vote, 20", "was changed",
+		},
+		{
+			"the hosts that were asked for", func(a *archive, d, c, o string) {
+				a.event(o, 1, func(e *approvals.Event) { e.Hosts = []string{"ins-test"} })
+			}, "$O, event 1 (receive, 20", "was changed",
+		},
+		{
+			"an event, and its hash with it", func(a *archive, d, c, o string) {
+				a.event(c, 3, func(e *approvals.Event) { e.Note = "x"; e.Hash = e.Sum() })
+			}, "$C, event 4 (vote, 20", "does not follow the one before it: that one was changed or put in",
+		},
+		{
+			"the last event, and its hash with it", func(a *archive, d, c, o string) {
+				a.event(d, 5, func(e *approvals.Event) { e.Note = "x"; e.Hash = e.Sum() })
+			}, "$D, event 5 (deny, 20", "is not the head that the record has: one of the two was changed",
+		},
+		{
+			"an event goes", func(a *archive, d, c, o string) {
+				a.put(d, slices.Delete(a.lines(d), 3, 4))
+			}, "$D, event 4 (deny, 20", "does not follow the one before it: one is missing, or stands twice",
+		},
+		{
+			"the first event goes", func(a *archive, d, c, o string) {
+				a.do("LPOP", a.key("events", d))
+			}, "$D, event 1 (prepare, 20", "is not the first: those before it are missing",
+		},
+		{
+			"the list is cut at its end", func(a *archive, d, c, o string) {
+				a.do("LTRIM", a.key("events", c), 0, 2)
+			}, "$C, event 3 (open, 20", "is the last of 3, and the record counts 5: some were removed",
+		},
+		{
+			"an event is added", func(a *archive, d, c, o string) {
+				a.do("RPUSH", a.key("events", d), a.more(d, "refused approve"))
+			}, "$D, event 6 (refused approve, 20", "is more than the record counts, 5: it was added, or the record was put back",
+		},
+		{
+			"an event is put in", func(a *archive, d, c, o string) {
+				a.put(d, slices.Insert(a.lines(d), 2, a.lines(d)[1]))
+			}, "$D, event 3 (prepare, 20", "one is missing, or stands twice",
+		},
+		{
+			"two change places", func(a *archive, d, c, o string) {
+				all := a.lines(d)
+				all[1], all[2] = all[2], all[1]
+				a.put(d, all)
+			}, "$D, event 2 (open, 20", "one is missing, or stands twice",
+		},
+		{
+			"the events of another request", func(a *archive, d, c, o string) {
+				a.put(d, a.lines(c))
+				a.record(d, func(r *approvals.Request) {
+					a.record(c, func(other *approvals.Request) { r.Head, r.State, r.Digest = other.Head, other.State, other.Digest })
+				})
+			}, "$D, event 1 (receive, 20", "$C: its head is missing before line 7",
+		},
+		{
+			"an event without a hash", func(a *archive, d, c, o string) {
+				a.event(d, 4, func(e *approvals.Event) { e.Hash = "" })
+			}, "$D, event 4 (refused approve, 20", "has no hash: it was put in",
+		},
+		{
+			"an event that is none", func(a *archive, d, c, o string) {
+				a.do("LSET", a.key("events", d), 2, "1 {")
+			}, "$D, event 3: is not what bmcmd wrote", "is not what bmcmd wrote",
+		},
+		{
+			"events that are no list", func(a *archive, d, c, o string) {
+				a.do("DEL", a.key("events", d))
+				a.do("SET", a.key("events", d), "x")
+			}, "$D: what lies where its events belong is no list of events", "",
+		},
+		{
+			"all events", func(a *archive, d, c, o string) {
+				a.do("DEL", a.key("events", d))
+			}, "$D: its events are gone after ", "",
+		},
+		{
+			"all there is of a request", func(a *archive, d, c, o string) {
+				a.do("DEL", a.key("events", d), a.key("request", d))
+			}, "$D: its events are gone after ", "",
+		},
+		{
+			"all but the record", func(a *archive, d, c, o string) {
+				a.do("DEL", a.key("events", d))
+				a.do("ZREM", a.indexKey(), d)
+			}, "$D: its events are gone after ", "",
+		},
+		{
+			"how it ended", func(a *archive, d, c, o string) {
+				a.record(d, func(r *approvals.Request) { r.State = approvals.Cancelled })
+			}, "$D, event 5 (deny, 20", "ends in denied, and the record says cancelled",
+		},
+		{
+			"an approval without an event", func(a *archive, d, c, o string) {
+				a.record(d, func(r *approvals.Request) {
+					r.Decisions = append(r.Decisions, approvals.Decision{Person: cleo, Verdict: approvals.Approve, Digest: r.Digest})
+				})
+			}, "$D: its record has a decision (approve by U0CLEO) of which there is no event", "",
+		},
+		{
+			"the approved script", func(a *archive, d, c, o string) {
+				a.record(c, func(r *approvals.Request) { r.Plan.Script.Content = []byte("rm -rf /") })
+			}, "$C: the plan in its record is not the one of its digest", "",
+		},
+		{
+			"the approved script, and its digest with it", func(a *archive, d, c, o string) {
+				a.record(c, func(r *approvals.Request) {
+					r.Plan.Script.Content, r.Decisions = []byte("rm -rf /"), nil
+					r.Digest = r.Plan.Digest()
+				})
+			}, "$C, event 5 (cancel, 20", "is for another digest than the record has",
+		},
+		{
+			"the record is put back", func(a *archive, d, c, o string) {
+				was := a.do("HGET", a.key("request", o), "body")
+				k, err := a.desk.Load(a.t.Context(), o)
+				if err != nil {
+					a.t.Fatal(err)
+				}
+				a.moves(k, approvals.Cancel(anne))
+				a.index()
+				a.do("HSET", a.key("request", o), "body", was)
+			}, "$O, event 2 (cancel, 20", "is more than the record counts, 1: it was added, or the record was put back",
+		},
+		{
+			"the record of one that has not ended", func(a *archive, d, c, o string) {
+				a.do("DEL", a.key("request", o))
+			}, "$O: its record is gone, and it has not ended", "",
+		},
+		{
+			"the record of one that has just ended", func(a *archive, d, c, o string) {
+				a.do("DEL", a.key("request", d))
+			}, "after its last event, and is kept for 30 days", "",
+		},
+		{
+			"a record that is none", func(a *archive, d, c, o string) {
+				a.do("HSET", a.key("request", d), "body", "{")
+			}, "$D: its record is not what this bmcmd can read", "$D: its record is not what this bmcmd can read",
+		},
+		{
+			"without the record, the list is cut", func(a *archive, d, c, o string) {
+				a.older(d, month)
+				a.do("DEL", a.key("request", d))
+				a.do("RPOP", a.key("events", d))
+				a.do("RPOP", a.key("events", d))
+			}, "one was changed, or events were removed", "",
+		},
+		{
+			"one is not in the index", func(a *archive, d, c, o string) {
+				a.do("ZREM", a.indexKey(), c)
+			}, "$C: the index does not have it; its events are not touched by that", "",
+		},
+		{
+			"the index", func(a *archive, d, c, o string) {
+				a.do("DEL", a.indexKey())
+			}, "$O: the index does not have it", "",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.why, func(t *testing.T) {
+			a := newArchive(t)
+			names := strings.NewReplacer("$D", a.denied, "$C", a.cancelled, "$O", a.open)
+			tt.tamper(a, a.denied, a.cancelled, a.open)
+			s := a.verify()
+			s.expect(t, 1, names.Replace(tt.says), "finding", "leave Redis as it is until somebody has looked")
+			x := a.export()
+			s = a.bmcmd(x.out, "verify", "--from", "-")
+			if tt.offline == "" {
+				s.expect(t, 0, "all holds")
+				return
+			}
+			s.expect(t, 1, names.Replace(tt.offline), "keep the file until somebody has looked")
+		})
+	}
+}
+
+// more is an event that would be the next of a request, as whoever knows the code could
+// make it.
+func (a *archive) more(id, move string) string {
+	all := a.lines(id)
+	return rewritten(a.t, all[len(all)-1], func(e *approvals.Event) {
+		e.N, e.Prev, e.Revision, e.Move, e.From, e.By = e.N+1, e.Hash, e.Revision+1, move, e.To, cleo
+		e.Hash = e.Sum()
+	})
+}
+
+// older makes the events of a request older and a second apart, in the index, too.
+func (a *archive) older(id string, ms int64) {
+	all := a.lines(id)
+	var at int64
+	for i, l := range all {
+		_, text, _ := strings.Cut(l, " ")
+		if _, err := fmt.Sscan(l, &at); err != nil {
+			a.t.Fatal(err)
+		}
+		at -= ms + 60_000 - int64(i)*1000
+		all[i] = fmt.Sprint(at, " ", text)
+	}
+	a.put(id, all)
+	a.do("ZADD", a.indexKey(), at, id)
+}
+
+// TestAuditByAge has requests whose record, and then whose events, are gone by their age.
+func TestAuditByAge(t *testing.T) {
+	a := newArchive(t)
+	a.older(a.denied, (721 * time.Hour).Milliseconds())
+	a.do("DEL", a.key("request", a.denied))
+	s := a.verify()
+	s.expect(t, 0, "3 requests with 11 events", "all holds. The record of one is gone; its events are kept longer.")
+	x := a.export()
+	x.expect(t, 0, `"request":"`+a.denied+`","lines":5,`, `"record":"gone"`)
+	a.bmcmd(x.out, "verify", "--from", "-").expect(t, 0, "The record of one is gone")
+	a.verify("--request", a.denied).expect(t, 0, "1 request with 5 events")
+
+	a.older(a.denied, (9600 * time.Hour).Milliseconds())
+	a.do("ZREM", a.indexKey(), a.denied)
+	a.verify().expect(t, 0, "3 requests") // the index forgets first where keep.events was longer once
+	a.do("DEL", a.key("events", a.denied))
+	a.verify().expect(t, 0, "2 requests with 6 events")
+	a.export().expect(t, 0, "Exported 2 requests with 6 events.")
+	a.verify("--request", a.denied).expect(t, 1, a.denied+": nothing is kept of it; look at the id and at keep.events")
+	a.export("--request", a.denied).expect(t, 1, "nothing is kept of "+a.denied)
+}
+
+// TestAuditHead looks for a head that somebody copied from Slack.
+func TestAuditHead(t *testing.T) {
+	a := newArchive(t)
+	head := func(id string) string {
+		k, err := a.desk.Load(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k.Head
+	}
+	d, o := head(a.denied), head(a.open)
+	a.verify("--head", d).expect(t, 0, "The head "+d[:12]+" is "+a.denied+", event 5 (deny, ", "; it is still the newest.", "all holds")
+	a.verify("--head", strings.ToUpper(d[:12])).expect(t, 0, "it is still the newest")
+	a.verify("--head", d, "--request", a.denied).expect(t, 0, "1 request")
+	a.verify("--head", d, "--request", a.cancelled).expect(t, 1, "head "+d[:12]+": no event that was looked at has it")
+	x := a.export()
+	a.bmcmd(x.out, "verify", "--from", "-", "--head", d).expect(t, 0, "is still the newest")
+
+	k, err := a.desk.Load(t.Context(), a.open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.moves(k, approvals.Cancel(anne))
+	a.index()
+	a.verify("--head", o).expect(t, 0, a.open+", event 1 (receive, ", "; 1 event came after it.")
+
+	// A whole new chain, with its record: in Redis nothing shows it, but Slack has the head.
+	a.anew(a.denied, func(e *approvals.Event) { e.Note = "" })
+	a.verify().expect(t, 0, "all holds")
+	a.verify("--head", d, "--request", a.denied).expect(t, 1, "no event that was looked at has it: it was changed or removed since", "1 finding")
+	a.bmcmd(a.export().out, "verify", "--from", "-", "--head", d).expect(t, 1, "no event that was looked at has it")
+}
+
+// anew makes a new chain of a request's events, changed, with everything that belongs to it.
+func (a *archive) anew(id string, change func(e *approvals.Event)) {
+	all, prev := a.lines(id), ""
+	for i := range all {
+		all[i] = rewritten(a.t, all[i], func(e *approvals.Event) {
+			change(e)
+			e.Prev = prev
+			e.Hash = e.Sum()
+			prev = e.Hash
+		})
+	}
+	a.put(id, all)
+	a.record(id, func(r *approvals.Request) { r.Head = prev })
+}
+
+// TestAuditFindsTamperedExport changes an export in every way. Where it could be, its
+// last line is made to fit.
+func TestAuditFindsTamperedExport(t *testing.T) {
+	a := newArchive(t)
+	whole := strings.SplitAfter(a.export().out, "\n")
+	whole = whole[:len(whole)-1]
+	cut := func(n int) string { return strings.Join(whole[:n], "") }
+	set := func(n int, line string) string {
+		return strings.Join(slices.Concat(whole[:n], []string{line}, whole[n+1:]), "")
+	}
+	const file = "the file: its lines are not those that it was closed with"
+	tests := []struct {
+		why    string
+		text   string
+		status int
+		says   []string
+		fits   []string // with a last line that fits; nil: nothing is to be seen
+	}{
+		{"an event changed", set(5, strings.Replace(whole[5], "wrong host", "right host", 1)), 1, []string{file, "event 5 (deny, 20"}, []string{a.denied + ", event 5"}},
+		{"the first event's time, which is in no hash", set(1, strings.Replace(whole[1], `"at":"2`, `"at":"1`, 1)), 1, []string{file}, nil},
+		{"an event removed", set(4, ""), 1, []string{file, "event 4 (deny, 20"}, []string{"4 events stand above its head on line 6, which says 5"}},
+		{"the last event removed", set(5, ""), 1, []string{file}, []string{"is the last of 4, and the record counts 5"}},
+		{"an event twice", set(3, whole[3]+whole[3]), 1, []string{file, "one is missing, or stands twice"}, []string{"stands twice"}},
+		{"two events change places", strings.Join(slices.Concat(whole[:3], []string{whole[4], whole[3]}, whole[5:]), ""), 1, []string{file}, []string{"event 3 (refused approve"}},
+		{"an event in another request", strings.Join(slices.Concat(whole[:4], whole[5:8], whole[4:5], whole[8:]), ""), 1, []string{file, "its head is missing before line"}, []string{"its head is missing"}},
+		{"requests change places", strings.Join(slices.Concat(whole[:1], whole[7:13], whole[1:7], whole[13:]), ""), 1, []string{file}, nil},
+		{"a request removed", strings.Join(slices.Concat(whole[:1], whole[7:]), ""), 1, []string{file}, nil},
+		{"a head removed", set(6, ""), 1, []string{file, a.denied + ": its head is missing before line 7"}, []string{"its head is missing"}},
+		{"a head changed", set(6, strings.Replace(whole[6], "denied", "cancelled", 1)), 1, []string{file, "ends in denied, and the record says cancelled"}, []string{"the record says cancelled"}},
+		{"the record said to be gone", set(6, strings.Replace(whole[6], `"record":"kept"`, `"record":"gone"`, 1)), 1, []string{file}, nil},
+		{"the filters changed", set(0, strings.Replace(whole[0], `T0AUDIT`, `T0OTHER`, 1)), 1, []string{file}, nil},
+		{"a field twice, once for people and once for us", set(5, strings.Replace(whole[5], `"note":`, `"note":"right host","note":`, 1)), 1, []string{"line 6: is not as bmcmd wrote it"}, []string{"line 6: is not as bmcmd wrote it"}},
+		{"a field that there is not", set(5, strings.Replace(whole[5], `"note":`, `"approved":true,"note":`, 1)), 1, []string{"line 6: is not as bmcmd wrote it"}, []string{"line 6"}},
+		{"spaces", set(5, strings.Replace(whole[5], `"note":`, ` "note":`, 1)), 1, []string{"line 6: is not as bmcmd wrote it"}, []string{"line 6"}},
+		{"a line that is no JSON", set(5, "x\n"), 1, []string{"line 6: is not a line of an export"}, []string{"line 6"}},
+		{"an empty line", set(5, "\n"+whole[5]), 1, []string{"line 6: is not a line of an export"}, []string{"line 6"}},
+		{"a line of another kind", set(5, `{"kind":"note"}`+"\n"), 1, []string{"line 6: is not a line of an export"}, []string{"line 6"}},
+		{"cut after the first line", cut(1), 1, []string{"the file: it is cut after line 1: the last line, of kind end, is missing"}, nil},
+		{"cut within a request", cut(3), 1, []string{"it is cut after line 3"}, nil},
+		{"cut between two requests", cut(7), 1, []string{"it is cut after line 7"}, nil},
+		{"cut before the end", cut(len(whole) - 1), 1, []string{"it is cut after line 15"}, nil},
+		{"cut within a line", cut(8) + whole[8][:50], 1, []string{"line 9: is not a line of an export, or half of one", "it is cut after line 9"}, nil},
+		{"cut within the last line", cut(len(whole)-1) + whole[15][:len(whole[15])-1], 1, []string{"line 16: is not a line of an export, or half of one", "it is cut"}, nil},
+		{"more after the end", cut(len(whole)) + whole[5], 1, []string{"line 17: stands after the end"}, nil},
+		{"empty", "", 2, []string{"it is empty; export again"}, nil},
+		{"another file", "{}\n", 2, []string{"its first line is not of kind export"}, nil},
+		{"a file of a newer bmcmd", set(0, strings.Replace(whole[0], `"version":1`, `"version":2`, 1)), 2, []string{"a newer bmcmd wrote it; upgrade this one"}, nil},
+		{"a line without an end", whole[0] + strings.Repeat("x", mostLine+1), 2, []string{"line 2 is longer than any of bmcmd's"}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.why, func(t *testing.T) {
+			a.bmcmd(tt.text, "verify", "--from", "-").expect(t, tt.status, tt.says...)
+			if tt.status == 1 && strings.HasSuffix(tt.text, whole[15]) {
+				s := a.bmcmd(closed(t, tt.text), "verify", "--from", "-")
+				s.expect(t, min(1, len(tt.fits)), tt.fits...)
+			}
+		})
+	}
+}
+
+// closed gives an export a last line that fits its others.
+func closed(t *testing.T, text string) string {
+	t.Helper()
+	at := strings.LastIndex(strings.TrimSuffix(text, "\n"), "\n") + 1
+	var end endLine
+	if err := json.Unmarshal([]byte(text[at:]), &end); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(text[:at]))
+	end.SHA256 = hex.EncodeToString(sum[:])
+	last, err := encodeLine(end)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text[:at] + string(last)
+}
