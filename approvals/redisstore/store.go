@@ -23,17 +23,19 @@ type Options struct {
 	// Replicas is how many of Redis' replicas must have a request or a move before it
 	// counts as kept. 0: only the master has to.
 	Replicas int
-	Log      *slog.Logger // nil: none
+	Now      func() time.Time // the local clock, for [Store.Clock]; nil: time.Now
+	Log      *slog.Logger     // nil: none
 }
 
 // Store keeps the requests of one workspace in Redis. Its methods may be called
 // at the same time. The client stays the caller's, who closes it.
 type Store struct {
 	caller
-	keys keys
-	opts Options
-	most int           // [mostOutput]; tests have less
-	wait time.Duration // [replicaWait]; tests have less
+	keys  keys
+	opts  Options
+	clock *redisClock
+	most  int           // [mostOutput]; tests have less
+	wait  time.Duration // [replicaWait]; tests have less
 }
 
 var _ approvals.Store = (*Store)(nil)
@@ -50,10 +52,13 @@ func New(client redis.UniversalClient, workspace string, opts Options) *Store {
 	if opts.KeepOutputs <= 0 {
 		opts.KeepOutputs = 7 * 24 * time.Hour
 	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Store{caller: caller{client}, keys: newKeys(workspace), opts: opts, most: mostOutput, wait: replicaWait}
+	return &Store{caller: caller{client}, keys: newKeys(workspace), opts: opts, clock: &redisClock{local: opts.Now}, most: mostOutput, wait: replicaWait}
 }
 
 // Ping reports whether Redis answers. Its error wraps ErrUnavailable.
@@ -121,12 +126,12 @@ func (s *Store) Swap(ctx context.Context, w approvals.Swap) (approvals.Kept, err
 	if err != nil {
 		return approvals.Kept{}, err
 	}
-	if is := refused(a); is == approvals.ErrNotFound || is == approvals.ErrLate {
-		return approvals.Kept{}, is
-	}
 	k, err := s.kept(a, w.Next)
-	if err == nil {
-		err = refused(a)
+	switch is := refused(a); {
+	case is == approvals.ErrNotFound, is == approvals.ErrLate:
+		return approvals.Kept{}, is
+	case err == nil:
+		err = is
 	}
 	return k, err
 }
@@ -203,6 +208,7 @@ func (s *Store) Open(ctx context.Context, n int) ([]approvals.Kept, error) {
 
 // answered is what every answer of a script tells besides.
 func (s *Store) answered(a answer) approvals.Kept {
+	s.clock.heard(a)
 	k := approvals.Kept{Now: a.now, Seen: a.seen, Server: approvals.Server{Run: a.text(0)}}
 	if up := a.text(1); up != "" {
 		k.Server.Since = a.now.Add(-time.Duration(number(up)) * time.Second)

@@ -1,0 +1,71 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// ErrForgets says that Redis may forget what it has confirmed, or will not tell
+// whether it may. Its error says what Redis answered, and what to do.
+var ErrForgets = errors.New("redis may forget what it confirmed")
+
+// settings are those with which nothing is forgotten that was confirmed.
+var settings = []struct{ setting, good string }{{"appendonly", "yes"}, {"appendfsync", "always"}}
+
+// Durable is nil if the server that has the workspace's keys writes each change to its
+// disk before it confirms it. Else its error wraps [ErrForgets], or ErrUnavailable if
+// the server cannot be asked.
+func (s *Store) Durable(ctx context.Context) error {
+	var has map[string]string
+	for n := 0; ; n++ {
+		var err error
+		if has, err = s.append(ctx); err == nil {
+			break
+		}
+		if word := code(err); word == "ERR" || word == "NOPERM" {
+			return fmt.Errorf("%w: it does not tell (%s): let its user call CONFIG GET, or write durability: weak", ErrForgets, word)
+		}
+		if n+1 < attempts && mayPass(err) && pause(ctx, n) {
+			continue
+		}
+		return explain(ctx, approvals.ErrUnavailable, err)
+	}
+	for _, f := range settings {
+		switch is, told := has[f.setting]; {
+		case !told:
+			return fmt.Errorf("%w: it does not tell its %s: write durability: weak", ErrForgets, f.setting)
+		case is != f.good:
+			return fmt.Errorf("%w: %s is %s: set it to %s, or write durability: weak", ErrForgets, f.setting, word(is), f.good)
+		}
+	}
+	return nil
+}
+
+// append is what the master says of how it keeps its log of changes.
+func (s *Store) append(ctx context.Context) (map[string]string, error) {
+	switch client := s.client.(type) {
+	case *redis.ClusterClient:
+		node, err := client.MasterForKey(ctx, s.keys.due())
+		if err != nil {
+			return nil, err
+		}
+		return node.ConfigGet(ctx, "append*").Result()
+	default:
+		return client.ConfigGet(ctx, "append*").Result()
+	}
+}
+
+// word is a setting's value, if it is one word of letters: nothing else of Redis' text
+// is passed on.
+func word(value string) string {
+	if value == "" || len(value) > 20 || strings.Trim(value, "abcdefghijklmnopqrstuvwxyz") != "" {
+		return "something else"
+	}
+	return value
+}
