@@ -17,6 +17,10 @@ import (
 // worker still has to store what came back before another takes over.
 const leaseMargin = 10 * time.Second
 
+// searchAtLeast is how long a search should last: nobody knows how late the API lists
+// a task.
+const searchAtLeast = 5 * time.Minute
+
 // keepAtLeast is the shortest time for requests: twice the longest life of one.
 const keepAtLeast = 2 * maxLifetime
 
@@ -75,6 +79,8 @@ func (d *decoder) checkRedis(r Redis) {
 	d.faultIf(len(r.Addresses) > 1 && !r.Cluster && r.Master == "" && d.sound("redis.cluster", "redis.master"), "redis.addresses",
 		"there are several addresses of one server; set cluster: true for a cluster, or master: for Sentinel")
 	d.faultIf(r.DB < 0, "redis.db", "this must be 0 or more")
+	d.oneOf("redis.durability", r.Durability, Strong, Weak)
+	d.faultIf(r.Replicas < 0, "redis.replicas", "this must be 0 or more")
 	d.faultIf(r.Cluster && r.DB != 0, "redis.db", "a cluster has only db 0; remove this key")
 	if r.Password != (vault.Ref{}) && !r.TLS && !slices.ContainsFunc(r.Addresses, local) {
 		d.warn("redis.password", "the password goes over the network readable; set redis.tls: true if the server can")
@@ -205,8 +211,13 @@ func (d *decoder) checkTimes(c *Config) {
 		{"run.dispatch_within", c.Run.DispatchWithin, time.Hour, "1h, since an approval is for now and later somebody presses Run"},
 		{"run.lease", c.Run.Lease, time.Hour, "1h, since until then nobody looks after a run whose worker died"},
 		{"run.follow_for", c.Run.FollowFor, 24 * time.Hour, "24h, since until then nobody is told that a run does not end"},
+		{"run.search_for", c.Run.SearchFor, 24 * time.Hour, "24h, since until then nobody is asked whether a run ran"},
 	} {
 		d.faultIf(t.is > t.most, t.at, "this is too long; write at most "+t.text)
+	}
+	d.faultIf(c.Run.SearchFor < time.Second, "run.search_for", "this is too short; write at least 1s")
+	if at := c.Run.SearchFor; at >= time.Second && at < searchAtLeast {
+		d.warn("run.search_for", "this is short: how late the API lists a task is not documented, and people may be told that there is none before it is listed")
 	}
 	if d.sound("run.lease", "bm.run_timeout") {
 		d.faultIf(c.Run.Lease < c.BM.RunTimeout+leaseMargin, "run.lease",

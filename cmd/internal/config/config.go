@@ -61,7 +61,13 @@ type Redis struct {
 	Password  vault.Ref `yaml:"password"` // zero: none
 	TLS       bool      `yaml:"tls"`
 	DB        int       `yaml:"db"`
+
+	Durability string `yaml:"durability"` // Strong or Weak
+	Replicas   int    `yaml:"replicas"`   // of Redis, that must have a move before it is confirmed
 }
+
+// What Redis does with what it confirms: it keeps it, or it may forget it.
+const Strong, Weak = "strong", "weak"
 
 // Vault is the server behind ref+vault references. Address is empty if there is
 // none.
@@ -105,6 +111,7 @@ type Run struct {
 	DispatchWithin time.Duration `yaml:"dispatch_within"` // after the last approval
 	Lease          time.Duration `yaml:"lease"`           // of the worker that sends
 	FollowFor      time.Duration `yaml:"follow_for"`      // after the API has accepted
+	SearchFor      time.Duration `yaml:"search_for"`      // for an unknown run, before people are asked
 }
 
 // Keep is how long history stays in Redis.
@@ -132,6 +139,7 @@ type Log struct {
 func defaults() *Config {
 	return &Config{
 		Slack: Slack{APIURL: "https://slack.com/api/", Command: "/bmcmd"},
+		Redis: Redis{Durability: Strong},
 		BM: BM{
 			API:        API2,
 			Endpoint:   endpoint2,
@@ -140,7 +148,7 @@ func defaults() *Config {
 			Timeout:    10 * time.Second,
 			RunTimeout: 30 * time.Second,
 		},
-		Run:  Run{DispatchWithin: 2 * time.Minute, Lease: time.Minute, FollowFor: 15 * time.Minute},
+		Run:  Run{DispatchWithin: 2 * time.Minute, Lease: time.Minute, FollowFor: 15 * time.Minute, SearchFor: 10 * time.Minute},
 		Keep: Keep{Requests: 720 * time.Hour, Events: 9600 * time.Hour, Outputs: 168 * time.Hour},
 		Log:  Log{Level: slog.LevelInfo, Format: "json"},
 	}

@@ -73,7 +73,7 @@ func TestDefaults(t *testing.T) {
 			BotToken: ref(t, "ref+env://BOT"), AppToken: ref(t, "ref+env://APP"),
 			APIURL: "https://slack.com/api/", Command: "/bmcmd",
 		},
-		Redis: Redis{Addresses: []string{"127.0.0.1:6379"}},
+		Redis: Redis{Addresses: []string{"127.0.0.1:6379"}, Durability: "strong"},
 		BM: BM{
 			API: "2.0", Endpoint: "https://bm.api.qcloud.com/v2/index.php",
 			ArrayKey: "instanceId", Signature: "HmacSHA256",
@@ -81,7 +81,7 @@ func TestDefaults(t *testing.T) {
 			RunKey:  Key{ID: ref(t, "ref+env://RUN_ID"), Secret: ref(t, "ref+env://RUN_SECRET")},
 			Timeout: 10 * time.Second, RunTimeout: 30 * time.Second,
 		},
-		Run:    Run{DispatchWithin: 2 * time.Minute, Lease: time.Minute, FollowFor: 15 * time.Minute},
+		Run:    Run{DispatchWithin: 2 * time.Minute, Lease: time.Minute, FollowFor: 15 * time.Minute, SearchFor: 10 * time.Minute},
 		Keep:   Keep{Requests: 720 * time.Hour, Events: 9600 * time.Hour, Outputs: 168 * time.Hour},
 		Logins: []Login{{Name: "web-root", Hosts: []string{"ins-*"}, User: "root", Password: ref(t, "ref+env://WEB_ROOT")}},
 		Rules: approvals.Policy{{

@@ -153,7 +153,7 @@ c.yaml:8: bm.run_key.secret: this is missing; write a reference to the SecretKey
 		`redis:
   addresses: ["127.0.0.1:6379"]`,
 		"redis:\n  - a",
-		`c.yaml:4: redis: this must be keys with values; the keys are addresses, master, cluster, username, password, tls, db`,
+		`c.yaml:4: redis: this must be keys with values; the keys are addresses, master, cluster, username, password, tls, db, durability, replicas`,
 	},
 	{
 		"text for a list",
@@ -689,7 +689,7 @@ c.yaml:8: bm.run_key.secret: this is the same reference as in read_key; make a s
 	{
 		"times that are too long",
 		"bm:\n",
-		`run: {dispatch_within: 2h, lease: 2h, follow_for: 25h}
+		`run: {dispatch_within: 2h, lease: 2h, follow_for: 25h, search_for: 25h}
 bm:
   timeout: 6m
   run_timeout: 6m
@@ -697,8 +697,22 @@ bm:
 		`c.yaml:6: run.dispatch_within: this is too long; write at most 1h, since an approval is for now and later somebody presses Run
 c.yaml:6: run.lease: this is too long; write at most 1h, since until then nobody looks after a run whose worker died
 c.yaml:6: run.follow_for: this is too long; write at most 24h, since until then nobody is told that a run does not end
+c.yaml:6: run.search_for: this is too long; write at most 24h, since until then nobody is asked whether a run ran
 c.yaml:8: bm.timeout: this is too long; write at most 5m
 c.yaml:9: bm.run_timeout: this is too long; write at most 5m`,
+	},
+	{
+		"a search that is over before it begins",
+		"bm:\n",
+		"run: {search_for: 999ms}\nbm:\n",
+		`c.yaml:6: run.search_for: this is too short; write at least 1s`,
+	},
+	{
+		"a durability that there is not, and fewer replicas than none",
+		`["127.0.0.1:6379"]`,
+		`["127.0.0.1:6379"]` + "\n  durability: soft\n  replicas: -1",
+		`c.yaml:6: redis.durability: this must be strong or weak
+c.yaml:7: redis.replicas: this must be 0 or more`,
 	},
 	{
 		"a lease as long as a send",

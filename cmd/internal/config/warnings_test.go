@@ -42,6 +42,13 @@ func TestWarnings(t *testing.T) {
 			nil,
 		},
 		{
+			"a search that may be over before the API lists the task",
+			"bm:\n",
+			"run: {search_for: 4m59s}\nbm:\n",
+			[]string{"c.yaml:6: run.search_for: this is short: how late the API lists a task is not documented, and people may be told that there is none before it is listed"},
+		},
+		{"a search that is long enough", "bm:\n", "run: {search_for: 5m}\nbm:\n", nil},
+		{
 			"the only approver asks",
 			"    ask: anyone\n    approve: {users: [U0BOB, U0CAROL]}",
 			"    ask: {users: [U0ALICE, U0BOB]}\n    approve: {users: [U0BOB, U0BOB]}",
