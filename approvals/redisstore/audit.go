@@ -131,7 +131,7 @@ func (a *Audit) indexed(ctx context.Context, since time.Time, seen map[string]bo
 	for most := int64(auditIDs); ; {
 		var page []redis.Z
 		err := a.again(ctx, func() (err error) {
-			page, err = a.client.ZRangeByScoreWithScores(ctx, a.keys.prefix+"audit", &redis.ZRangeBy{Min: from, Max: "+inf", Count: most}).Result()
+			page, err = a.client.ZRangeByScoreWithScores(ctx, a.keys.audit(), &redis.ZRangeBy{Min: from, Max: "+inf", Count: most}).Result()
 			return err
 		})
 		if err != nil {
@@ -185,7 +185,7 @@ func (a *Audit) lost(ctx context.Context, seen map[string]bool, see func(History
 
 // batch reads a few requests at one moment.
 func (a *Audit) batch(ctx context.Context, ids []string, onlyLost bool, see func(History) error) error {
-	keys := []string{a.keys.prefix + "audit"}
+	keys := []string{a.keys.audit()}
 	args := []any{auditEvents, flag(onlyLost)}
 	for _, id := range ids {
 		keys = append(keys, a.keys.request(id), a.keys.events(id))

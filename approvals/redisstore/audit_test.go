@@ -42,7 +42,7 @@ func (p past) happens(id string, n int, ms int64) {
 			c.RPush(context.Background(), p.keys.events(id), fmt.Sprintf(`%d {"request":%q,"move":"m%d","n":%d}`, ms-int64(n-1-i), id, i+1, i+1))
 		}
 		c.HSet(context.Background(), p.keys.request(id), "body", fmt.Sprintf(`{"schema":2,"id":%q,"events":%d}`, id, n), "at", ms)
-		c.ZAdd(context.Background(), p.keys.prefix+"audit", redis.Z{Score: float64(ms), Member: id})
+		c.ZAdd(context.Background(), p.keys.audit(), redis.Z{Score: float64(ms), Member: id})
 	})
 }
 
@@ -168,7 +168,7 @@ func TestAuditOfWhatIsLost(t *testing.T) {
 		ctx := t.Context()
 		p.do(func(c redis.Pipeliner) {
 			c.Del(ctx, p.keys.request("r-norecord"), p.keys.events("r-noevents"), p.keys.request("r-nothing"), p.keys.events("r-nothing"), p.keys.events("r-onlyrecord"))
-			c.ZRem(ctx, p.keys.prefix+"audit", "r-noindex", "r-onlyrecord")
+			c.ZRem(ctx, p.keys.audit(), "r-noindex", "r-onlyrecord")
 			c.LSet(ctx, p.keys.events("r-odd"), 0, "what is this")
 			c.Del(ctx, p.keys.events("r-wrong"), p.keys.request("r-wrong"))
 			c.Set(ctx, p.keys.events("r-wrong"), "x", 0)

@@ -128,7 +128,6 @@ func (a *archive) fill() {
 	a.cancelled = a.moves(k, approvals.Vote(cleo, k.Digest, today, time.Minute), approvals.Cancel(anne)).ID
 
 	a.open = a.asks("Ev3", "restart-alias", "ins-web3").ID
-	a.index()
 }
 
 // asks makes a request, in a millisecond of its own.
@@ -181,15 +180,6 @@ func (a *archive) put(id string, lines []string) {
 	a.do("DEL", a.key("events", id))
 	for _, l := range lines {
 		a.do("RPUSH", a.key("events", id), l)
-	}
-}
-
-// index writes the index as it is to be.
-func (a *archive) index() {
-	for _, id := range []string{a.denied, a.cancelled, a.open} {
-		all := a.lines(id)
-		ms, _, _ := strings.Cut(all[len(all)-1], " ")
-		a.do("ZADD", a.indexKey(), ms, id)
 	}
 }
 
