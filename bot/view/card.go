@@ -135,8 +135,16 @@ func (p *page) news(r approvals.Request) {
 
 // waiting is why an approved request has not been sent, and for which other one it waits.
 func (p *page) waiting(r approvals.Request) {
-	p.line(label("Why it waits: "), said(waits(r), newsWhy))
-	if r.WaitsFor != "" {
+	why := waits(r)
+	row := []span{label("Why it waits: ")}
+	before, after, named := strings.Cut(why, r.WaitsFor)
+	if r.WaitsFor == "" || !named || before == "" || after == "" {
+		row = append(row, said(why, newsWhy))
+	} else {
+		row = append(row, said(before, newsWhy/2), code(r.WaitsFor, maxID), said(after, newsWhy/2))
+	}
+	p.line(row...)
+	if r.WaitsFor != "" && !named {
 		p.line(say("It waits for request "), code(r.WaitsFor, maxID))
 	}
 }

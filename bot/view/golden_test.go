@@ -77,6 +77,7 @@ func TestCardGolden(t *testing.T) {
 		{"by_alias", "the id stands beside what was typed", request(pending, func(r *approvals.Request) { r.Asked.Alias = "restart-web" })},
 		{"failed", "code and meaning", request(sent(approvals.Failed, failed))},
 		{"waiting_for", "which other run it waits for", request(busyWith("r-kjhgfedcba"))},
+		{"waiting_for_unnamed", "the text may not name it", request(busyWith("r-kjhgfedcba"), func(r *approvals.Request) { r.Waiting = "another run is there" })},
 		{"weak", "the store may forget a claim", request(pending, weak)},
 		{"unknown", "no code 0; it is searched for", request(unsure(unknown))},
 		{"unknown_lost", "no answer at all", request(unsure(nil))},
@@ -86,6 +87,9 @@ func TestCardGolden(t *testing.T) {
 		{"unknown_asked_one", "who has said what", request(askedFor(nil, says(bob, approvals.Ran, 14*time.Minute), says(alice, approvals.DidNotRun, 15*time.Minute)), lifted)},
 		{"unknown_asked_tasks", "which tasks may be it", request(askedFor(nil), func(r *approvals.Request) {
 			r.Unsure.Evidence, r.Unsure.Tasks = "Two tasks in the API's list may be this run.", []string{"cmdtask-1a2b3c4d", "cmdtask-9z8y7x6w"}
+		})},
+		{"unknown_asked_named", "tasks stand once, if the evidence names them", request(askedFor(nil), func(r *approvals.Request) {
+			r.Unsure.Evidence, r.Unsure.Tasks = "The API lists 2 tasks since 03:04 UTC that may be this run, and they cannot be told apart: cmdtask-1, cmdtask-2.", []string{"cmdtask-1", "cmdtask-2"}
 		})},
 		{"found", "its task was found, and is followed", request(foundAs(approvals.Accepted, ran("ins-1", 0), ran("ins-2", 0, running)))},
 		{"found_succeeded", "at its end, too", request(foundAs(approvals.Succeeded, ran("ins-1", 0), ran("ins-2", 0)))},

@@ -247,7 +247,7 @@ func foundAs(state approvals.State, hosts ...approvals.HostResult) func(*approva
 
 func busyWith(other string) func(*approvals.Request) {
 	return func(r *approvals.Request) {
-		waiting("another run of this script is on ins-1", start.Add(2*time.Minute))(r)
+		waiting("Waits for run r-kjhgfedcba of the same script, which has not ended on the same hosts.", start.Add(2*time.Minute))(r)
 		r.WaitsFor = other
 	}
 }

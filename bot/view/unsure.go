@@ -1,6 +1,7 @@
 package view
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -121,7 +122,8 @@ func (p *page) evidence(r approvals.Request) {
 	if r.Unsure.Evidence != "" {
 		p.passage("What the search says", r.Unsure.Evidence, unsureEvidence)
 	}
-	if len(r.Unsure.Tasks) > 0 {
+	shown := cut(r.Unsure.Evidence, unsureEvidence)
+	if slices.ContainsFunc(r.Unsure.Tasks, func(task string) bool { return !strings.Contains(shown, task) }) {
 		p.line(label("Tasks that may be this run: "), said(strings.Join(r.Unsure.Tasks, ", "), unsureTasks))
 	}
 }
