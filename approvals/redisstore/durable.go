@@ -12,8 +12,14 @@ import (
 )
 
 // ErrForgets says that Redis may forget what it has confirmed, or will not tell
-// whether it may. Its error says what Redis answered, and what to do.
+// whether it may. The error is a *[Forgets].
 var ErrForgets = errors.New("redis may forget what it confirmed")
+
+// Forgets says what Redis answered, and what to do. It wraps [ErrForgets].
+type Forgets struct{ Found, Do string }
+
+func (f *Forgets) Error() string { return fmt.Sprintf("%v: %s: %s", ErrForgets, f.Found, f.Do) }
+func (f *Forgets) Unwrap() error { return ErrForgets }
 
 // settings are those with which nothing is forgotten that was confirmed.
 var settings = []struct{ setting, good string }{{"appendonly", "yes"}, {"appendfsync", "always"}}
@@ -29,7 +35,7 @@ func (s *Store) Durable(ctx context.Context) error {
 			break
 		}
 		if word := code(err); word == "ERR" || word == "NOPERM" {
-			return fmt.Errorf("%w: it does not tell (%s): let its user call CONFIG GET, or write durability: weak", ErrForgets, word)
+			return &Forgets{"it does not tell its appendfsync (" + word + ")", "let its user call CONFIG GET, or write durability: weak"}
 		}
 		if n+1 < attempts && mayPass(err) && pause(ctx, n) {
 			continue
@@ -39,9 +45,9 @@ func (s *Store) Durable(ctx context.Context) error {
 	for _, f := range settings {
 		switch is, told := has[f.setting]; {
 		case !told:
-			return fmt.Errorf("%w: it does not tell its %s: write durability: weak", ErrForgets, f.setting)
+			return &Forgets{"it does not tell its " + f.setting, "write durability: weak"}
 		case is != f.good:
-			return fmt.Errorf("%w: %s is %s: set it to %s, or write durability: weak", ErrForgets, f.setting, word(is), f.good)
+			return &Forgets{f.setting + " is " + word(is), "set it to " + f.good + ", or write durability: weak"}
 		}
 	}
 	return nil

@@ -62,7 +62,15 @@ func (s *Server) probeRedis(ctx context.Context) (string, error) {
 	if err := s.openRedis(ctx); err != nil {
 		return "", err
 	}
-	return strings.Join(s.cfg.Redis.Addresses, ", ") + " answers", redisstore.New(s.redis, "probe", redisstore.Options{Log: s.log}).Ping(ctx)
+	store := redisstore.New(s.redis, "probe", redisstore.Options{Log: s.log})
+	if err := store.Ping(ctx); err != nil {
+		return "", err
+	}
+	answers := strings.Join(s.cfg.Redis.Addresses, ", ") + " answers"
+	if s.weak() {
+		return answers + "; it may forget what it confirms, as redis.durability says", nil
+	}
+	return answers + " and keeps what it confirms", inSentences(store.Durable(ctx))
 }
 
 func (s *Server) probeSlack(ctx context.Context) (string, error) {

@@ -36,6 +36,7 @@ type Server struct {
 	resolver *vault.Resolver
 	redis    redis.UniversalClient
 	cloud    cloud
+	store    *redisstore.Store // nil: it was not opened
 	quota    Quota
 	budget   *redisstore.Budget // nil: nobody shares the quotas
 	slack    *slackio.Slack
@@ -46,8 +47,8 @@ type Server struct {
 }
 
 // New puts the parts together and checks what cannot mend itself: the Slack
-// tokens and their scopes, and that every reference names a readable secret
-// store. Redis and the cloud may be away; the bot says so and waits for them. So
+// tokens and their scopes, that every reference names a readable secret store, and that
+// Redis keeps what it confirms. Redis and the cloud may be away; the bot says so and waits for them. So
 // may Slack: New waits for it until ctx ends, and then returns an error of Slack's
 // or of ctx. Other errors are one sentence that says what to do.
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Server, error) {
@@ -61,7 +62,7 @@ type Quota func(api, action string) (n int, per time.Duration)
 // NewWithin is New for a cloud with other quotas than the documented ones.
 func NewWithin(ctx context.Context, cfg *config.Config, log *slog.Logger, quota Quota) (*Server, error) {
 	s := &Server{cfg: cfg, log: log, quota: quota, patient: true}
-	for _, part := range []func(context.Context) error{s.openVault, s.openRedis, s.openCloud, s.openSlack, s.openBudget, s.openBot} {
+	for _, part := range []func(context.Context) error{s.openVault, s.openRedis, s.openCloud, s.openSlack, s.openStore, s.openBudget, s.openBot} {
 		if err := part(ctx); err != nil {
 			s.Close()
 			return nil, err
@@ -205,16 +206,13 @@ func (s *Server) enterSlack(ctx context.Context) error {
 type lateGroups struct{ *redisstore.Groups }
 
 func (s *Server) openBot(context.Context) error {
-	store := redisstore.New(s.redis, s.here, redisstore.Options{
-		KeepRequests: s.cfg.Keep.Requests, KeepEvents: s.cfg.Keep.Events, KeepOutputs: s.cfg.Keep.Outputs, Log: s.log,
-	})
 	var err error
 	s.bot, err = bot.New(bot.Config{
-		Desk:  approvals.NewDesk(pointsInStore(store), "w-"+rand.Text()[:12], holdOr(hold)),
+		Desk:  approvals.NewDesk(pointsInStore(s.store), "w-"+rand.Text()[:12], holdOr(hold)),
 		Cloud: pointsInCloud(s.cloud), Logins: pointsInLogins(logins{s}), Directory: s.slack, Board: pointsInBoard(s.slack),
 		Policy: s.cfg.Rules, Target: s.cfg.Target(), Scrub: s.resolver.Scrub, Log: s.log,
 		DispatchWithin: s.cfg.Run.DispatchWithin, Lease: s.cfg.Run.Lease, SendFor: s.cfg.BM.RunTimeout + 2*time.Second,
-		FollowFor: s.cfg.Run.FollowFor,
+		FollowFor: s.cfg.Run.FollowFor, SearchFor: s.cfg.Run.SearchFor, Valid: valid(s.cfg.BM.API), Durable: s.durable(),
 	})
 	return err
 }

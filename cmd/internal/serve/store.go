@@ -1,0 +1,80 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals/redisstore"
+	"github.com/bmcmd/bmcmd/cmd/internal/config"
+)
+
+// askStore is how long a start waits for what Redis says of itself.
+const askStore = 5 * time.Second
+
+// openStore makes the store, and refuses a Redis that says that it forgets. One that is
+// away is held against its settings by the bot, before each claim.
+func (s *Server) openStore(ctx context.Context) error {
+	s.store = redisstore.New(s.redis, s.here, redisstore.Options{
+		KeepRequests: s.cfg.Keep.Requests, KeepEvents: s.cfg.Keep.Events, KeepOutputs: s.cfg.Keep.Outputs,
+		Replicas: s.cfg.Redis.Replicas, Now: clockOr(time.Now), Log: s.log,
+	})
+	if s.weak() {
+		s.log.Warn("redis may forget what it confirms, and then a run could be sent twice: redis.durability is weak, and each card says so")
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, askStore)
+	defer cancel()
+	err := s.store.Durable(ctx)
+	if errors.Is(err, redisstore.ErrForgets) {
+		return inSentences(err)
+	}
+	if err != nil {
+		s.log.Warn("redis could not be asked whether it keeps what it confirms; it is asked again before each run", "error", err)
+	}
+	return nil
+}
+
+func (s *Server) weak() bool { return s.cfg.Redis.Durability == config.Weak }
+
+// durable is what the bot asks before each claim; nil: nothing.
+func (s *Server) durable() func(context.Context) error {
+	if s.weak() {
+		return nil
+	}
+	return s.store.Durable
+}
+
+// inSentences says of a Redis that forgets what is wrong, and then what to do.
+func inSentences(err error) error {
+	var f *redisstore.Forgets
+	if !errors.As(err, &f) {
+		return err
+	}
+	return fmt.Errorf("%w, and then a run could be sent twice: %s. %s%s", redisstore.ErrForgets, f.Found, strings.ToUpper(f.Do[:1]), f.Do[1:])
+}
+
+// now is the time that calls of the API are signed with: Redis' own, as soon as there
+// is a store, so that a machine whose date is wrong still does its work.
+func (s *Server) now() time.Time {
+	if s.store != nil {
+		return s.store.Clock()
+	}
+	return clockOr(time.Now)()
+}
+
+// clocks is how far the API's clock and Redis' may lie apart.
+const clocks = 5 * time.Minute
+
+// valid is for how long the API may take what was signed at one moment. 2.0: the page on
+// its error codes for Bare Metal says of 4500 that the time may be off by 2 hours; the
+// one for all products says 5 minutes; the longer counts. 3.0: 5 minutes, by its page
+// on signatures.
+func valid(api string) time.Duration {
+	if api == config.API3 {
+		return 5*time.Minute + clocks
+	}
+	return 2*time.Hour + clocks
+}
