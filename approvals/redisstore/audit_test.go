@@ -383,3 +383,26 @@ func heap() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
+
+// TestAuditOfACluster reads from a cluster of one node.
+func TestAuditOfACluster(t *testing.T) {
+	srv := startReal(t, "--cluster-enabled", "yes")
+	plain := dial(t, srv.addr)
+	if err := plain.Do(t.Context(), "CLUSTER", "ADDSLOTSRANGE", 0, 16383).Err(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the cluster is whole", func() bool {
+		info, err := plain.ClusterInfo(t.Context()).Result()
+		return err == nil && strings.Contains(info, "cluster_state:ok")
+	})
+	p := past{t, NewAudit(dial(t, srv.addr, func(c *Connection) { c.Cluster = true }), "T0TEST")}
+	p.happens("r-1", 2, 1000)
+	p.happens("r-lost", 2, 2000)
+	p.do(func(c redis.Pipeliner) { c.ZRem(t.Context(), p.keys.audit(), "r-lost") })
+	if got := p.ids(time.Time{}); !slices.Equal(got, []string{"r-1", "r-lost"}) {
+		t.Errorf("%q", got)
+	}
+	if got, err := Workspaces(t.Context(), p.client); err != nil || !slices.Equal(got, []string{"T0TEST"}) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
