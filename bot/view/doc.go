@@ -20,6 +20,10 @@
 // failure after which one simply tries again. A run looks like one only if every
 // host ended with exit code 0 and its record says that it ran what was approved.
 //
+// A request that nobody knows the end of says what is done about it, or what people have to do; who
+// has said what; and whether its hosts are kept. One that has ended says in the last message of its
+// thread where its chain of events ends, so that Slack is a witness of it.
+//
 // A result loses nothing silently: what does not fit into the message stands in a
 // file, and what does not stand there either is counted.
 //
