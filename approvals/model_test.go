@@ -186,10 +186,11 @@ func (w *world) try(t *rapid.T, d *Desk, id string, m Move, must func(m *mirror,
 		}
 		if old.Revision != k.Revision || old.Server != k.Server {
 			old.Now, old.Seen = w.store.now, time.Now()
-			if _, err := d.Advance(ctx, old, m); err == nil {
+			got, err := d.Advance(ctx, old, m)
+			if err == nil {
 				t.Fatalf("%s was written over a version that nobody here had seen", m.Name)
 			}
-			return k, ErrConflict
+			return got, err
 		}
 	}
 	next := w.model[id].clone()
