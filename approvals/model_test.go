@@ -38,9 +38,9 @@ import (
 // restored while a bot stands between its look at the lease and the first byte, for
 // longer than a lost send is searched for; and a request that a restore has wiped out.
 //
-// The long run: go test ./approvals -run TestModel -rapid.checks=5000 -rapid.steps=100 -v
+// The long run: go test ./approvals -run TestModel -count=1 -rapid.checks=2000 -rapid.steps=100 -v -timeout 1h
 func TestModel(t *testing.T) {
-	effort(t, 300, 60)
+	effort(t, 200, 40)
 	steps, ran := 0, 0
 	reached := map[State]int{}
 	rapid.Check(t, func(t *rapid.T) {
