@@ -7,11 +7,15 @@
 // Every key begins with bmcmd:{workspace}: so that all keys of a workspace share
 // one slot of a cluster.
 //
-//	request:ID     hash: body (JSON), rev, at (when it came, ms), twin, moves
-//	               (ids of the last 32 moves), holder and until (ms) while held
+//	request:ID     hash: body (JSON), rev, at (when it came, ms), on (the run of the
+//	               server that it came to), twin, moves (ids of the last 32 moves),
+//	               holder and until (ms) while held, holds while its hosts are kept
 //	due            sorted set of ids by when somebody must look at them (ms)
 //	open           sorted set of the ids that have not ended, by when they came (ms)
 //	twin:TWIN      the id of the open request that asks for just this
+//	hosts:SCRIPT   hash: the request that holds each host for a run of the script
+//	audit          sorted set of ids by when their newest event was written (ms), for
+//	               as long as that event stays
 //	events:ID      list of "ms JSON", oldest first; outlives the request
 //	take:ID        list of what one Take handed out, for a lost reply; short-lived
 //	outputs:ID     hash: what each host printed (gzip), by task and host; gone after
@@ -29,11 +33,34 @@
 // together or not at all. Redis' own clock decides what is due, held or too late.
 // Garbage is collected by TTLs; no TTL decides anything else.
 //
-// A repeated call changes nothing: each script looks for its own random id, or its
-// own event, before it writes. So a call whose reply was lost is sent again here,
+// A repeated call changes nothing: each script looks for its own random id before it
+// writes. So a call whose reply was lost is sent again here,
 // a few times, and a method fails with [approvals.ErrUncertain] only if an attempt
 // may have reached Redis and none was answered. [approvals.ErrUnavailable] means
 // that nothing was written; reads never fail with anything worse.
+//
+// Two runs of one script never hold the same host: the move that claims takes the
+// hosts, in the same script, or is refused with who holds them. A host belongs to a
+// request only as long as that one's record says that it holds: a record that was lost
+// keeps nobody waiting. Whoever ends lets go.
+//
+// # Why every answer says which run of the server gave it
+//
+// A server that was started again may have read an older state from its disk, and a
+// replica that took its place may have been behind: a claim can be gone as if it had
+// never been. The record then looks as good as any. So the server's own run id, which
+// is another after both, comes with each answer, stays with the request it was given
+// for, and a swap may be bound to it: [approvals.ErrRestarted]. It costs Redis 7
+// microseconds in a script (INFO server). Where Redis does not tell, it is empty.
+//
+// # Why a move waits on the connection that wrote it
+//
+// WAIT counts, by its documentation, the writes of its own connection only. So script
+// and WAIT share one, and a repetition on another connection, which finds that it has
+// won and has nothing to write, writes a field once more: else there were nothing to
+// wait for. A move that too few replicas have is written all the same, and answers
+// [approvals.ErrUncertain]. Replicas make a loss at a failover unlikely, not
+// impossible: Sentinel may promote one that has not got it.
 //
 // # Why a budget counts calls one by one
 //
