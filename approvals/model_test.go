@@ -2,6 +2,7 @@ package approvals
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -190,7 +191,10 @@ func (w *world) try(t *rapid.T, d *Desk, id string, m Move, must func(m *mirror,
 			if err == nil {
 				t.Fatalf("%s was written over a version that nobody here had seen", m.Name)
 			}
-			return got, err
+			if errors.Is(err, ErrRestarted) {
+				return got, err
+			}
+			return k, ErrConflict
 		}
 	}
 	next := w.model[id].clone()
