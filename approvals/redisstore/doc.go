@@ -13,6 +13,8 @@
 //	open           sorted set of the ids that have not ended, by when they came (ms)
 //	twin:TWIN      the id of the open request that asks for just this
 //	events:ID      list of "ms JSON", oldest first; outlives the request
+//	server         "run ms": the run of the server that was last asked, and when it was
+//	               first asked
 //	take:ID        list of what one Take handed out, for a lost reply; short-lived
 //	outputs:ID     hash: what each host printed (gzip), by task and host; gone after
 //	               a set time
