@@ -87,6 +87,8 @@ func (d *Desk) Advance(ctx context.Context, k Kept, m Move) (Kept, error) {
 	switch {
 	case errors.Is(err, ErrLate):
 		return k, errors.Join(ErrExpired, err)
+	case errors.Is(err, ErrConflict) && s.Hosts == HostsTake && kept.Server.Run != k.Server.Run:
+		err = ErrRestarted
 	case errors.Is(err, ErrRestarted) && s.Hosts != HostsTake:
 		if kept, err = d.store.Load(ctx, k.ID); err == nil {
 			err = ErrConflict

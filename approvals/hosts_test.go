@@ -230,3 +230,21 @@ func TestClaimOnARestartedStore(t *testing.T) {
 		t.Errorf("looked at anew: %s, error %v", got.State, err)
 	}
 }
+
+// Restored from an older state, the store has another revision, too. That is no mere
+// conflict: whoever claims has to look at everything anew.
+func TestClaimOnARestoredStore(t *testing.T) {
+	m := newMemory()
+	d := NewDesk(m, "w1", time.Minute)
+	older := approvedOn(t, d, "Ev1", "ins-1")
+	backup := m.copy()
+	k, err := d.Advance(t.Context(), older, Redraw())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.restore(backup, "run-2")
+	got, err := claim(t, d, k)
+	if !errors.Is(err, ErrRestarted) || errors.Is(err, ErrConflict) || got.Revision != older.Revision || got.State != Approved {
+		t.Errorf("%s, revision %d, error %v; want it said that the store was restarted", got.State, got.Revision, err)
+	}
+}

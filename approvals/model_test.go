@@ -38,9 +38,9 @@ import (
 // restored while a bot stands between its look at the lease and the first byte, for
 // longer than a lost send is searched for; and a request that a restore has wiped out.
 //
-// The long run: go test ./approvals -run TestModel -rapid.checks=5000 -rapid.steps=100 -v
+// The long run: go test ./approvals -run TestModel -count=1 -rapid.checks=2000 -rapid.steps=100 -v -timeout 1h
 func TestModel(t *testing.T) {
-	effort(t, 300, 60)
+	effort(t, 200, 40)
 	steps, ran := 0, 0
 	reached := map[State]int{}
 	rapid.Check(t, func(t *rapid.T) {
@@ -186,10 +186,11 @@ func (w *world) try(t *rapid.T, d *Desk, id string, m Move, must func(m *mirror,
 		}
 		if old.Revision != k.Revision || old.Server != k.Server {
 			old.Now, old.Seen = w.store.now, time.Now()
-			if _, err := d.Advance(ctx, old, m); err == nil {
+			got, err := d.Advance(ctx, old, m)
+			if err == nil {
 				t.Fatalf("%s was written over a version that nobody here had seen", m.Name)
 			}
-			return k, ErrConflict
+			return got, err
 		}
 	}
 	next := w.model[id].clone()

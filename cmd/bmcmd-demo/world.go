@@ -58,6 +58,7 @@ const demoConfig = `slack:
 redis:
   addresses: ["%[3]s"]
   password: ref+file://%[1]s/redis_password
+  durability: weak
 bm:
   api: "%[4]s"
   endpoint: %[5]s

@@ -99,7 +99,7 @@ func (c *crash) judge(s *stage, w *world.World, l *load, f *fleet) {
 	for p, n := range f.missed {
 		bump(&j.count.missed, p, n)
 	}
-	j.count.unacked = l.unsure
+	j.count.unacked = l.unacked
 	for _, why := range l.stuck {
 		id := requestID.FindString(why)
 		j.fault(id, "%s", why)
@@ -139,7 +139,7 @@ func settings(api string) world.Settings {
 	with.SlackArgs = []string{"-lean"}
 	with.State = func(w *world.World, state world.Object) { state["hosts"] = hostsOf(w) }
 	with.Config = func(_ *world.World, text string) string {
-		text = strings.Replace(text, "run_timeout: 3s\nrun:\n  lease: 13s\n", "run_timeout: 2s\nrun:\n  lease: 12s\n", 1)
+		text = strings.Replace(text, "run_timeout: 3s\nrun:\n  lease: 13s\n", "run_timeout: 2s\nrun:\n  lease: 12s\n  search_for: 2s\n", 1)
 		text = strings.Replace(text, "rules:\n", "rules:\n"+briefRule, 1)
 		return text
 	}

@@ -75,12 +75,13 @@ func (s *story) has(move, by string) bool {
 
 // judge holds what happened against what is promised.
 type judge struct {
-	all    map[string]*story
-	said   []said
-	runs   []bmtest.RanCmd
-	dead   []killed
-	faults []fault
-	count  tally
+	all     map[string]*story
+	said    []said
+	runs    []bmtest.RanCmd
+	dead    []killed
+	dropped int // sends that the API was told not to answer
+	faults  []fault
+	count   tally
 }
 
 // fault is one promise that did not hold.
@@ -100,7 +101,7 @@ func judged(ctx context.Context, w *world.World, l *load, dead []killed) (*judge
 	if err != nil {
 		return nil, err
 	}
-	j := &judge{all: all, said: l.said, runs: w.Cloud.Runs(), dead: dead}
+	j := &judge{all: all, said: l.said, runs: w.Cloud.Runs(), dead: dead, dropped: l.dropped}
 	j.readSlack(w)
 	j.sort()
 	for id, s := range j.all {
@@ -117,7 +118,7 @@ func (j *judge) readSlack(w *world.World) {
 	byTS := map[string]*story{}
 	messages := w.Slack.Messages()
 	for _, m := range messages {
-		if s := j.all[requestID.FindString(m.Text)]; s != nil && m.ReplyTo == "" && !m.Deleted {
+		if s := j.all[cardOf(m)]; s != nil {
 			s.cards = append(s.cards, m)
 			byTS[m.TS] = s
 		}
@@ -135,6 +136,15 @@ func (j *judge) readSlack(w *world.World) {
 			}
 		}
 	}
+}
+
+// cardOf is the request whose card m is, or empty. A card may name other requests, too.
+func cardOf(m slacksim.Message) string {
+	_, after, is := strings.Cut(m.Text, "Request: ")
+	if !is || m.ReplyTo != "" || m.Deleted {
+		return ""
+	}
+	return requestID.FindString(after)
 }
 
 // sort gives runs and kills to the requests that they belong to.
@@ -191,16 +201,23 @@ func (j *judge) sends(id string, s *story) {
 // state: it has ended, or people were asked; and it was unknown only if the worker that
 // claimed it was killed before it had stored the answer.
 func (j *judge) state(id string, s *story) {
-	if !s.State.Ended() && !unfinished(s.Request) {
+	if !s.State.Ended() && !rests(s.Request) {
 		j.fault(id, "it is still %s", s.State)
+	}
+	if said := s.Unsure.Statements; s.State == approvals.Unknown && len(said) >= approvals.Agreeing {
+		j.fault(id, "%d people say that it ran, and it is not settled", len(said))
 	}
 	for i, e := range s.events {
 		if e.To != approvals.Unknown || e.From == approvals.Unknown {
 			continue
 		}
+		if e.Move == "answer" && j.count.unanswered < j.dropped {
+			j.count.unanswered++
+			continue
+		}
 		claim := s.claimBefore(i)
 		died := slices.ContainsFunc(j.dead, func(d killed) bool {
-			return claim != nil && d.Worker == claim.Note && !d.At.Before(claim.At.Add(-time.Second)) && !d.At.After(e.At.Add(time.Second))
+			return claim != nil && d.Worker != "" && strings.HasPrefix(claim.Note, d.Worker) && !d.At.Before(claim.At.Add(-time.Second)) && !d.At.After(e.At.Add(time.Second))
 		})
 		if !died {
 			j.fault(id, "it became unknown, and the worker that claimed it lived: %s", e.Note)

@@ -36,13 +36,14 @@ type load struct {
 	wanted func() []string
 	room   chan struct{} // one for each request that somebody is busy with
 
-	mu     sync.Mutex
-	rand   *rand.Rand
-	n      int
-	said   []said
-	unsure int // requests that were typed, and no ack came
-	stuck  []string
-	flows  sync.WaitGroup
+	mu      sync.Mutex
+	rand    *rand.Rand
+	n       int
+	said    []said
+	unacked int // commands for which no ack came
+	dropped int // sends that the API was told not to answer
+	stuck   []string
+	flows   sync.WaitGroup
 }
 
 // records reads requests as Redis has them.
@@ -176,7 +177,7 @@ func (f *flow) asks(ctx context.Context) bool {
 			return true
 		}
 		f.mu.Lock()
-		f.unsure++
+		f.unacked++
 		f.mu.Unlock()
 		if f.rand.IntN(2) == 0 {
 			attempt++
@@ -206,7 +207,7 @@ func (f *flow) goesOn(ctx context.Context) bool {
 		r, err := f.redis.record(ctx, f.id)
 		switch {
 		case err != nil:
-		case r.State.Ended() && !r.Owes() || unfinished(r):
+		case r.State.Ended() && !r.Owes() || rests(r) && !f.settles(r):
 			return true
 		case r.Revision == seen && time.Since(clicked) < 1500*time.Millisecond:
 		case f.clicks(ctx, r):
@@ -222,10 +223,26 @@ func (f *flow) goesOn(ctx context.Context) bool {
 	return false
 }
 
-// unfinished reports whether nothing comes any more although it has not ended: people
-// were asked whether it ran.
-func unfinished(r approvals.Request) bool {
-	return r.State == approvals.Unknown && (!r.Unsure.Asked.IsZero() || r.Unsure.Looks >= 3) && !r.Owes()
+// rests reports whether nothing comes any more although r has not ended: people were
+// asked whether it ran.
+func rests(r approvals.Request) bool {
+	return r.State == approvals.Unknown && !r.Unsure.Asked.IsZero() && !r.Owes()
+}
+
+// settles reports whether people are to say of r that it ran: of half of those that
+// they are asked about.
+func (f *flow) settles(r approvals.Request) bool {
+	return r.State == approvals.Unknown && !r.Unsure.Asked.IsZero() && f.n%2 == 0 && f.silent(r) != ""
+}
+
+// silent is somebody else than who asked, and has not said whether it ran; or empty.
+func (f *flow) silent(r approvals.Request) string {
+	for _, u := range people {
+		if u != f.who && !slices.ContainsFunc(r.Unsure.Statements, func(s approvals.Statement) bool { return s.Person.User == u }) {
+			return u
+		}
+	}
+	return ""
 }
 
 // clicks does what is to be done about r, if anything.
@@ -243,12 +260,33 @@ func (f *flow) clicks(ctx context.Context, r approvals.Request) bool {
 	case r.State == approvals.Pending:
 		f.spoil(ctx)
 		f.presses(ctx, r, f.other(r), "Approve")
+	case r.State == approvals.Approved && r.WaitsFor != "":
+		return f.frees(ctx, r.WaitsFor)
+	case r.State == approvals.Unknown && f.n%3 == 0 && !r.Unsure.Lifted:
+		f.presses(ctx, r, f.other(approvals.Request{}), "Free its hosts")
+	case r.State == approvals.Unknown && f.settles(r):
+		f.presses(ctx, r, f.silent(r), "It ran")
 	case r.State == approvals.Approved && r.Waiting != "" && r.RetryAt.IsZero():
 		f.presses(ctx, r, f.who, "Run")
 	default:
 		return false
 	}
 	return true
+}
+
+// frees lets others run on the hosts of an unknown run that stands in the way.
+func (f *flow) frees(ctx context.Context, id string) bool {
+	r, err := f.redis.record(ctx, id)
+	if err != nil || r.State != approvals.Unknown || r.Unsure.Lifted || r.Unsure.Asked.IsZero() {
+		return false
+	}
+	for _, who := range people {
+		if who != r.Requester.User {
+			f.presses(ctx, r, who, "Free its hosts")
+			return true
+		}
+	}
+	return false
 }
 
 // spoil has the API be slow, or refuse what this request is about to need. Another may
@@ -258,6 +296,11 @@ func (f *flow) spoil(ctx context.Context) {
 	switch n := f.rand.IntN(8); {
 	case f.kind == retried:
 		fault = `{"action":"RunUserCmd","n":1,"fault":{"code":4102}}`
+	case f.kind == doubted:
+		f.mu.Lock()
+		f.dropped++
+		f.mu.Unlock()
+		fault = fmt.Sprintf(`{"action":"RunUserCmd","n":1,"fault":{"drop":%q}}`, []string{"before", "after"}[f.n%2])
 	case f.kind == waits:
 		fault = `{"action":"GetUserCmd","n":4,"fault":{"status":503}}`
 	case n == 0:

@@ -118,15 +118,17 @@ const (
 	drifts   kind = "alarm"
 	fails    kind = "fails"
 	shares   kind = "shares a host"
+	doubted  kind = "is not answered"
 )
 
 var kinds = []kind{
-	runs, runs, runs, runs, twoSay, twoSay, denied, withdrew, lapses, refused, waits, retried, drifts, fails, shares,
+	runs, runs, runs, runs, twoSay, twoSay, denied, withdrew, lapses, refused, waits, retried, drifts, fails, shares, doubted,
 }
 
 // rareFor says what kind of request passes a point that most do not.
 var rareFor = map[string]kind{
-	"deny": denied, "cancel": withdrew, "expire": lapses, "refuse": refused, "wait": waits, "run": retried, "alarm": drifts, "lift": runs,
+	"deny": denied, "cancel": withdrew, "expire": lapses, "refuse": refused, "wait": waits, "run": retried, "alarm": drifts,
+	"adopt": doubted, "ask": doubted, "settle": doubted, "lift": doubted,
 }
 
 func move(point string) string {
@@ -136,12 +138,7 @@ func move(point string) string {
 }
 
 func rare(point string) bool {
-	switch m := move(point); m {
-	case "lose", "adopt", "ask", "settle", "lift":
-		return true
-	default:
-		return rareFor[m] != ""
-	}
+	return rareFor[move(point)] != "" || move(point) == "lose"
 }
 
 // kindFor is what to ask for next while replicas wait for these points.

@@ -66,8 +66,14 @@ func newFleet(w *world.World, plan []death, r *rand.Rand) *fleet {
 	}
 }
 
-// reach is how long a replica may take to get to its point.
-const reach = 8 * time.Second
+// reach is how long a replica may take to get to a point: a lease has to pass before a
+// run is lost.
+func reach(point string) time.Duration {
+	if move(point) == "lose" {
+		return 20 * time.Second
+	}
+	return 8 * time.Second
+}
 
 // mostTries is how many replicas try to get to a point before it counts as missed.
 const mostTries = 3
@@ -124,7 +130,7 @@ func (f *fleet) atPoint(d death) {
 	p := f.start(fmt.Sprintf("BMCMD_EXPERIMENT_KILL=%s %d", d.point, d.nth))
 	select {
 	case <-p.Ended:
-	case <-time.After(reach):
+	case <-time.After(reach(d.point)):
 	case <-f.w.T.Context().Done():
 	}
 	f.end(p, d)

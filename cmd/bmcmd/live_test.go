@@ -22,13 +22,18 @@ func TestCheckLive(t *testing.T) {
 	}{
 		{
 			"all is well", func(*scene) {},
-			[]string{"ok      redis  127.0.0.1:", "ok      slack  both tokens are good for the workspace sim (T0SIM)", "ok      cloud  http://127.0.0.1:"},
+			[]string{"ok      redis  127.0.0.1:|keeps what it confirms", "ok      slack  both tokens are good for the workspace sim (T0SIM)", "ok      cloud  http://127.0.0.1:"},
 			"",
 		},
 		{
 			"Redis is away", func(w *scene) { w.Redis.Kill() },
 			[]string{"FAILED  redis  the store is away", "ok      slack", "ok      cloud"},
 			"1 part outside is not as it should be",
+		},
+		{
+			"Redis may forget what it confirms", func(w *scene) { w.Redis.Kill(); w.Redis.Start("appendfsync everysec") },
+			[]string{"FAILED  redis  redis may forget |appendfsync is everysec. Set it to always, or write durability: weak", "ok      slack", "ok      cloud"},
+			"1 part outside",
 		},
 		{
 			"Redis' password is wrong", func(w *scene) { w.Set("redis", "another") },

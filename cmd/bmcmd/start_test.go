@@ -64,6 +64,12 @@ func TestProcessRefusesToStart(t *testing.T) {
 			[]string{"slack.bot_token", "/bot_token", "not found"},
 		},
 		{
+			"a Redis that may forget a claim",
+			settings{},
+			func(w *scene) { w.Redis.Kill(); w.Redis.Start("appendfsync everysec") },
+			[]string{"redis may forget what it confirmed", "appendfsync is everysec. Set it to always, or write durability: weak"},
+		},
+		{
 			"a config with a fault",
 			settings{},
 			func(w *scene) { w.edit("array_kee: instanceId\n  endpoint:", "  endpoint:") },
