@@ -50,7 +50,7 @@ type Kept struct {
 // after another took its place.
 type Server struct {
 	Run   string    // its id; empty: not told
-	Since time.Time // when it began; zero: not told
+	Since time.Time // when it was first asked anything; zero: not told
 }
 
 // Clock is the store's clock now: its last answer plus the time since, by the

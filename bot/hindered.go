@@ -40,9 +40,9 @@ func (b *Bot) forgets(ctx context.Context, k approvals.Kept) (*approvals.Move, e
 
 // mayHaveForgotten looks for a task of the run before anything is sent, if the store's
 // server was started again since the request came: it may hold an older state, from
-// before a claim. A task that fits stops the run. A send of which no task is listed yet
-// must have been before the server began, and so is searched for until SearchFor after
-// that.
+// before a claim. A task that fits stops the run. A send that is forgotten was claimed
+// before this server was first asked anything, and went out within a lease of that; its
+// task is searched for until SearchFor later.
 func (b *Bot) mayHaveForgotten(ctx context.Context, k approvals.Kept) (*approvals.Move, error) {
 	if k.KeptOn == k.Server.Run {
 		return nil, nil
@@ -66,7 +66,7 @@ func (b *Bot) mayHaveForgotten(ctx context.Context, k approvals.Kept) (*approval
 	if began.IsZero() {
 		began = k.Received
 	}
-	if until := began.Add(b.SearchFor); k.Clock().Before(until) {
+	if until := began.Add(b.Lease + b.SearchFor); k.Clock().Before(until) {
 		text := fmt.Sprintf("Redis was restarted after this was asked for and may have forgotten a send. I search the API's list of tasks until %s before I send anything; or press Cancel and ask again.", hour(until.Add(time.Minute)))
 		again := b.tryAgain(k, min(slowestLook, until.Sub(k.Clock())))
 		if k.Waiting == text {

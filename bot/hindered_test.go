@@ -80,7 +80,7 @@ func TestAWaitIsNoLongerThanAnApprovalIsYoung(t *testing.T) {
 // state. Nothing is sent before the API's list was searched for what it may have
 // forgotten.
 func TestAStoreThatMayHaveForgotten(t *testing.T) {
-	const searching = "Redis was restarted after this was asked for and may have forgotten a send. I search the API's list of tasks until 00:12 UTC before I send anything"
+	const searching = "Redis was restarted after this was asked for and may have forgotten a send. I search the API's list of tasks until 00:13 UTC before I send anything"
 	for _, tt := range []struct {
 		why   string
 		api   func(r *rig)

@@ -17,6 +17,8 @@
 //	audit          sorted set of ids by when their newest event was written (ms), for
 //	               as long as that event stays
 //	events:ID      list of "ms JSON", oldest first; outlives the request
+//	server         "run ms": the run of the server that was last asked, and when it was
+//	               first asked
 //	take:ID        list of what one Take handed out, for a lost reply; short-lived
 //	outputs:ID     hash: what each host printed (gzip), by task and host; gone after
 //	               a set time

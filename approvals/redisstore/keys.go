@@ -11,6 +11,7 @@ func (k keys) twin(twin string) string     { return k.prefix + "twin:" + twin }
 func (k keys) due() string                 { return k.prefix + "due" }
 func (k keys) open() string                { return k.prefix + "open" }
 func (k keys) audit() string               { return k.prefix + "audit" }
+func (k keys) server() string              { return k.prefix + "server" }
 func (k keys) hosts(script string) string  { return k.prefix + "hosts:" + script }
 func (k keys) take(id string) string       { return k.prefix + "take:" + id }
 func (k keys) outputs(id string) string    { return k.prefix + "outputs:" + id }

@@ -2,6 +2,8 @@ package redisstore
 
 import (
 	"errors"
+	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,5 +94,42 @@ func TestRedisThatDoesNotTellItsRun(t *testing.T) {
 		if _, err := s.Swap(t.Context(), next(k, amy, time.Minute, nil)); err != nil {
 			t.Errorf("%s: bound to none: %v", name, err)
 		}
+	}
+}
+
+// A replica that takes the master's place has been up for long. What counts is when it
+// was first asked as the master: it may lack what was confirmed until then.
+func TestAReplicaTakesTheMastersPlace(t *testing.T) {
+	master := startReal(t)
+	host, port, err := net.SplitHostPort(master.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replica := startReal(t, "--replicaof", host, port)
+	s := master.store(t)
+	k := create(t, s, asked(1), amy, time.Minute)
+	client := dial(t, replica.addr)
+	until(t, "the replica has the request, and has been up for a while", func() bool {
+		n, err := client.Exists(t.Context(), s.keys.request(k.ID)).Result()
+		info, err2 := client.Info(t.Context(), "server").Result()
+		_, up, _ := strings.Cut(info, "uptime_in_seconds:")
+		return err == nil && err2 == nil && n == 1 && number(strings.TrimSpace(strings.SplitN(up, "\n", 2)[0])) >= 2
+	})
+	before, err := s.Load(t.Context(), k.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	master.kill()
+	if err := client.Do(t.Context(), "REPLICAOF", "NO", "ONE").Err(); err != nil {
+		t.Fatal(err)
+	}
+	promoted := New(client, "T0TEST", Options{})
+	after, err := promoted.Load(t.Context(), k.ID)
+	if err != nil || after.Server.Run == before.Server.Run || after.KeptOn != before.Server.Run || after.Server.Since.Before(before.Now) {
+		t.Fatalf("on %+v, at %v; kept on %q, before on %+v at %v, error %v", after.Server, after.Now, after.KeptOn, before.Server, before.Now, err)
+	}
+	again, err := promoted.Load(t.Context(), k.ID)
+	if err != nil || again.Server != after.Server {
+		t.Errorf("asked again: %+v, then %+v, error %v", after.Server, again.Server, err)
 	}
 }

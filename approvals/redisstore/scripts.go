@@ -17,22 +17,31 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local function text(n) return string.format('%.0f', n) end
 `
 
-// clockAndRun is clock, and gives run and up: the id of this run of the server and for
-// how many seconds it has been up; "" where Redis does not tell. The answers of
-// these scripts have them after the time.
+// clockAndRun is clock, and gives run and since: the id of this run of the server, and
+// when one of these scripts first met it (ms); "" where Redis does not tell. The answers
+// of these scripts have them after the time. Their last key is where that is kept. For
+// how long the server has been up says less: a replica that takes the master's place
+// has long been up.
 const clockAndRun = clock + `
-local info = redis.pcall('INFO', 'server')
-local function told(name)
-  local at, last
-  if type(info) == 'string' then at, last = string.find(info, name, 1, true) end
-  return last and string.match(info, '^%w+', last + 1) or ''
+local info, run, since = redis.pcall('INFO', 'server'), '', ''
+if type(info) == 'string' then
+  local _, last = string.find(info, '\nrun_id:', 1, true)
+  run = last and string.match(info, '^%w+', last + 1) or ''
 end
-local run, up = told('\nrun_id:'), told('\nuptime_in_seconds:')
+if run ~= '' then
+  local met = redis.call('GET', KEYS[#KEYS])
+  if met and string.sub(met, 1, #run + 1) == run .. ' ' then
+    since = string.sub(met, #run + 2)
+  else
+    since = text(now)
+    redis.call('SET', KEYS[#KEYS], run .. ' ' .. since)
+  end
+end
 `
 
 // createScript keeps a new request.
 //
-// KEYS: 1 request, 2 due, 3 open, 4 twin, 5 events, 6 audit.
+// KEYS: 1 request, 2 due, 3 open, 4 twin, 5 events, 6 audit, 7 server.
 // ARGV: 1 id, 2 revision, 3 body, 4 event or "", 5 move id, 6 worker, 7 hold,
 // 8 time to keep events, 9 prefix of requests, 10 twin, 11 "1": what was written
 // before is written again, so that replicas can be waited for.
@@ -43,7 +52,7 @@ local function there(key, status)
   local h = redis.call('HMGET', key, 'body', 'at', 'on', 'holder', 'until', 'rev')
   if ARGV[11] == '1' then redis.call('HSET', key, 'rev', h[6]) end
   local mine = h[4] == ARGV[6] and tonumber(h[5]) > now
-  return {t[1], t[2], run, up, status, mine and '1' or '', h[1], h[2], h[3]}
+  return {t[1], t[2], run, since, status, mine and '1' or '', h[1], h[2], h[3]}
 end
 local moves = redis.call('HGET', KEYS[1], 'moves')
 if moves then
@@ -68,7 +77,7 @@ if ARGV[4] ~= '' then
   redis.call('ZADD', KEYS[6], at, ARGV[1])
   redis.call('ZREMRANGEBYSCORE', KEYS[6], '-inf', text(now - ARGV[8]))
 end
-return {t[1], t[2], run, up, 'fresh', hold > 0 and '1' or '', '', at, run}
+return {t[1], t[2], run, since, 'fresh', hold > 0 and '1' or '', '', at, run}
 `)
 
 // swapScript writes the next version of a request, if nobody was faster.
@@ -76,7 +85,7 @@ return {t[1], t[2], run, up, 'fresh', hold > 0 and '1' or '', '', at, run}
 // A host belongs to the request that stands there, as long as that one's record has
 // the field holds: one that was lost keeps nobody waiting.
 //
-// KEYS: 1 request, 2 due, 3 open, 4 events, 5 audit, 6 hosts of its script.
+// KEYS: 1 request, 2 due, 3 open, 4 events, 5 audit, 6 hosts of its script, 7 server.
 // ARGV: 1 id, 2 revision it replaces, 3 revision it makes, 4 body, 5 event or "",
 // 6 move id, 7 not after or "", 8 worker, 9 hold, 10 due or "", 11 "end" if it ends,
 // "free" if whoever asks for the same gets a new one, or "", 12 time to keep the
@@ -90,12 +99,12 @@ return {t[1], t[2], run, up, 'fresh', hold > 0 and '1' or '', '', at, run}
 var swapScript = redis.NewScript(clockAndRun + `
 local key, id, worker, hosts = KEYS[1], ARGV[1], ARGV[8], ARGV[17]
 local h = redis.call('HMGET', key, 'rev', 'moves', 'holder', 'until', 'at', 'on', 'twin')
-if not h[1] then return {t[1], t[2], run, up, 'none'} end
+if not h[1] then return {t[1], t[2], run, since, 'none'} end
 local good = h[3] and tonumber(h[4]) > now
 local mine = good and h[3] == worker
 local function answer(status, old, other, host)
   local body = old and redis.call('HGET', key, 'body') or false
-  return {t[1], t[2], run, up, status, mine and '1' or '', body, h[5], h[6], other, host}
+  return {t[1], t[2], run, since, status, mine and '1' or '', body, h[5], h[6], other, host}
 end
 if string.find(h[2], ' ' .. ARGV[6] .. ' ', 1, true) then
   if ARGV[18] == '1' then redis.call('HSET', key, 'rev', h[1]) end
@@ -164,7 +173,7 @@ return answer('won')
 // takeScript hands out due requests. A hold is good exactly as long as the
 // request's entry in due lies ahead, so what is due is held by nobody.
 //
-// KEYS: 1 due, 2 list of what this take handed out.
+// KEYS: 1 due, 2 list of what this take handed out, 3 server.
 // ARGV: 1 prefix of requests, 2 worker, 3 hold, 4 how many.
 // Returns: time and server, milliseconds to the next due request or "", then each
 // record.
@@ -172,7 +181,7 @@ var takeScript = redis.NewScript(clockAndRun + `
 local ids = redis.call('LRANGE', KEYS[2], 0, -1)
 local again = #ids > 0
 if not again then ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now), 'LIMIT', 0, ARGV[4]) end
-local out, ends = {t[1], t[2], run, up, ''}, text(now + ARGV[3])
+local out, ends = {t[1], t[2], run, since, ''}, text(now + ARGV[3])
 for _, id in ipairs(ids) do
   local key = ARGV[1] .. id
   local h = redis.call('HMGET', key, 'body', 'at', 'on', 'holder')
@@ -193,20 +202,20 @@ return out
 
 // loadScript reads a request.
 //
-// KEYS: 1 request.
+// KEYS: 1 request, 2 server.
 // Returns: time and server, and the record if it is there.
 var loadScript = redis.NewScript(clockAndRun + `
 local h = redis.call('HMGET', KEYS[1], 'body', 'at', 'on')
-return {t[1], t[2], run, up, h[1], h[2], h[3]}
+return {t[1], t[2], run, since, h[1], h[2], h[3]}
 `)
 
 // openScript lists the newest open requests.
 //
-// KEYS: 1 open.
+// KEYS: 1 open, 2 server.
 // ARGV: 1 prefix of requests, 2 how many.
 // Returns: time and server, then each record.
 var openScript = redis.NewScript(clockAndRun + `
-local out = {t[1], t[2], run, up}
+local out = {t[1], t[2], run, since}
 for _, id in ipairs(redis.call('ZREVRANGE', KEYS[1], 0, ARGV[2] - 1)) do
   local h = redis.call('HMGET', ARGV[1] .. id, 'body', 'at', 'on')
   if h[1] then

@@ -77,7 +77,7 @@ func (s *Store) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, b
 	}
 	r, twin := w.Next, w.Next.Twin()
 	a, err := s.confirm(ctx, createScript,
-		[]string{s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.twin(twin), s.keys.events(r.ID), s.keys.audit()},
+		[]string{s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.twin(twin), s.keys.events(r.ID), s.keys.audit(), s.keys.server()},
 		r.ID, r.Revision, body, event, moveID(w), w.Worker, w.Hold.Milliseconds(),
 		s.opts.KeepEvents.Milliseconds(), s.keys.request(""), twin, flag(s.opts.Replicas > 0))
 	if err != nil {
@@ -89,7 +89,7 @@ func (s *Store) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, b
 
 // Load is as [approvals.Store] says.
 func (s *Store) Load(ctx context.Context, id string) (approvals.Kept, error) {
-	a, err := s.read(ctx, loadScript, []string{s.keys.request(id)})
+	a, err := s.read(ctx, loadScript, []string{s.keys.request(id), s.keys.server()})
 	if err != nil {
 		return approvals.Kept{}, err
 	}
@@ -121,7 +121,7 @@ func (s *Store) Swap(ctx context.Context, w approvals.Swap) (approvals.Kept, err
 		args = append(args, host)
 	}
 	a, err := s.confirm(ctx, swapScript, []string{
-		s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.events(r.ID), s.keys.audit(), s.keys.hosts(r.Asked.Script),
+		s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.events(r.ID), s.keys.audit(), s.keys.hosts(r.Asked.Script), s.keys.server(),
 	}, args...)
 	if err != nil {
 		return approvals.Kept{}, err
@@ -156,7 +156,7 @@ func refused(a answer) error {
 // Take is as [approvals.Store] says. A record that cannot be read stays held and
 // is left out, with a word in the log: after an upgrade of all replicas it can be.
 func (s *Store) Take(ctx context.Context, worker string, hold time.Duration, n int) ([]approvals.Kept, time.Duration, error) {
-	a, err := s.write(ctx, takeScript, []string{s.keys.due(), s.keys.take(randomID())},
+	a, err := s.write(ctx, takeScript, []string{s.keys.due(), s.keys.take(randomID()), s.keys.server()},
 		s.keys.request(""), worker, max(1, hold.Milliseconds()), n)
 	if err != nil {
 		return nil, 0, err
@@ -199,7 +199,7 @@ func (s *Store) Open(ctx context.Context, n int) ([]approvals.Kept, error) {
 	if n <= 0 {
 		return nil, nil
 	}
-	a, err := s.read(ctx, openScript, []string{s.keys.open()}, s.keys.request(""), n)
+	a, err := s.read(ctx, openScript, []string{s.keys.open(), s.keys.server()}, s.keys.request(""), n)
 	if err != nil {
 		return nil, err
 	}
@@ -210,8 +210,8 @@ func (s *Store) Open(ctx context.Context, n int) ([]approvals.Kept, error) {
 func (s *Store) answered(a answer) approvals.Kept {
 	s.clock.heard(a)
 	k := approvals.Kept{Now: a.now, Seen: a.seen, Server: approvals.Server{Run: a.text(0)}}
-	if up := a.text(1); up != "" {
-		k.Server.Since = a.now.Add(-time.Duration(number(up)) * time.Second)
+	if since := a.text(1); since != "" {
+		k.Server.Since = time.UnixMilli(number(since)).UTC()
 	}
 	return k
 }
