@@ -103,6 +103,12 @@ func judged(ctx context.Context, w *world.World, l *load, dead []killed) (*judge
 	}
 	j := &judge{all: all, said: l.said, runs: w.Cloud.Runs(), dead: dead, dropped: l.dropped}
 	j.readSlack(w)
+	j.weigh()
+	return j, nil
+}
+
+// weigh judges what was read.
+func (j *judge) weigh() {
 	j.sort()
 	for id, s := range j.all {
 		j.sends(id, s)
@@ -111,7 +117,6 @@ func judged(ctx context.Context, w *world.World, l *load, dead []killed) (*judge
 		j.count.add(s)
 	}
 	j.words()
-	return j, nil
 }
 
 func (j *judge) readSlack(w *world.World) {

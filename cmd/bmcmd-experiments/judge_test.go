@@ -1,0 +1,173 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient/bmtest"
+	"github.com/bmcmd/bmcmd/bot/slacksim"
+	"github.com/bmcmd/bmcmd/bot/view"
+	"github.com/bmcmd/bmcmd/cmd/internal/world"
+)
+
+const theOne = "r-aaaaaaaaaa"
+
+// good is a request that went well, as the judge sees it: it was unknown for a while
+// because its worker was killed, and then it was found.
+func good(t *testing.T) *judge {
+	t.Helper()
+	now := time.Date(2026, 3, 14, 3, 12, 0, 0, time.UTC)
+	s := &story{Request: approvals.Request{
+		ID: theOne, State: approvals.Denied, Asked: approvals.Asked{Script: "cmd-1", Hosts: []string{"ins-1"}, Parameters: "p1"},
+		Card: approvals.Card{Channel: world.Incident, TS: "1.1", Look: 3, Shown: 3}, Noticed: 1, Revision: 3,
+	}}
+	s.events = []approvals.Event{
+		{Move: "receive", To: approvals.Received, By: approvals.Person{User: world.Alice}, At: now},
+		{Move: "refuse", From: approvals.Received, To: approvals.Refused, At: now.Add(time.Second)},
+	}
+	prev := ""
+	for i := range s.events {
+		e := &s.events[i]
+		e.N, e.Prev, e.Request, e.Revision = i+1, prev, theOne, int64(i+1)
+		e.Hash = e.Sum()
+		prev = e.Hash
+	}
+	s.State = approvals.Refused
+	card, err := view.Card(s.Request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.cards = []slacksim.Message{{TS: "1.1", Text: card.Text}}
+	s.thread = []slacksim.Message{{TS: "1.2", ReplyTo: "1.1", Blocks: blocks("notice1.1")}}
+	return &judge{
+		all:  map[string]*story{theOne: s},
+		said: []said{{world.Alice, "Recorded: run cmd-1 on ins-1. Request " + theOne}},
+	}
+}
+
+func blocks(id string) json.RawMessage {
+	b, _ := json.Marshal([]map[string]string{{"block_id": id}})
+	return b
+}
+
+// verdict is what judged does once all is read.
+func verdict(j *judge) (all []string) {
+	j.weigh()
+	for _, f := range j.faults {
+		all = append(all, f.why)
+	}
+	return all
+}
+
+// TestJudge spoils one thing at a time: a judge that finds nothing is no judge.
+func TestJudge(t *testing.T) {
+	if got := verdict(good(t)); len(got) > 0 {
+		t.Fatalf("what is good is faulted: %q", got)
+	}
+	tests := []struct {
+		why   string
+		spoil func(j *judge, s *story)
+		says  string
+	}{
+		{"a run that nobody asked for", func(j *judge, _ *story) { j.runs = append(j.runs, bmtest.RanCmd{Parameters: []byte("other")}) }, "no request asked for it"},
+		{"a run of what was refused", func(j *judge, _ *story) { j.runs = append(j.runs, bmtest.RanCmd{Parameters: []byte("p1")}) }, "nobody claimed it"},
+		{"two runs of one request", func(j *judge, _ *story) {
+			j.runs = append(j.runs, bmtest.RanCmd{Parameters: []byte("p1")}, bmtest.RanCmd{Parameters: []byte("p1")})
+		}, "it ran 2 times"},
+		{"a success without a run", func(_ *judge, s *story) { s.State = approvals.Succeeded }, "the API ran nothing"},
+		{"a request that does not end", func(_ *judge, s *story) { s.State = approvals.Approved }, "it is still approved"},
+		{"an unknown one that nobody is asked about", func(_ *judge, s *story) { s.State = approvals.Unknown }, "it is still unknown"},
+		{"two who agree, and nothing follows", func(_ *judge, s *story) {
+			s.State, s.Unsure = approvals.Unknown, approvals.Unsure{Asked: time.Now(), Statements: make([]approvals.Statement, 2)}
+		}, "it is not settled"},
+		{"unknown although the worker lives", func(_ *judge, s *story) {
+			s.events = append(s.events, approvals.Event{Move: "claim", Note: "w-1 sends"}, approvals.Event{Move: "lose", To: approvals.Unknown})
+		}, "lived"},
+		{"an event that was changed", func(_ *judge, s *story) { s.events[1].Note = "other" }, "no chain"},
+		{"a card that is behind", func(_ *judge, s *story) { s.cards[0].Text = "Waiting for approval\nRequest: " + theOne }, "not as the record says"},
+		{"a card that is not there", func(_ *judge, s *story) { s.cards = nil }, "not in the channel"},
+		{"a notice that is owed", func(_ *judge, s *story) { s.Notices = []approvals.Notice{{N: 2}} }, "owed"},
+		{"a notice that nobody got", func(_ *judge, s *story) { s.thread = nil }, "1 of 1 notices are not"},
+		{"nobody told where there is no card", func(_ *judge, s *story) { s.Card, s.cards = approvals.Card{}, nil }, "nobody was told"},
+		{"a request that was recorded and is not there", func(j *judge, _ *story) {
+			j.said = append(j.said, said{world.Bob, "Recorded: run cmd-1 on ins-1. Request r-bbbbbbbbbb"})
+		}, "there is no such request"},
+		{"a decision that was recorded and is not there", func(j *judge, _ *story) {
+			j.said = append(j.said, said{world.Bob, "Recorded: you approved. Request " + theOne})
+		}, "there is no such event"},
+	}
+	for _, tt := range tests {
+		j := good(t)
+		tt.spoil(j, j.all[theOne])
+		if got := verdict(j); !slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, tt.says) }) {
+			t.Errorf("%s: found %q, want %q", tt.why, got, tt.says)
+		}
+	}
+}
+
+// TestJudgeKnowsTheDead holds that a worker that was killed may leave an unknown run.
+func TestJudgeKnowsTheDead(t *testing.T) {
+	at := time.Now()
+	j := &judge{dead: []killed{{Worker: "w-1", At: at.Add(time.Second)}}}
+	s := &story{events: []approvals.Event{
+		{Move: "claim", Note: "w-1 sends", At: at}, {Move: "lose", From: approvals.Executing, To: approvals.Unknown, At: at.Add(12 * time.Second)},
+	}}
+	s.State = approvals.Refused
+	if j.state(theOne, s); len(j.faults) > 0 {
+		t.Errorf("got %v", j.faults)
+	}
+	j.dead[0].Worker = "w-2"
+	if j.state(theOne, s); len(j.faults) != 1 {
+		t.Errorf("another's death was taken for it: %v", j.faults)
+	}
+}
+
+// TestPlan holds that a seed repeats its plan, and that all that was dealt is in it.
+func TestPlan(t *testing.T) {
+	for _, n := range []int{1, 40, 1000} {
+		one, two := shuffled(deal(n), rand.New(rand.NewPCG(7, 1))), shuffled(deal(n), rand.New(rand.NewPCG(7, 1)))
+		if !slices.Equal(one, two) {
+			t.Errorf("a seed makes two plans of %d kills", n)
+		}
+		got := map[string]int{}
+		total := 0
+		for _, b := range batches(one, 100) {
+			for _, d := range b.plan {
+				got[d.point]++
+				total++
+			}
+		}
+		want := deal(n)
+		maps.DeleteFunc(want, func(_ string, n int) bool { return n == 0 })
+		if diff := cmp.Diff(want, got); diff != "" || total < n-1 || total > n+1 {
+			t.Errorf("%d kills of %d: %s", total, n, diff)
+		}
+	}
+}
+
+// TestPlanKnowsEveryMove holds the plan against the table in the README of approvals.
+func TestPlanKnowsEveryMove(t *testing.T) {
+	readme, err := os.ReadFile("../../approvals/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile(`(?m)^\| ([a-z]+) \| (?:the bot|who (?:may|asked)|that worker)`).FindAllSubmatch(readme, -1)
+	if len(rows) < 15 {
+		t.Fatalf("the README has %d moves", len(rows))
+	}
+	for _, row := range rows {
+		if m := string(row[1]); !slices.Contains(moves, m) && !slices.Contains(elsewhere, m) {
+			t.Errorf("the move %s is in no plan", m)
+		}
+	}
+}
