@@ -170,8 +170,7 @@ func (r *receiver) greeted(ctx context.Context, l *link) (*link, error) {
 	case <-t.C:
 		l.close()
 		return nil, &failure{method: "socket", why: "no hello in time"}
-	case <-ctx.Done():
-		l.close()
+	case <-ctx.Done(): // it is closed with all others, when what came over it is acknowledged
 		return nil, ctx.Err()
 	}
 }

@@ -246,3 +246,33 @@ func TestAnAddressOfAnotherKindIsNotOpened(t *testing.T) {
 		}
 	}
 }
+
+// When Run is to end while a connection is being opened, that one stays until all is acknowledged, as the
+// others do: Slack may have sent something on it already.
+func TestTheEndDoesNotCutAConnectionThatIsOpening(t *testing.T) {
+	w := newRaw(t)
+	r := w.connect(func(c *Config) { c.Connections, c.AckWithin = 2, 2*time.Second })
+	begun, hold := make(chan struct{}), make(chan struct{})
+	stop, _ := r.start(hand{typed: func(ctx context.Context, line bot.Typed) bot.Answer {
+		close(begun)
+		<-hold
+		return echo(ctx, line)
+	}})
+	first, opening := w.next(), w.next()
+	w.greet(first)
+	w.send(first, slashFrame("E1", "T1"))
+	<-begun
+	done := make(chan error)
+	go func() { done <- stop() }()
+	_ = opening.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	if _, _, err := opening.ReadMessage(); err == nil || !strings.Contains(err.Error(), "timeout") {
+		t.Errorf("it was cut: %v", err)
+	}
+	close(hold)
+	if id, _ := w.ack(first); id != "E1" {
+		t.Errorf("the ack of %s", id)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

@@ -50,6 +50,7 @@ type Config struct {
 
 	AckWithin    time.Duration   // how long an envelope may stay unacknowledged; default 3 s
 	TriggerLife  time.Duration   // life of a trigger_id; default 3 s
+	MaxSockets   int             // how many an app may have at a time; default 10, as Slack's
 	PingEvery    time.Duration   // between WebSocket pings; default 5 s
 	Grace        time.Duration   // between a disconnect notice and the end of the socket; default 10 s
 	EventRetries []time.Duration // waits before an unacknowledged event is sent again; nil is 0, 1 min, 5 min
@@ -83,6 +84,7 @@ func (c *Config) fill() error {
 	setDefault(&c.AppToken, DefaultAppToken)
 	setDefault(&c.AckWithin, 3*time.Second)
 	setDefault(&c.TriggerLife, 3*time.Second)
+	setDefault(&c.MaxSockets, 10)
 	setDefault(&c.PingEvery, 5*time.Second)
 	setDefault(&c.Grace, 10*time.Second)
 	if c.Scopes == nil {

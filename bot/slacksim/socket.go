@@ -11,9 +11,6 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// maxConnections is how many sockets an app may have.
-const maxConnections = 10
-
 // socket is one open connection of the bot.
 type socket struct {
 	ws      *websocket.Conn
@@ -88,7 +85,7 @@ func (s *Slack) serveSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := &socket{ws: ws, out: newFeed[[]byte](), done: make(chan struct{})}
-	if !s.sockets.admit(c, s.cfg.AppID) {
+	if !s.sockets.admit(c, s.cfg.AppID, s.cfg.MaxSockets) {
 		_ = ws.WriteJSON(disconnectNotice("too_many_websockets"))
 		c.close()
 		return
@@ -103,10 +100,10 @@ func (s *Slack) serveSocket(w http.ResponseWriter, r *http.Request) {
 }
 
 // admit takes a socket among the open ones, with hello as its first frame, if there is room.
-func (k *sockets) admit(c *socket, appID string) bool {
+func (k *sockets) admit(c *socket, appID string, most int) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.open) >= maxConnections {
+	if len(k.open) >= most {
 		return false
 	}
 	c.out.put(hello(len(k.open)+1, appID))
