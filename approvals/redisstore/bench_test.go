@@ -2,6 +2,8 @@ package redisstore
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,7 +13,27 @@ import (
 // The figures are without persistence (appendonly no), on loopback.
 func onEachBench(b *testing.B, bench func(b *testing.B, s *Store)) {
 	b.Run("miniredis", func(b *testing.B) { bench(b, startMini(b).store(b)) })
-	b.Run("redis-server", func(b *testing.B) { bench(b, startReal(b).store(b)) })
+	b.Run("redis-server", func(b *testing.B) {
+		s := startReal(b).store(b)
+		bench(b, s)
+		b.ReportMetric(inRedis(b, s), "redis-µs/script")
+	})
+}
+
+// inRedis is how long Redis itself took for a script, in microseconds.
+func inRedis(b *testing.B, s *Store) float64 {
+	stats, err := s.client.Info(context.Background(), "commandstats").Result()
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, line, _ := strings.Cut(stats, "cmdstat_evalsha:")
+	_, line, _ = strings.Cut(line, "usec_per_call=")
+	each, _, _ := strings.Cut(line, ",")
+	us, err := strconv.ParseFloat(each, 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return us
 }
 
 // Create, one Swap and one Take: three round trips.

@@ -167,3 +167,36 @@ func TestRepetitionsWriteForReplicas(t *testing.T) {
 		}
 	}
 }
+
+// In a cluster, the node that has the workspace's keys is the one that is asked.
+func TestCluster(t *testing.T) {
+	srv := startReal(t, "--cluster-enabled", "yes", "--appendonly", "yes", "--appendfsync", "always")
+	if err := dial(t, srv.addr).ClusterAddSlotsRange(t.Context(), 0, 16383).Err(); err != nil {
+		t.Fatal(err)
+	}
+	client := dial(t, srv.addr, func(c *Connection) { c.Cluster = true })
+	s := New(client, "T0TEST", Options{})
+	until(t, "the cluster is up", func() bool { return s.Durable(t.Context()) == nil && client.ClusterInfo(t.Context()).Err() == nil })
+	var k approvals.Kept
+	until(t, "the cluster takes a request", func() bool {
+		var err error
+		k, _, err = s.Create(t.Context(), creation(on(1, "cmd-a", "ins-1"), amy, time.Minute))
+		return err == nil
+	})
+	k = mustSwapHosts(t, s, k, approvals.HostsTake)
+	other := on(2, "cmd-a", "ins-1")
+	other.Asked.Parameters = "2"
+	if _, err := swapHosts(s, create(t, s, other, amy, 0), approvals.HostsTake); !errors.Is(err, approvals.ErrBusy) {
+		t.Errorf("its hosts are taken: %v", err)
+	}
+
+	spread := New(client, "T0TEST", Options{Replicas: 1})
+	spread.wait = time.Millisecond
+	w := next(k, amy, time.Minute, nil)
+	if _, err := spread.Swap(t.Context(), w); !errors.Is(err, errFewReplicas) {
+		t.Errorf("it has no replica: %v", err)
+	}
+	if k, err := s.Swap(t.Context(), w); err != nil || k.Revision != 3 {
+		t.Errorf("it was written all the same: revision %d, error %v", k.Revision, err)
+	}
+}
