@@ -128,7 +128,7 @@ func (f *flood) typeOnce(s *stage, w *world.World, n int, again bool) typedOnce 
 	text := fmt.Sprintf("run cmd-rst9w2kd ins-web%d --reason flood -- %s", n%manyHosts, parameter(n, 0))
 	verb, body := "slash", world.Object{"user": people[n%len(people)], "channel": world.Incident, "command": "/bmcmd", "text": text, "wait": "8m"}
 	if f.mentions {
-		verb, body["text"] = "mention", "<@U0BOT> "+text
+		verb = "mention"
 	}
 	answer, err := w.Slack.Try(s.ctx, verb, body)
 	var out struct {

@@ -24,6 +24,8 @@ type tally struct {
 	states            map[approvals.State]int
 	kills             map[string]int
 	missed            map[string]int
+	slowest           time.Duration            // of next elsewhere
+	slowestAt         string                   // and what it was
 	next              map[bool][]time.Duration // from a kill to the next event; true: it was between claim and answer
 }
 
@@ -54,7 +56,11 @@ func (t *tally) add(s *story) {
 				t.next = map[bool][]time.Duration{}
 			}
 			sent := slices.Contains(between, k.Point)
-			t.next[sent] = append(t.next[sent], s.events[i].At.Sub(k.At))
+			d := s.events[i].At.Sub(k.At)
+			t.next[sent] = append(t.next[sent], d)
+			if !sent && d > t.slowest {
+				t.slowest, t.slowestAt = d, k.Point+" to "+s.events[i].Move+" of "+s.ID
+			}
 		}
 	}
 }
@@ -93,6 +99,9 @@ func (t *tally) plus(o tally) {
 		{&t.unanswered, o.unanswered},
 	} {
 		*c.to += c.more
+	}
+	if o.slowest > t.slowest {
+		t.slowest, t.slowestAt = o.slowest, o.slowestAt
 	}
 	for s, n := range o.states {
 		bump(&t.states, s, n)
@@ -143,6 +152,7 @@ func (t *tally) write(w io.Writer, faults int, took time.Duration) {
 		slices.Sort(d)
 		fmt.Fprintf(tw, "kill to next act, %s\t%s\tp99 %s, of %d\n", where, at(d, 50), at(d, 99), len(d))
 	}
+	fmt.Fprintf(tw, "the slowest elsewhere\t%s\t%s\n", t.slowest.Round(time.Millisecond), t.slowestAt)
 	fmt.Fprintf(tw, "VIOLATIONS\t%d\t\n", faults)
 }
 
