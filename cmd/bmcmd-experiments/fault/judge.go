@@ -40,12 +40,12 @@ const stable = time.Second
 // rest waits until no request needs anything any more, and gives how long that took
 // since the fault ended.
 func (r *rig) rest() time.Duration {
-	last, busy := "", r.healed
-	for time.Since(busy) < stable && time.Since(r.healed) < patience && r.ctx.Err() == nil {
+	last, busy, quiet := "", r.healed, time.Now()
+	for time.Since(quiet) < stable && time.Since(r.healed) < patience && r.ctx.Err() == nil {
 		records, err := r.records()
 		at := slices.IndexFunc(records, r.restless)
 		if err != nil || at >= 0 {
-			busy = time.Now()
+			busy, quiet = time.Now(), time.Now()
 		}
 		if err == nil && at >= 0 {
 			k := records[at]
@@ -66,7 +66,7 @@ func (r *rig) restless(k approvals.Kept) bool { return k.Owes() || !r.atEnd(k.Re
 func (r *rig) atEnd(k approvals.Request) bool {
 	switch k.State {
 	case approvals.Unknown:
-		return !k.Unsure.Asked.IsZero() || !r.searches
+		return !k.Unsure.Asked.IsZero()
 	case approvals.Pending:
 		return r.fault.away && !slices.ContainsFunc(r.talks, func(t *talk) bool { return t.request == k.ID })
 	}
@@ -317,7 +317,7 @@ func (r *rig) judgeRecord(k approvals.Kept, events []approvals.Event, j *Result,
 		return
 	}
 	if drawn := slacksim.Render(card); !strings.Contains(drawn, want.card) {
-		wrong("%s is %s, and its card says:\n%s", k.ID, k.State, drawn)
+		wrong("%s is %s, and its card says %q; before it said:%s", k.ID, k.State, heading(drawn), before(card))
 	}
 	thread := r.seen.thread(k.Card.TS)
 	for _, text := range want.thread {
@@ -329,6 +329,21 @@ func (r *rig) judgeRecord(k approvals.Kept, events []approvals.Event, j *Result,
 		wrong("the thread of %s is out of order:\n%s", k.ID, strings.Join(thread, "\n"))
 	}
 	j.twice += max(0, r.seen.copies[k.ID]-1) + repeated(thread)
+}
+
+// before is what a card said before, in order.
+func before(card slacksim.Message) string {
+	var b strings.Builder
+	for _, v := range card.History {
+		fmt.Fprintf(&b, " %q", heading(v.Text))
+	}
+	return b.String()
+}
+
+// heading is a text's first line.
+func heading(text string) string {
+	first, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return first
 }
 
 // ordered: what the API said comes before what the hosts did.

@@ -20,7 +20,7 @@ func good() (*rig, *talk, ledger) {
 		Card:      approvals.Card{TS: "1.0", Look: 5, Shown: 5},
 		Sends:     []approvals.Send{{}},
 	}}
-	r := &rig{searches: true, seen: &watch{
+	r := &rig{seen: &watch{
 		messages: map[string]slacksim.Message{
 			"1.0": {TS: "1.0", Text: "Ran on the host, exit code 0"},
 			"1.1": {TS: "1.1", ReplyTo: "1.0", Text: "Accepted by the API"},

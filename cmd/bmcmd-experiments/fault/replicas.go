@@ -2,23 +2,17 @@ package fault
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/cmd/internal/world"
 )
 
 // replicaFaults are what happens to the bots themselves.
 func replicaFaults() []Fault {
-	stopAt := func(point string) func(int) []string {
-		return func(bot int) []string {
-			if bot > 0 {
-				return nil
-			}
-			return []string{"BMCMD_EXPERIMENT_STOP=" + point + " 1"}
-		}
-	}
-	claiming := make(chan string, 1)
+	var claiming, sending chan string
 	return []Fault{
 		{name: "two-killed", what: "two of three replicas are killed at once", away: true, do: func(r *rig) {
 			r.bot[0].killed, r.bot[1].killed = true, true
@@ -32,21 +26,70 @@ func replicaFaults() []Fault {
 			return nil
 		}, do: func(r *rig) { r.pause(3 * time.Second) }},
 		{name: "paused-before-send", what: "a worker stands still from before the send until its lease is lost", away: true, env: stopAt("cloud.run:before"), do: pausedAtPoint},
-		{name: "paused-after-send", what: "a worker stands still from the API's answer until its lease is lost", away: true, env: stopAt("cloud.run:after"), do: pausedAtPoint},
+		{
+			name: "paused-in-send", what: "a worker stands still while the API begins with its run, until its lease is lost", away: true, wired: true,
+			before: func(r *rig) { sending = slowSends(r) }, do: func(r *rig) { pausedInSend(r, sending) },
+		},
 		{
 			name: "paused-in-claim", what: "a worker stands still while Redis stores its claim, until its lease is lost", away: true, wired: true,
 			before: func(r *rig) {
-				onMove(r.bot[0].redis, "claim", func(id string) { r.bot[0].Freeze(); claiming <- id })
+				claiming = claims(r, func() { r.bot[0].Freeze() })
 			},
-			do: func(r *rig) {
-				select {
-				case id := <-claiming:
-					r.outlast(id)
-				case <-time.After(patience):
-					r.T.Fatalf("no worker claimed on that replica")
-				}
-			},
+			do: func(r *rig) { r.outlast(r.next(claiming)) },
 		},
+	}
+}
+
+// claims gives the request that the first bot claims first; and do is called before
+// Redis has that.
+func claims(r *rig, do func()) chan string {
+	c := make(chan string, 1)
+	onMove(r.bot[0].redis, "claim", func(id string) { do(); c <- id })
+	return c
+}
+
+// next is the request that comes over c.
+func (r *rig) next(c chan string) string {
+	r.T.Helper()
+	select {
+	case id := <-c:
+		return id
+	case <-time.After(patience):
+		r.T.Fatalf("the first bot has claimed nothing")
+	}
+	return ""
+}
+
+// slowSends has the API take its time with runs, so that one can be met halfway, and
+// gives the first bot's first.
+func slowSends(r *rig) chan string {
+	r.Cloud.Post("fault", world.Object{"action": "RunUserCmd", "always": true, "delay_ms": 1000})
+	return claims(r, func() {})
+}
+
+// pausedInSend stops the first bot when its call has arrived, and wakes it when its
+// run counts as lost.
+func pausedInSend(r *rig, sending chan string) {
+	id := r.next(sending)
+	world.Until(r.T, "the call of "+id, func() (string, bool) {
+		l, err := r.read()
+		if err != nil || len(l.records[id].Asked.Hosts) == 0 {
+			return fmt.Sprint(err), false
+		}
+		return "", len(l.sent[l.records[id].Asked.Hosts[0]]) > 0
+	})
+	r.bot[0].Freeze()
+	r.outlast(id)
+	r.Cloud.Post("heal", world.Object{})
+}
+
+// stopAt has the first bot stop itself at a point.
+func stopAt(point string) func(bot int) []string {
+	return func(bot int) []string {
+		if bot > 0 {
+			return nil
+		}
+		return []string{"BMCMD_EXPERIMENT_STOP=" + point + " 1"}
 	}
 }
 

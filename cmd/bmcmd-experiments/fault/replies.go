@@ -1,11 +1,13 @@
 package fault
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
 
 	"github.com/bmcmd/bmcmd/cmd/internal/wire"
+	"github.com/bmcmd/bmcmd/cmd/internal/world"
 )
 
 // quiet stands for the moves that leave no event.
@@ -40,34 +42,82 @@ func replyFaults() []Fault {
 			rows[0].violations = append(all.common, rows[0].violations...)
 			return rows
 		},
-	}}
+	}, searchReplies(), loseReplies()}
+}
+
+// searchReplies lose those to the moves of a search: one that finds the task, and one
+// that has people asked.
+func searchReplies() Fault {
+	var adopted, asked atomic.Int32
+	return Fault{
+		name: "reply-dropped-search", what: "the replies are lost to what comes of a search for a run", wired: true,
+		plans: func() []plan { return make([]plan, 2) },
+		before: func(r *rig) {
+			// The first is carried out, the second is not, and neither is answered.
+			r.Cloud.Post("fault", world.Object{"action": "RunUserCmd", "n": 1, "fault": world.Object{"hang": true, "execute": true}})
+			r.Cloud.Post("fault", world.Object{"action": "RunUserCmd", "n": 1, "fault": world.Object{"hang": true}})
+			dropMove(r, ofMove("adopt", ""), &adopted)
+			dropMove(r, ofMove("ask", ""), &asked)
+		},
+		do: func(r *rig) {
+			r.begun.Wait()
+			world.Until(r.T, "both replies are lost", func() (string, bool) {
+				return fmt.Sprint(adopted.Load(), asked.Load()), adopted.Load() > 0 && asked.Load() > 0
+			})
+		},
+	}
+}
+
+// loseReplies lose those to the move that takes a worker for lost.
+func loseReplies() Fault {
+	var lost atomic.Int32
+	var sending chan string
+	return Fault{
+		name: "reply-dropped-lose", what: "the replies are lost to the move that takes a worker for lost", wired: true, away: true,
+		before: func(r *rig) {
+			dropMove(r, ofMove("lose", ""), &lost)
+			sending = slowSends(r)
+		},
+		do: func(r *rig) {
+			pausedInSend(r, sending)
+			if lost.Load() == 0 {
+				r.T.Errorf("no reply to lose was lost, so nothing was tried")
+			}
+		},
+	}
 }
 
 // dropReplies counts what was lost of each plan.
 func dropReplies(r *rig, plans []plan, lost []atomic.Int32) {
 	for i, p := range plans {
-		matches := ofMove(p.label, hostOf(i))
-		var left atomic.Int32
-		left.Store(attempts)
-		for _, b := range r.bot {
-			b.redis.DropReplies(attempts, func(command []string) bool {
-				if !matches(command) || left.Add(-1) < 0 {
-					return false
-				}
-				lost[i].Add(1)
-				return true
-			})
-		}
+		dropMove(r, ofMove(p.label, hostOf(i)), &lost[i])
 	}
 }
 
-// ofMove recognizes a move of the request for a host, as the store sends it.
+// dropMove loses the replies to the first commands that match, on whichever wire to
+// Redis they are, and counts them.
+func dropMove(r *rig, matches func([]string) bool, lost *atomic.Int32) {
+	for _, b := range r.bot {
+		b.redis.DropReplies(attempts, func(command []string) bool {
+			if !matches(command) {
+				return false
+			}
+			if lost.Add(1) > attempts {
+				lost.Add(-1)
+				return false
+			}
+			return true
+		})
+	}
+}
+
+// ofMove recognizes a move of the request for a host, or of any, as the store sends it.
 func ofMove(move, host string) func([]string) bool {
 	has := func(command []string, text string) bool {
 		return slices.ContainsFunc(command, func(arg string) bool { return strings.Contains(arg, text) })
 	}
 	return func(command []string) bool {
-		if !has(command, `"`+host+`"`) {
+		if host != "" && !has(command, `"`+host+`"`) {
 			return false
 		}
 		if move == quiet {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -30,8 +29,6 @@ type replica struct {
 func newRig(t world.T, programs world.Programs, f Fault) *rig {
 	t.Helper()
 	r := &rig{fault: f, ctx: t.Context()}
-	out, _ := exec.Command(programs.Path("bmcmd"), "example").Output()
-	r.searches = strings.Contains(string(out), "search_for:")
 	r.World = world.New(t, programs, world.Settings{
 		SlackArgs: []string{"-world", world.Write(t, filepath.Join(t.TempDir(), "people.json"), people())},
 		Config:    r.config, State: hosts,
@@ -57,9 +54,7 @@ func newRig(t world.T, programs world.Programs, f Fault) *rig {
 
 // config adds what the experiment needs to be over in seconds.
 func (r *rig) config(w *world.World, text string) string {
-	if r.searches {
-		text = strings.Replace(text, "  lease: 13s\n", "  lease: 13s\n  search_for: 3s\n", 1)
-	}
+	text = strings.Replace(text, "  lease: 13s\n", "  lease: 13s\n  search_for: 3s\n", 1)
 	if r.fault.config != nil {
 		return r.fault.config(w, text)
 	}

@@ -29,7 +29,7 @@ func sentinelFaults() []Fault {
 		name: "sentinel-failover", what: "Redis' master is killed and its replica takes over; later it comes back as a replica", program: "redis-sentinel",
 		config: func(w *world.World, text string) string {
 			s = startSentinel(w)
-			return strings.Replace(text, fmt.Sprintf("  addresses: [%q]\n", w.Redis.Addr), fmt.Sprintf("  addresses: [%q]\n  master: %s\n", s.addr, master), 1)
+			return strings.Replace(text, fmt.Sprintf("  addresses: [%q]\n", w.Redis.Addr), fmt.Sprintf("  addresses: [%q]\n  master: %s\n  replicas: 1\n", s.addr, master), 1)
 		},
 		do: func(r *rig) { s.failover(r) },
 	}}

@@ -90,8 +90,8 @@ func (r *rig) talk(p plan) *talk {
 	r.begun.Go(func() {
 		ctx, cancel := context.WithTimeout(r.ctx, patience)
 		defer cancel()
-		if k.ask(ctx) {
-			k.decide(ctx)
+		for again := true; again && k.ask(ctx); {
+			again = k.decide(ctx)
 		}
 	})
 	return k
@@ -133,8 +133,13 @@ func (k *talk) ask(ctx context.Context) bool {
 	return false
 }
 
-// decide presses the button that ends the request, until that is counted.
-func (k *talk) decide(ctx context.Context) {
+// forgotten is how long somebody waits for a card that a store which forgets may never
+// show.
+const forgotten = 8 * time.Second
+
+// decide presses the button that ends the request, until that is counted. again: the
+// store has forgotten the request, and somebody has to ask once more.
+func (k *talk) decide(ctx context.Context) (again bool) {
 	button, who := k.ends, k.approver
 	if button == "" {
 		button = approving
@@ -144,29 +149,34 @@ func (k *talk) decide(ctx context.Context) {
 	}
 	seen := k.r.seen
 	offers := func() bool { return slices.Contains(seen.cards[k.host].Buttons(), button) }
-	if !seen.await(ctx, patience, offers) {
+	within := patience
+	if k.r.fault.forgets {
+		within = forgotten
+	}
+	if !seen.await(ctx, within, offers) {
 		k.gaveUp = "waiting for a card with the button " + button
-		return
+		return k.r.fault.forgets && ctx.Err() == nil
 	}
 	for ctx.Err() == nil {
 		ts := look(seen, func() string { return seen.cards[k.host].TS })
 		what := k.press(ctx, who, ts, button)
 		switch what {
 		case recorded, done:
-			return
+			return false
 		case notRecorded, notYet:
 			pause(ctx, 300*time.Millisecond)
 			continue
 		case lost:
 			if k.r.fault.forgets {
-				return
+				return false
 			}
 		}
 		if seen.await(ctx, minute, func() bool { return !offers() }) {
-			return
+			return false
 		}
 	}
 	k.gaveUp = "pressing " + button
+	return false
 }
 
 func (k *talk) press(ctx context.Context, who, ts, button string) string {
