@@ -423,7 +423,8 @@ func TestAuditWorkspaces(t *testing.T) {
 // TestAuditFullDisk cannot print all: an error, whatever was printed before.
 func TestAuditFullDisk(t *testing.T) {
 	a := newArchive(t)
-	for _, room := range []int{0, 100, 3000} {
+	whole := len(a.export().out)
+	for _, room := range []int{0, 100, 3000, whole - 1} {
 		for command, status := range map[string]int{"export": 1, "verify": 2} {
 			err := run(t.Context(), []string{"audit", command, "-c", a.config}, strings.NewReader(""), &fullDisk{room}, &bytes.Buffer{})
 			if command == "verify" && room >= 100 {
