@@ -285,7 +285,8 @@ func TestAuditWorkspaces(t *testing.T) {
 	})
 }
 
-// TestAuditWorkspaceIsNoPattern has a workspace whose name would match others.
+// TestAuditWorkspaceIsNoPattern has workspaces whose names, taken for patterns, match
+// others and not themselves; without an index, so that their keys are looked for.
 func TestAuditWorkspaceIsNoPattern(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
 		p := srv.past(t)
@@ -293,6 +294,7 @@ func TestAuditWorkspaceIsNoPattern(t *testing.T) {
 		for _, name := range []string{"T0*", "T0TES?", "T0TES[T]", `T0TES\T`} {
 			odd := past{t, NewAudit(p.client, name)}
 			odd.happens("r-2", 1, 1000)
+			odd.do(func(c redis.Pipeliner) { c.Del(t.Context(), odd.keys.audit()) })
 			if got := odd.ids(time.Time{}); !slices.Equal(got, []string{"r-2"}) {
 				t.Errorf("%s: %q", name, got)
 			}
