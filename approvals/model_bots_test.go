@@ -268,6 +268,21 @@ func (w *world) through(t *rapid.T) {
 	}
 }
 
+// lost is a run of which nobody hears anything, until people are asked.
+func (w *world) lost(t *rapid.T) {
+	w.through(t)
+	w.crash(t)
+	w.store.pass(2 * lease)
+	for range 3 {
+		for _, id := range w.ids() {
+			if m := w.model[id]; m.state == Executing || m.state == Unknown {
+				w.step(t, w.bot(t), m)
+			}
+		}
+		w.store.pass(searchFor.Truncate(time.Minute))
+	}
+}
+
 // callOf sends what a bot has claimed, if its lease is still good when it looks. It may
 // be paused before and after that.
 func (w *world) callOf(t *rapid.T, c claimant) {

@@ -44,7 +44,7 @@ func (w *world) click(t *rapid.T) {
 	}
 }
 
-// sayAll is what ends most searches: two who may say the same.
+// sayAll is what ends most searches: those who may, and who mostly agree.
 func (w *world) sayAll(t *rapid.T) {
 	var all []string
 	for _, id := range w.ids() {
@@ -55,8 +55,9 @@ func (w *world) sayAll(t *rapid.T) {
 	if len(all) == 0 {
 		t.Skip("nobody was asked")
 	}
-	id, f := rapid.SampledFrom(all).Draw(t, "asked"), rapid.SampledFrom([]Finding{Ran, DidNotRun}).Draw(t, "finding")
+	id := rapid.SampledFrom(all).Draw(t, "asked")
 	for _, p := range []Person{bob, carol, alice} {
+		f := rapid.SampledFrom([]Finding{Ran, Ran, DidNotRun}).Draw(t, "finding")
 		if m := w.model[id]; m.state == Unknown {
 			_, _ = w.try(t, w.bot(t).desk, id, Settle(p, m.digest, f, w.facts), w.settle(p, f))
 		}

@@ -41,7 +41,7 @@ import (
 //
 // The long run: go test ./approvals -run TestModel -count=1 -rapid.checks=2000 -rapid.steps=100 -v -timeout 1h
 func TestModel(t *testing.T) {
-	effort(t, 200, 40)
+	effort(t, 300, 40)
 	steps, ran := 0, 0
 	reached := map[State]int{}
 	rapid.Check(t, func(t *rapid.T) {
@@ -62,6 +62,7 @@ func TestModel(t *testing.T) {
 			"work":       w.work,
 			"work on":    w.work,
 			"through":    w.through,
+			"lost":       w.lost,
 			"through it": w.through,
 			"work more":  w.work,
 			"go on":      w.through,
