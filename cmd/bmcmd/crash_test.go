@@ -108,10 +108,13 @@ func TestProcessSlackAwayAtStart(t *testing.T) {
 }
 
 // TestProcessRedisKilledBetweenDecisionAndRun kills Redis while the script is read once
-// more after the last approval, and starts it again with what it had stored.
+// more after the last approval, and starts it again with what it had stored. The bot
+// cannot know that this is all that Redis had confirmed: it searches for a send that may
+// be forgotten, and then sends, once.
 func TestProcessRedisKilledBetweenDecisionAndRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
+	w.edit("search_for: 1s\n  lease:", "  lease:")
 	bot := w.Serve()
 	w.opens()
 	w.Cloud.Fail("GetUserCmd", `{"hang":true}`)
@@ -122,6 +125,7 @@ func TestProcessRedisKilledBetweenDecisionAndRun(t *testing.T) {
 	w.Slack.Types(carol, "list")
 	w.Slack.Sees(carol, "my store is away")
 	w.Redis.Start()
+	w.Slack.CardSays("Redis was restarted after this was asked for")
 	w.succeeds()
 	bot.Term()
 }
