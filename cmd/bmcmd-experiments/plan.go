@@ -23,7 +23,10 @@ var elsewhere = []string{"doubt"}
 // asRandom is the plan's name for a kill at any time, by process id.
 const asRandom = "at a random time"
 
-// points are all that a plan knows.
+// points are all that a plan knows: one between any two outside effects. What comes
+// before an effect is, to everybody outside, the same as what comes after the one
+// before it; so there is a point after each, and before those that something begins
+// with: an envelope of Slack, and the call.
 func points() []string {
 	effects := []string{
 		"store.create", "store.take", "store.outputs", "logins.open", "cloud.run",
@@ -32,9 +35,9 @@ func points() []string {
 	for _, m := range moves {
 		effects = append(effects, "store.swap."+m)
 	}
-	var all []string
+	all := []string{"typed:before", "clicked:before", "cloud.run:before", "store.swap.answer:before"}
 	for _, e := range effects {
-		all = append(all, e+":before", e+":after")
+		all = append(all, e+":after")
 	}
 	return all
 }
