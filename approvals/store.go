@@ -41,7 +41,8 @@ func (b *Busy) Unwrap() error { return ErrBusy }
 type Kept struct {
 	Request
 	Now    time.Time // the store's clock when it answered
-	Seen   time.Time // the local clock at that moment, for its monotonic reading
+	Seen   time.Time // the local clock when the answer came, for its monotonic reading
+	Sought time.Time // the local clock before the store was asked; zero: as Seen
 	Mine   bool      // this worker holds the request and is to see what it needs
 	Server Server    // that answered
 }
@@ -55,7 +56,19 @@ type Server struct {
 
 // Clock is the store's clock now: its last answer plus the time since, by the
 // monotonic clock. The replica's own date decides nothing.
+//
+// It is never ahead of the store's: a time that has passed by it has passed.
 func (k Kept) Clock() time.Time { return k.Now.Add(time.Since(k.Seen)) }
+
+// Latest is the latest that the store's clock can show now: an answer may have been
+// long under way, or this process may have stood still meanwhile. What is still to
+// come by it is still to come.
+func (k Kept) Latest() time.Time {
+	if k.Sought.IsZero() {
+		return k.Clock()
+	}
+	return k.Now.Add(time.Since(k.Sought))
+}
 
 // Swap is how a new version of a request replaces the old one.
 type Swap struct {

@@ -83,7 +83,7 @@ func (b *Bot) resume(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 
 // call makes the one call.
 func (b *Bot) call(ctx context.Context, k approvals.Kept, g approvals.Grant, creds Credentials) approvals.Answer {
-	if left := k.LastSend().LeaseUntil.Sub(k.Clock()); left < b.SendFor {
+	if left := k.LastSend().LeaseUntil.Sub(k.Latest()); left < b.SendFor {
 		return approvals.Answer{Outcome: approvals.OutcomeNotSent, Message: "too little of the lease was left"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.SendFor)

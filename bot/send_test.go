@@ -390,3 +390,44 @@ func TestARefusedKeyIsReadAgainOnce(t *testing.T) {
 		})
 	}
 }
+
+// lateClaims is a store whose answer to a claim is long under way.
+type lateClaims struct {
+	*memory
+	by time.Duration
+}
+
+func (s lateClaims) Swap(ctx context.Context, w approvals.Swap) (approvals.Kept, error) {
+	sought := time.Now()
+	k, err := s.memory.Swap(ctx, w)
+	if w.Event.Move == "claim" {
+		<-time.After(s.by)
+	}
+	k.Seen, k.Sought = time.Now(), sought
+	return k, err
+}
+
+// A process that stands still while the answer to its claim is under way takes its
+// lease for young when it wakes up. It must not send.
+func TestAClaimWhoseAnswerIsLate(t *testing.T) {
+	for _, tt := range []struct {
+		by   time.Duration
+		want approvals.State
+		runs int
+	}{
+		{time.Second, approvals.Accepted, 1},
+		{2 * time.Minute, approvals.Failed, 0},
+	} {
+		t.Run(tt.by.String(), func(t *testing.T) {
+			playWith(t, func(r *rig) { r.store = lateClaims{r.memory, tt.by} }, func(r *rig) {
+				id := r.asks("ALICE")
+				r.press("BOB", Approve, id)
+				second := r.newBot(func(c *Config) { c.Desk = approvals.NewDesk(r.memory, "worker-2", hold) })
+				r.work(second)
+				r.pass(3 * time.Minute)
+				r.is(id, tt.want)
+				r.ran(tt.runs)
+			})
+		})
+	}
+}

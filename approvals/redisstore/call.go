@@ -39,9 +39,10 @@ type caller struct{ client redis.UniversalClient }
 
 // answer is what a script returned, after the time.
 type answer struct {
-	now  time.Time // Redis' clock
-	seen time.Time // the local one, just after
-	rest []any
+	now    time.Time // Redis' clock
+	sought time.Time // the local one, just before
+	seen   time.Time // and just after
+	rest   []any
 }
 
 func (a answer) text(i int) string {
@@ -69,9 +70,10 @@ func (c caller) read(ctx context.Context, script *redis.Script, keys []string, a
 func (c caller) run(ctx context.Context, ifSent error, to spread, script *redis.Script, keys []string, args []any) (answer, error) {
 	sent := false
 	for n := 0; ; n++ {
+		sought := time.Now()
 		reply, mayHaveRun, err := c.attempt(ctx, to, script, keys, args)
 		if err == nil {
-			return newAnswer(reply)
+			return newAnswer(reply, sought)
 		}
 		sent = sent || mayHaveRun
 		if n+1 < attempts && mayPass(err) && pause(ctx, n) {
@@ -123,8 +125,8 @@ func once(ctx context.Context, on redis.Scripter, script *redis.Script, keys []s
 	return reply, mayHaveRun, err
 }
 
-func newAnswer(reply []any) (answer, error) {
-	a := answer{seen: time.Now()}
+func newAnswer(reply []any, sought time.Time) (answer, error) {
+	a := answer{sought: sought, seen: time.Now()}
 	if len(reply) < 2 {
 		return a, fmt.Errorf("%w: Redis answered a script with nothing", approvals.ErrUncertain)
 	}

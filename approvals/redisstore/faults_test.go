@@ -20,10 +20,11 @@ import (
 // proxy stands before a server and spoils what it is told to.
 type proxy struct {
 	addr    string
-	drop    atomic.Int32 // so many replies to scripts are cut off, connection and all
-	mute    atomic.Bool  // replies to scripts never come
-	refuse  atomic.Bool  // a connection is closed as soon as it is made
-	scripts atomic.Int32 // that went through to the server
+	drop    atomic.Int32                  // so many replies to scripts are cut off, connection and all
+	mute    atomic.Bool                   // replies to scripts never come
+	refuse  atomic.Bool                   // a connection is closed as soon as it is made
+	scripts atomic.Int32                  // that went through to the server
+	late    atomic.Pointer[chan struct{}] // the next reply to a script says here that it came, and waits
 }
 
 func before(t testing.TB, target string) *proxy {
@@ -105,6 +106,11 @@ func (p *proxy) serve(client, server net.Conn) {
 			return
 		case script && !strings.HasPrefix(reply, "-NOSCRIPT") && p.drop.Add(-1) >= 0:
 			return
+		case script:
+			if at := p.late.Swap(nil); at != nil {
+				*at <- struct{}{}
+				<-*at
+			}
 		}
 		if _, err := io.WriteString(client, reply); err != nil {
 			return
@@ -413,4 +419,33 @@ func TestDialRefusesURLs(t *testing.T) {
 	if _, err := Dial(Connection{}); err == nil {
 		t.Error("no address at all was taken")
 	}
+}
+
+// How old an answer may be counts from before the question: it may be long under way.
+func TestAnAnswerThatIsLongUnderWay(t *testing.T) {
+	onEach(t, func(t *testing.T, srv *server) {
+		p := before(t, srv.addr)
+		s := New(dial(t, p.addr), "T0TEST", Options{})
+		k := create(t, s, asked(1), amy, time.Minute)
+		release := make(chan struct{})
+		p.late.Store(&release)
+		loaded := make(chan approvals.Kept, 1)
+		go func() {
+			k, err := s.Load(t.Context(), k.ID)
+			if err != nil {
+				t.Error(err)
+			}
+			loaded <- k
+		}()
+		<-release // the answer lies at the proxy
+		at := time.Now()
+		release <- struct{}{}
+		got := <-loaded
+		if late := time.Since(at); got.Latest().Sub(got.Now) < late {
+			t.Errorf("it was under way for %v, and its age is said to be %v", late, got.Latest().Sub(got.Now))
+		}
+		if got.Clock().After(got.Latest()) {
+			t.Errorf("%v is after the latest, %v", got.Clock(), got.Latest())
+		}
+	})
 }

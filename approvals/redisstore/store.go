@@ -209,7 +209,7 @@ func (s *Store) Open(ctx context.Context, n int) ([]approvals.Kept, error) {
 // answered is what every answer of a script tells besides.
 func (s *Store) answered(a answer) approvals.Kept {
 	s.clock.heard(a)
-	k := approvals.Kept{Now: a.now, Seen: a.seen, Server: approvals.Server{Run: a.text(0)}}
+	k := approvals.Kept{Now: a.now, Seen: a.seen, Sought: a.sought, Server: approvals.Server{Run: a.text(0)}}
 	if since := a.text(1); since != "" {
 		k.Server.Since = time.UnixMilli(number(since)).UTC()
 	}
