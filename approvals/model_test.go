@@ -118,6 +118,7 @@ type world struct {
 	servers int
 	events  int // of Slack, so far
 	over    map[string]State
+	seen    map[string]seen
 	settled map[string]int // what was settled as not run, and how often it had run then
 }
 
@@ -134,7 +135,7 @@ type copied struct {
 func newWorld(t *rapid.T) *world {
 	w := &world{
 		store: newMemory(), model: map[string]*mirror{}, held: map[string]string{}, old: map[string][]Kept{},
-		over: map[string]State{}, settled: map[string]int{}, servers: 1,
+		over: map[string]State{}, settled: map[string]int{}, seen: map[string]seen{}, servers: 1,
 	}
 	w.api = newCloud()
 	for i := range 3 {
