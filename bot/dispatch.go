@@ -13,7 +13,7 @@ import (
 // script and everything else the digest covers, the rule then and now, every
 // approver and the requester. Login and script are read first, then the claim is
 // stored, then the run goes out.
-func (b *Bot) dispatch(ctx context.Context, k approvals.Kept) (approvals.Kept, error) {
+func (b *Bot) dispatch(ctx context.Context, k approvals.Kept) (next approvals.Kept, err error) {
 	if k.Clock().After(k.DispatchBy) {
 		return b.advance(ctx, k, approvals.Wait(b.tooLate(k), time.Time{}))
 	}
@@ -23,8 +23,13 @@ func (b *Bot) dispatch(ctx context.Context, k approvals.Kept) (approvals.Kept, e
 		return b.advance(ctx, k, *instead)
 	}
 	shown := &slowly{bot: b, ctx: ctx}
-	defer shown.end()
+	defer func() { shown.after(k, next, err) }()
 	shown.at(k)
+	return b.readied(ctx, k, shown)
+}
+
+// readied reads all that a send needs, and sends, or stores why not.
+func (b *Bot) readied(ctx context.Context, k approvals.Kept, shown *slowly) (approvals.Kept, error) {
 	grant, creds, err := b.ready(ctx, k)
 	var no *refusal
 	var changed *planChanged

@@ -190,3 +190,27 @@ func TestAStoreThatForgets(t *testing.T) {
 		}
 	})
 }
+
+// The reply to a claim is lost, or somebody else was faster, and meanwhile the server is
+// started again: what is claimed next is claimed on a store that may have forgotten.
+func TestARestartWhileAClaimIsUnderWay(t *testing.T) {
+	for _, how := range []fault{lostBefore, away, fine} {
+		t.Run(fmt.Sprint(how), func(t *testing.T) {
+			playFollow(t, func(r *rig) { r.memory.server.Run = "run-1" }, func(r *rig) {
+				restarted := false
+				r.memory.setFault(func(c storeCall) fault {
+					if c.move != "claim" || restarted {
+						return fine
+					}
+					restarted = true
+					r.memory.server = approvals.Server{Run: "run-2", Since: time.Now()}
+					return how
+				})
+				id := r.runs()
+				r.pass(5 * time.Second)
+				r.ran(0)
+				r.waits(id, "Redis was restarted")
+			})
+		})
+	}
+}

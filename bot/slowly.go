@@ -19,6 +19,7 @@ type slowly struct {
 	timer *time.Timer
 	order sync.Mutex // held while drawing
 	drawn sync.WaitGroup
+	drew  bool // something was drawn; to be read after end
 }
 
 // at has k drawn in a moment, unless it is at something else by then.
@@ -35,6 +36,7 @@ func (s *slowly) at(k approvals.Kept) {
 		if err := s.bot.Board.Redraw(ctx, k.Request); err != nil {
 			s.bot.Log.Warn("the card could not be drawn meanwhile", "request", k.ID, s.bot.said(err))
 		}
+		s.drew = true // also with an error: it may land yet
 	})
 }
 
@@ -49,4 +51,24 @@ func (s *slowly) stop() {
 	if s.timer != nil && s.timer.Stop() {
 		s.drawn.Done()
 	}
+}
+
+// after has the card of k drawn once more if something was drawn while others were at
+// the request, too: this process may have stood still, and its drawing lie above a newer
+// one. By then all that was under way has landed. next is how k's step ended.
+func (s *slowly) after(k, next approvals.Kept, err error) {
+	s.end()
+	own := int64(1) // moves of a step that sent nothing
+	if len(next.Sends) > len(k.Sends) {
+		own = 3 // claim, answer and perhaps a wait
+	}
+	if !s.drew || err == nil && next.Revision <= k.Revision+own {
+		return
+	}
+	time.AfterFunc(chatTime, func() {
+		defer s.bot.survive(k.ID)
+		if now, err := s.bot.move(s.bot.life, k.ID, approvals.Redraw()); err == nil {
+			s.bot.nudge(now)
+		}
+	})
 }

@@ -105,7 +105,7 @@ func (b *Bot) advance(ctx context.Context, k approvals.Kept, m approvals.Move) (
 		if touchErr != nil {
 			return k, touchErr
 		}
-		if now.Revision != k.Revision+1 { // more than the touch
+		if now.Revision != k.Revision+1 || now.Server.Run != k.Server.Run { // more than the touch
 			return now, approvals.ErrConflict
 		}
 		k = now

@@ -325,29 +325,60 @@ func TestLettingGoSetsDue(t *testing.T) {
 }
 
 func TestHoldRunsOutAfterCrash(t *testing.T) {
-	onEach(t, func(t *testing.T, srv *server) {
-		srv.stop(t)
-		s := srv.store(t)
-		const hold = 150 * time.Millisecond
-		began := create(t, s, asked(1), amy, hold)
-		var got []approvals.Kept
-		until(t, "ben gets the request", func() bool {
-			srv.pass(50 * time.Millisecond)
-			var err error
-			if got, _, err = s.Take(t.Context(), ben, time.Minute, 1); err != nil {
-				t.Fatal(err)
+	const hold = 150 * time.Millisecond
+	for _, tt := range []struct {
+		how  string // amy got it, before she crashed
+		gets func(s *Store) (approvals.Kept, error)
+	}{
+		{"by a create", func(s *Store) (approvals.Kept, error) {
+			k, _, err := s.Create(t.Context(), creation(asked(1), amy, hold))
+			return k, err
+		}},
+		{"by a swap", func(s *Store) (approvals.Kept, error) {
+			k, _, err := s.Create(t.Context(), creation(asked(1), amy, time.Hour))
+			if err != nil {
+				return k, err
 			}
-			return len(got) == 1
+			return s.Swap(t.Context(), next(k, amy, hold, nil))
+		}},
+		{"by a take", func(s *Store) (approvals.Kept, error) {
+			if _, _, err := s.Create(t.Context(), creation(asked(1), "", 0)); err != nil {
+				return approvals.Kept{}, err
+			}
+			got, _, err := s.Take(t.Context(), amy, hold, 1)
+			if err != nil || len(got) != 1 {
+				return approvals.Kept{}, fmt.Errorf("%d taken: %w", len(got), err)
+			}
+			return got[0], nil
+		}},
+	} {
+		t.Run(tt.how, func(t *testing.T) {
+			onEach(t, func(t *testing.T, srv *server) {
+				srv.stop(t)
+				s := srv.store(t)
+				began, err := tt.gets(s)
+				if err != nil || !began.Mine {
+					t.Fatalf("mine %v, error %v", began.Mine, err)
+				}
+				var got []approvals.Kept
+				until(t, "ben gets the request", func() bool {
+					srv.pass(50 * time.Millisecond)
+					if got, _, err = s.Take(t.Context(), ben, time.Minute, 1); err != nil {
+						t.Fatal(err)
+					}
+					return len(got) == 1
+				})
+				if held := got[0].Now.Sub(began.Now); held < hold-time.Millisecond {
+					t.Errorf("handed out after %v, the hold is %v", held, hold)
+				}
+				// Amy was only slow: her next swap wins, but the hold is ben's.
+				k, err := s.Swap(t.Context(), next(began, amy, time.Minute, nil))
+				if err != nil || k.Mine {
+					t.Errorf("amy comes back: mine %v, error %v", k.Mine, err)
+				}
+			})
 		})
-		if held := got[0].Now.Sub(began.Now); held < hold-time.Millisecond {
-			t.Errorf("handed out after %v, the hold is %v", held, hold)
-		}
-		// Amy was only slow: her next swap wins, but the hold is ben's.
-		k, err := s.Swap(t.Context(), next(began, amy, time.Minute, nil))
-		if err != nil || k.Mine {
-			t.Errorf("amy comes back: mine %v, error %v", k.Mine, err)
-		}
-	})
+	}
 }
 
 func TestTakeHandsOutInOrderAndNoMoreThanAsked(t *testing.T) {
