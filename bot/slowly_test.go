@@ -30,6 +30,12 @@ func TestAnOldDrawingThatLandsLate(t *testing.T) {
 				return nil
 			}
 		})
+		r.memory.setFault(func(c storeCall) fault {
+			if c.name == "take" && c.worker == "worker-1" && stopped.Load() {
+				return away // it stands still as a whole
+			}
+			return fine
+		})
 		r.press("BOB", Approve, id)
 		r.pass(time.Second)
 		r.work(r.newBot())
