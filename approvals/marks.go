@@ -65,7 +65,7 @@ func Told(n int) Move {
 	})
 }
 
-// Delay notes when to try the look-up of a received request again.
+// Delay notes when to try the state's next step again.
 func Delay(at time.Time) Move {
 	return mark("delay", func(r *Request) { r.retry(at) })
 }

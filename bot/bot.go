@@ -50,6 +50,7 @@ type Bot struct {
 	mu      sync.Mutex
 	jobs    map[string]*job              // requests this bot works on
 	calls   map[string]*approvals.Answer // of this bot's calls whose answer is not stored yet
+	called  map[string]int               // how many sends of a request this bot has called for
 	ran     map[string][]string          // hosts by task, of runs that are over or not; see ranOn
 	running sync.WaitGroup
 	stopped bool
@@ -96,7 +97,7 @@ func New(c Config) (*Bot, error) {
 	}
 	life, end := context.WithCancel(context.Background())
 	return &Bot{
-		Config: c, jobs: map[string]*job{}, calls: map[string]*approvals.Answer{}, ran: map[string][]string{}, life: life, end: end,
+		Config: c, jobs: map[string]*job{}, calls: map[string]*approvals.Answer{}, called: map[string]int{}, ran: map[string][]string{}, life: life, end: end,
 		slots: make(chan struct{}, c.Workers), lookUps: make(chan struct{}, max(1, c.Workers*3/4)), looks: make(chan struct{}, max(1, c.Workers/2)), freed: make(chan struct{}, 1),
 	}, nil
 }

@@ -15,7 +15,7 @@
 //   - dispatch.go takes an approved request, reads everything again and holds it
 //     against what was approved. Only that gives a grant, and only a grant a login.
 //     hindered.go says what else may stand against it: a store that forgets or may have
-//     forgotten, or another run of the script on the same hosts.
+//     forgotten, or (busy.go) another run of the script on the same hosts.
 //   - send.go claims the run in the store, calls the API once and stores the answer.
 //   - search.go looks for a run whose answer nobody has, and asks people if that does
 //     not tell. What they say comes in by clicked.go.

@@ -214,3 +214,24 @@ func TestARestartWhileAClaimIsUnderWay(t *testing.T) {
 		})
 	}
 }
+
+// A bot finds its own claim on a store that was restored from before the answer. It does
+// not know any more whether it called, and says so.
+func TestItsOwnClaimOnARestoredStore(t *testing.T) {
+	playFollow(t, func(r *rig) { r.memory.server.Run = "run-1" }, func(r *rig) {
+		var old func()
+		r.cloud.set(func(c *cloud) {
+			c.onRun = func(context.Context) error { old = r.memory.copied(); return nil }
+		})
+		id := r.runs()
+		r.is(id, approvals.Succeeded)
+		r.memory.restart("run-2")
+		old()
+		r.pass(5 * time.Minute)
+		r.is(id, approvals.Succeeded)
+		r.ran(1)
+		if moves := strings.Join(r.moves(id), " "); !strings.HasSuffix(moves, "claim lose adopt finish") {
+			t.Errorf("moves %s", moves)
+		}
+	})
+}

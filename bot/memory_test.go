@@ -208,6 +208,24 @@ func (s *memory) hosts(w approvals.Swap) error {
 	return nil
 }
 
+// copied is what lies in the store now; the function puts it back, as a backup would.
+func (s *memory) copied() (back func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := map[string]row{}
+	for id, r := range s.rows {
+		old[id] = *r
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.rows = map[string]*row{}
+		for id, r := range old {
+			s.rows[id] = &r
+		}
+	}
+}
+
 // restart is another run of the store's server, with what it held.
 func (s *memory) restart(run string) {
 	s.mu.Lock()

@@ -27,6 +27,7 @@ func (b *Bot) send(ctx context.Context, k approvals.Kept, g approvals.Grant, cre
 		return k, err
 	}
 	b.remember(k.ID, &approvals.Answer{Outcome: approvals.OutcomeUnknown, Meaning: "the call was broken off inside the bot"})
+	b.calling(k)
 	shown.at(k)
 	a := b.call(ctx, k, g, creds)
 	b.remember(k.ID, &a)
@@ -68,6 +69,27 @@ func (b *Bot) remember(id string, a *approvals.Answer) {
 	} else {
 		b.calls[id] = a
 	}
+}
+
+// calling remembers that this process calls for the newest send of k.
+func (b *Bot) calling(k approvals.Kept) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.called) >= mostCalled {
+		clear(b.called) // what is forgotten here is searched for before a send
+	}
+	b.called[k.ID] = len(k.Sends)
+}
+
+// mostCalled bounds what is remembered of calls that have their answer.
+const mostCalled = 1 << 14
+
+// forgot reports whether this process called for its claim, and does not know the answer
+// any more: the store was restored from before it.
+func (b *Bot) forgot(k approvals.Kept) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.calls[k.ID] == nil && b.called[k.ID] >= len(k.Sends)
 }
 
 // resume ends a send that this very process has claimed. It is not sending now,

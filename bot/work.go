@@ -80,7 +80,7 @@ func (b *Bot) step(ctx context.Context, k approvals.Kept) (approvals.Kept, error
 		return b.advance(ctx, k, approvals.Expire())
 	case k.State == approvals.Approved && (k.Waiting == "" || passed(k.RetryAt)):
 		return b.dispatch(ctx, k)
-	case b.mine(k):
+	case b.mine(k) && !b.forgot(k):
 		return b.resume(ctx, k)
 	case k.State == approvals.Executing && passed(k.LastSend().LeaseUntil):
 		return b.advance(ctx, k, approvals.Lose())

@@ -61,7 +61,7 @@
 //	check.go      what is looked at before anything is received
 //	setup.go      faults that people must mend, a sentence each
 //	failure.go    any other error of a call, without secrets
-//	keep.go       a number of connections, kept open
+//	sockets.go    a number of connections, kept open
 //	link.go       one connection
 //	turn.go       one envelope: its ack, its answer, a panic
 //	typed.go      commands and mentions
