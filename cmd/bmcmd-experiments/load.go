@@ -138,7 +138,7 @@ func parameter(n, attempt int) string { return fmt.Sprintf("p%d-%d", n, attempt)
 
 // longest is how long a request may take from its first word to its end. The lease of a
 // killed worker is a part of it, and the search for its run.
-const longest = 100 * time.Second
+const longest = 5 * time.Minute
 
 func (f *flow) goes() {
 	defer f.leave()

@@ -78,8 +78,11 @@ func reach(point string) time.Duration {
 // mostTries is how many replicas try to get to a point before it counts as missed.
 const mostTries = 3
 
+// env has a hold that is short, and yet longer than a message of a replica that died may
+// be under way: else an old drawing lands above a newer one, which the 20 seconds of the
+// shipped hold rule out.
 func (f *fleet) env(more ...string) []string {
-	return append(more, "BMCMD_EXPERIMENT_HOLD=1s", fmt.Sprintf("BMCMD_EXPERIMENT_QUOTA=%d", f.quota))
+	return append(more, "BMCMD_EXPERIMENT_HOLD=3s", fmt.Sprintf("BMCMD_EXPERIMENT_QUOTA=%d", f.quota))
 }
 
 func (f *fleet) start(more ...string) *world.Process {
