@@ -98,7 +98,7 @@ func New(c Config) (*Bot, error) {
 	life, end := context.WithCancel(context.Background())
 	return &Bot{
 		Config: c, jobs: map[string]*job{}, calls: map[string]*approvals.Answer{}, called: map[string]int{}, ran: map[string][]string{}, life: life, end: end,
-		slots: make(chan struct{}, c.Workers), lookUps: make(chan struct{}, max(1, c.Workers*3/4)), looks: make(chan struct{}, max(1, c.Workers/2)), freed: make(chan struct{}, 1),
+		slots: make(chan struct{}, c.Workers), lookUps: make(chan struct{}, max(1, c.Workers/16)), looks: make(chan struct{}, max(1, c.Workers/2)), freed: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -209,8 +209,8 @@ func (b *Bot) start(k approvals.Kept) {
 	}()
 }
 
-// place waits for room to work on k. Look-ups get three places of four, so that a
-// flood of commands on a slow API holds no decision up.
+// place waits for room to work on k. Look-ups get few places: in a flood of commands
+// they hold up neither acks nor decisions, and the API's quota allows no more anyway.
 func (b *Bot) place(k approvals.Kept) (leave func()) {
 	if k.State != approvals.Received {
 		b.slots <- struct{}{}
