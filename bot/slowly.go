@@ -26,9 +26,13 @@ type slowly struct {
 func (s *slowly) at(k approvals.Kept) {
 	s.stop()
 	s.drawn.Add(1)
+	began := time.Now()
 	s.timer = time.AfterFunc(slow, func() {
 		defer s.drawn.Done()
 		defer s.bot.survive(k.ID)
+		if time.Since(began) > 3*slow {
+			return // this process stood still, and others may have been at it
+		}
 		s.order.Lock()
 		defer s.order.Unlock()
 		ctx, cancel := context.WithTimeout(s.ctx, chatTime)
@@ -53,9 +57,10 @@ func (s *slowly) stop() {
 	}
 }
 
-// after has the card of k drawn once more if something was drawn while others were at
-// the request, too: this process may have stood still, and its drawing lie above a newer
-// one. By then all that was under way has landed. next is how k's step ended.
+// after has the card of k drawn again if something was drawn while others were at the
+// request, too: this process may have stood still, and its drawing lie above a newer one.
+// It is drawn at once, and when all that may be under way has landed. next is how k's
+// step ended.
 func (s *slowly) after(k, next approvals.Kept, err error) {
 	s.end()
 	own := int64(1) // moves of a step that sent nothing
@@ -65,10 +70,12 @@ func (s *slowly) after(k, next approvals.Kept, err error) {
 	if !s.drew || err == nil && next.Revision <= k.Revision+own {
 		return
 	}
-	time.AfterFunc(chatTime, func() {
+	again := func() {
 		defer s.bot.survive(k.ID)
 		if now, err := s.bot.move(s.bot.life, k.ID, approvals.Redraw()); err == nil {
 			s.bot.nudge(now)
 		}
-	})
+	}
+	again()
+	time.AfterFunc(chatTime, again)
 }

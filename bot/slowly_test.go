@@ -43,7 +43,9 @@ func TestAnOldDrawingThatLandsLate(t *testing.T) {
 		r.is(id, approvals.Accepted)
 		close(woken)
 		r.settle()
-		r.pass(chatTime + time.Second)
+		r.pass(hold) // for one whose hold is over, others may see to it
+		r.is(id, approvals.Accepted)
+		r.pass(chatTime + hold)
 		r.is(id, approvals.Accepted)
 		r.ran(1)
 	})
