@@ -25,7 +25,8 @@ func TestProcessKilledBetweenDecisionAndRun(t *testing.T) {
 }
 
 // TestProcessKilledWhileSending kills a replica with -9 after RunUserCmd has arrived at
-// the API. Nobody can know whether it runs, and nobody sends it again.
+// the API. Nobody can know whether it runs, and nobody sends it again: another finds its
+// task, and follows it.
 func TestProcessKilledWhileSending(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
@@ -36,8 +37,8 @@ func TestProcessKilledWhileSending(t *testing.T) {
 	w.Cloud.AwaitSends("RunUserCmd", 1)
 	first.Kill()
 	second := w.Serve()
-	w.Slack.CardSays("Unknown, nobody can know whether it ran")
-	w.Slack.ThreadSays("Nobody can know whether this ran.", "@"+alice, "@"+bob)
+	w.Slack.ThreadSays("Nobody can know whether this ran.", "@"+alice, "@"+bob, "It ran: its task was found.", "Ran on the host, exit code 0")
+	w.Slack.CardSays("Ran on the host, exit code 0")
 	second.Term()
 	if n := w.Cloud.Sends("RunUserCmd"); n != 1 {
 		t.Errorf("the run was sent %d times, want once", n)
