@@ -322,6 +322,11 @@ func (r Request) current(digest Digest, now time.Time) error {
 	if !r.Expires.IsZero() && !now.Before(r.Expires) {
 		return ErrExpired
 	}
+	return r.shown(digest)
+}
+
+// shown checks that digest, which a card showed, is what the request stands for.
+func (r Request) shown(digest Digest) error {
 	if digest == "" || digest != r.Digest {
 		return ErrStale
 	}

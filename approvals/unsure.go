@@ -130,8 +130,8 @@ func Settle(p Person, digest Digest, f Finding, today Facts) Move {
 		if r.State != Unknown {
 			return r.is()
 		}
-		if digest == "" || digest != r.Digest {
-			return ErrStale
+		if err := r.shown(digest); err != nil {
+			return err
 		}
 		if f != Ran && f != DidNotRun {
 			return fmt.Errorf("%w: %q is no finding", ErrNotAllowed, f)
@@ -214,8 +214,8 @@ func Lift(p Person, digest Digest, today Facts) Move {
 		if r.State != Unknown {
 			return r.is()
 		}
-		if digest == "" || digest != r.Digest {
-			return ErrStale
+		if err := r.shown(digest); err != nil {
+			return err
 		}
 		if err := r.mayApprove(p, today); err != nil {
 			return err

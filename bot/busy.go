@@ -21,7 +21,7 @@ func (b *Bot) stillBusy(ctx context.Context, k approvals.Kept) (*approvals.Move,
 	if err != nil || !other.Holds() {
 		return nil, err
 	}
-	return moved(b.waitFor(ctx, k, other)), nil
+	return moved(b.waitFor(k, other)), nil
 }
 
 // busy is what to do when the store says that another run holds a host.
@@ -32,11 +32,11 @@ func (b *Bot) busy(ctx context.Context, k approvals.Kept, who *approvals.Busy) (
 	} else if err != nil {
 		return k, err
 	}
-	return b.advance(ctx, k, b.waitFor(ctx, k, other))
+	return b.advance(ctx, k, b.waitFor(k, other))
 }
 
 // waitFor says for which run k waits. It is said once, until that run stands otherwise.
-func (b *Bot) waitFor(ctx context.Context, k, other approvals.Kept) approvals.Move {
+func (b *Bot) waitFor(k, other approvals.Kept) approvals.Move {
 	text := fmt.Sprintf("Waits for run %s of the same script, which has not ended on the same hosts.", other.ID)
 	if other.State == approvals.Unknown {
 		text = fmt.Sprintf("Waits for run %s of the same script on the same hosts: nobody knows yet whether that ran. Who may approve it can free its hosts on its card.", other.ID)

@@ -3,7 +3,7 @@ package bot
 import (
 	"context"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
@@ -36,13 +36,11 @@ func (b *Bot) search(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 	case err == nil && len(fits) == 1 && !k.Unsure.Lifted:
 		b.Log.Info("an unknown run was found", "request", k.ID, "task", fits[0], "searches", k.Unsure.Looks+1)
 		return b.advance(ctx, k, approvals.Adopt(fits[0], b.itRan(k, found)))
-	case asked && (err != nil || sameTasks(k.Unsure.Tasks, fits)), !asked && !over && (err != nil || len(fits) == 0):
+	case asked && (err != nil || slices.Equal(k.Unsure.Tasks, fits)), !asked && !over && (err != nil || len(fits) == 0):
 		return b.advance(ctx, k, approvals.Searched(b.searchAgain(k, asked)))
 	}
 	return b.advance(ctx, k, approvals.Ask(b.evidence(k, found, err), fits, b.searchAgain(k, true)))
 }
-
-func sameTasks(a, b []string) bool { return strings.Join(a, " ") == strings.Join(b, " ") }
 
 // searchAgain is when to search once more: soon at first, rarely once people were
 // asked, and never any more when nothing can be sent or listed any more.
