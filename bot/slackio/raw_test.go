@@ -82,6 +82,12 @@ func (w *raw) greet(c *websocket.Conn) {
 	w.send(c, `{"type":"hello","num_connections":1,"connection_info":{"app_id":"A1"}}`)
 }
 
+// refuse is what Slack does where an app has all the connections that it may have.
+func (w *raw) refuse(c *websocket.Conn) {
+	w.send(c, `{"type":"disconnect","reason":"too_many_websockets"}`)
+	_ = c.Close()
+}
+
 func (w *raw) send(c *websocket.Conn, text string) {
 	w.t.Helper()
 	if err := c.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {

@@ -194,4 +194,20 @@ func TestAReplacementWaitsForItsOwnPlace(t *testing.T) {
 	}
 }
 
+// Slack may count a connection for a moment after it has ended. A replacement that is refused once more in
+// that moment tries again soon.
+func TestAnEndThatSlackHasNotCountedYet(t *testing.T) {
+	w := newRaw(t)
+	r := settled(w.connect())
+	r.s.times.crowded, r.s.times.linger = time.Hour, time.Hour
+	r.start(hand{typed: echo})
+	old := w.next()
+	w.greet(old)
+	w.send(old, `{"type":"disconnect","reason":"refresh_requested"}`)
+	w.refuse(w.next())
+	_ = old.Close()
+	w.refuse(w.next())
+	w.greet(w.next())
+}
+
 func tailOf(s string) string { return s[max(0, len(s)-4000):] }

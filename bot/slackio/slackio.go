@@ -104,7 +104,7 @@ type times struct {
 	steady    time.Duration // a connection that lived so long was a good one
 	backoff   time.Duration // the first wait; doubles
 	backoffTo time.Duration
-	crowded   time.Duration // after too_many_websockets
+	crowded   time.Duration // after too_many_websockets, at most
 	patience  time.Duration // of one replacement with another
 	submit    time.Duration // to answer a form within its ack
 	answer    time.Duration // for how long an answer is tried: later, people have looked at the card

@@ -35,7 +35,7 @@ func (r *receiver) keep(ctx context.Context, slot int) error {
 			return bare(err)
 		}
 		if errors.Is(err, errCrowded) {
-			r.crowded(ctx, slot, old)
+			r.crowded(ctx, slot, old, wait)
 			continue
 		}
 		if err != nil {
@@ -66,7 +66,7 @@ func (r *receiver) after(ctx context.Context, slot int, l *link, wait *backoff) 
 	case "link_disabled":
 		return errLinkDisabled
 	case "too_many_websockets":
-		r.crowded(ctx, slot, nil)
+		r.crowded(ctx, slot, nil, wait)
 		return nil
 	}
 	r.log.Info("a slack connection ends", "slot", slot, "reason", why)
@@ -102,20 +102,23 @@ func (r *receiver) replace(ctx context.Context, old *link) (*link, error) {
 
 var errCrowded = errors.New("slack has too many connections of this app")
 
-// crowded waits for others to let go of their connections, or for our own old one to end.
-func (r *receiver) crowded(ctx context.Context, slot int, old *link) {
+// crowded waits for others to let go of their connections, or for our own old one to end. Slack may count
+// one for a moment after its end, so the first tries come soon, and then ever more rarely.
+func (r *receiver) crowded(ctx context.Context, slot int, old *link, wait *backoff) {
 	r.log.Warn("slack has too many connections of this app: other processes hold them; going on with fewer. An app has ten: stop bots that are not needed, or set fewer connections for each", "slot", slot)
+	if old == nil || isClosed(old.ended) {
+		sleep(ctx, min(wait.next(), r.times.crowded))
+		return
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	if old != nil && !isClosed(old.ended) {
-		go func() {
-			select {
-			case <-old.ended:
-				stop()
-			case <-ctx.Done():
-			}
-		}()
-	}
+	go func() {
+		select {
+		case <-old.ended:
+			stop()
+		case <-ctx.Done():
+		}
+	}()
 	sleep(ctx, jitter(r.times.crowded))
 }
 
