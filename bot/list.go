@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -63,10 +64,9 @@ func (b *Bot) list(ctx context.Context, t Typed) Answer {
 	l := List{More: len(open) > longestList}
 	for _, k := range open[:min(len(open), longestList)] {
 		// A group that is not told hides only what waits for its members.
-		may, err := b.mayDecide(ctx, k.Request, p)
+		waits, err := b.waitsFor(ctx, k, p)
 		l.Untold = l.Untold || err != nil
 		here, mine := k.Origin.Channel == t.Origin.Channel, asked(k, p)
-		waits := err == nil && may && waitsFor(k.Request, p)
 		item := Listed{Request: k.Request}
 		if here {
 			l.Here = append(l.Here, item)
@@ -82,13 +82,37 @@ func (b *Bot) list(ctx context.Context, t Typed) Answer {
 	return l
 }
 
-// waitsFor reports whether r waits for the word of p, who may say it.
-func waitsFor(r approvals.Request, p approvals.Person) bool {
-	if r.State == approvals.Unknown {
-		said := func(s approvals.Statement) bool { return s.Person.Same(p) }
-		return !r.Unsure.Asked.IsZero() && !slices.ContainsFunc(r.Unsure.Statements, said)
+// waitsFor reports whether k waits for the word of p.
+func (b *Bot) waitsFor(ctx context.Context, k approvals.Kept, p approvals.Person) (bool, error) {
+	switch k.State {
+	case approvals.Pending:
+		if slices.ContainsFunc(k.Approvers(), p.Same) {
+			return false, nil
+		}
+		return b.mayDecide(ctx, k.Request, p)
+	case approvals.Unknown:
+		return b.maySettle(ctx, k, p)
 	}
-	return r.State == approvals.Pending && !slices.ContainsFunc(r.Approvers(), p.Same)
+	return false, nil
+}
+
+// maySettle reports whether people were asked about an unknown run, and p has said
+// nothing yet and would be counted: it makes the move of a press of It ran, and keeps
+// nothing. So who asked is told exactly where their word is heard, too.
+func (b *Bot) maySettle(ctx context.Context, k approvals.Kept, p approvals.Person) (bool, error) {
+	said := func(s approvals.Statement) bool { return s.Person.Same(p) }
+	if k.Unsure.Asked.IsZero() || slices.ContainsFunc(k.Unsure.Statements, said) {
+		return false, nil
+	}
+	m, err := b.settling(ctx, Click{Button: Ran, Digest: k.Digest}, k, p)
+	if err != nil {
+		return false, err
+	}
+	_, _, err = k.Apply(m, k.Clock())
+	if errors.Is(err, approvals.ErrMembersUnknown) {
+		return false, err
+	}
+	return err == nil, nil
 }
 
 // link fills in the links to the cards, all at once and for a second at most: a
