@@ -22,6 +22,7 @@ const (
 // request is not carried out unless Execute is set. The others alter how the answer is delivered. A request that would be refused
 // anyway (a wrong signature, say) is still refused with its own number.
 type Fault struct {
+	For      string `json:"for,omitempty"`     // only calls that have a parameter with this value: a script, a host
 	Code     int    `json:"code,omitempty"`    // answer with this number; in 3.0 with the code that means the same
 	Error    string `json:"error,omitempty"`   // answer with this code of 3.0; in 2.0 with Code, or 6000
 	Name     string `json:"name,omitempty"`    // and this codeDesc of 2.0; else the documented one
@@ -74,12 +75,13 @@ func (s *Server) Heal() {
 }
 
 // takeFault uses up a planned fault, or finds the newest lasting one. The lock is held.
-func (s *Server) takeFault(action, as2 string) Fault {
+func (s *Server) takeFault(action, as2 string, params map[string]string) Fault {
 	lasting := Fault{}
 	for i := range s.faults {
 		p := &s.faults[i]
 		switch {
 		case p.action != "" && p.action != action && p.action != as2:
+		case p.fault.For != "" && !slices.Contains(slices.Collect(maps.Values(params)), p.fault.For):
 		case p.left < 0:
 			lasting = p.fault
 		case p.left > 0:

@@ -98,6 +98,25 @@ func TestFaultsInOrder(t *testing.T) {
 	}
 }
 
+// A fault for one script or host leaves all others alone.
+func TestFaultForOne(t *testing.T) {
+	s := start(t)
+	s.FailNext("RunUserCmd", bmtest.Fault{For: "ins-none", Code: 6200}, 1)
+	s.FailNext("RunUserCmd", bmtest.Fault{For: "ins-2", Code: 6000}, 1)
+	for i, want := range []string{"6000", "0"} {
+		if got := send(t, s, run().with("Nonce", itoa(i+1))); got.Code.String() != want {
+			t.Errorf("run %d: %s, want %s", i+1, got.raw, want)
+		}
+	}
+	s.FailNext("GetUserCmd", bmtest.Fault{For: "cmd-1", Code: 6000}, 1)
+	if got := send(t, s, get().with("cmdId", "cmd-2")); got.Code == "6000" {
+		t.Errorf("another script's fault: %s", got.raw)
+	}
+	if got := send(t, s, get().with("Nonce", "12")); got.Code != "6000" {
+		t.Errorf("the script's fault: %s", got.raw)
+	}
+}
+
 func TestMissingScript(t *testing.T) {
 	for form, want := range map[string]string{"[]": `"data":[]`, "{}": `"data":{}`, "null": `"data":null`, "": `{"code":0,"message":""}`, "18005": `"code":18005`} {
 		s := start(t, bmtest.Missing(form))

@@ -171,7 +171,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req.id = rand.Text()
 	call := s.arrive(req, r.RemoteAddr)
 	s.mu.Lock()
-	f := s.takeFault(call.Action, call.As2)
+	f := s.takeFault(call.Action, call.As2, req.params)
 	s.mu.Unlock()
 	if f.Delay > 0 && !s.delay(f.Delay) {
 		panic(http.ErrAbortHandler)

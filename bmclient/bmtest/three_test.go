@@ -309,6 +309,11 @@ func TestFaults3(t *testing.T) {
 			t.Errorf("%d: %s", n, got.raw)
 		}
 	}
+	s.FailNext("RunUserCmd", bmtest.Fault{For: "ins-none", Error: "InternalError"}, 1)
+	s.FailNext("RunUserCmd", bmtest.Fault{For: "ins-2", Error: "OperationDenied"}, 1)
+	if got := send3(t, s, run3()); got.Response.Error.Code != "OperationDenied" {
+		t.Errorf("a host's fault: %s", got.raw)
+	}
 	s.FailNext("GetUserCmd", bmtest.Fault{Error: "InternalError", Message: "m"}, 1)
 	page := map[string]any{"Offset": 0, "Limit": 20}
 	if got := send3(t, s, run3().action("DescribeUserCmds", page)); got.Response.Error.Code != "" {

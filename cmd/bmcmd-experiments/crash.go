@@ -70,7 +70,7 @@ func (c *crash) one(ctx context.Context, nth int, b batch) error {
 		client := w.Redis.Client()
 		defer client.Close()
 		f := newFleet(w, b.plan, r)
-		l := &load{w: w, redis: reader{client}, api: b.api, wanted: f.wanted, room: make(chan struct{}, c.atOnce), rand: r}
+		l := &load{w: w, redis: reader{client}, api: b.api, wanted: f.wanted, room: make(chan struct{}, c.atOnce), rand: r, dropped: map[string]bool{}}
 		asking, enough := context.WithCancel(s.ctx)
 		defer enough()
 		over := make(chan struct{})
@@ -137,7 +137,12 @@ func settings(api string) world.Settings {
 	with := world.Settings{API: api}
 	with.LogLevel = "error"
 	with.SlackArgs = []string{"-lean"}
-	with.State = func(w *world.World, state world.Object) { state["hosts"] = hostsOf(w) }
+	with.State = func(w *world.World, state world.Object) {
+		state["hosts"] = hostsOf(w)
+		for i := range someScripts {
+			state["scripts"] = append(state["scripts"].([]world.Object), world.Object{"cmd_id": fmt.Sprintf(unread, i), "alias": "unread", "content": "#!/bin/bash\ntrue\n"})
+		}
+	}
 	with.Config = func(_ *world.World, text string) string {
 		text = strings.Replace(text, "run_timeout: 3s\nrun:\n  lease: 13s\n", "run_timeout: 2s\nrun:\n  lease: 12s\n  search_for: 2s\n", 1)
 		text = strings.Replace(text, "rules:\n", "rules:\n"+briefRule, 1)

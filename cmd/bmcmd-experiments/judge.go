@@ -79,7 +79,7 @@ type judge struct {
 	said    []said
 	runs    []bmtest.RanCmd
 	dead    []killed
-	dropped int // sends that the API was told not to answer
+	dropped map[string]bool // requests whose send the API was told not to answer
 	faults  []fault
 	count   tally
 }
@@ -216,7 +216,7 @@ func (j *judge) state(id string, s *story) {
 		if e.To != approvals.Unknown || e.From == approvals.Unknown {
 			continue
 		}
-		if e.Move == "answer" && j.count.unanswered < j.dropped {
+		if e.Move == "answer" && j.dropped[id] {
 			j.count.unanswered++
 			continue
 		}

@@ -40,8 +40,8 @@ type load struct {
 	rand    *rand.Rand
 	n       int
 	said    []said
-	unacked int // commands for which no ack came
-	dropped int // sends that the API was told not to answer
+	unacked int             // commands for which no ack came
+	dropped map[string]bool // requests whose send the API was told not to answer
 	stuck   []string
 	flows   sync.WaitGroup
 }
@@ -89,8 +89,11 @@ func (l *load) begin() *flow {
 	f.leave = sync.OnceFunc(func() { <-l.room })
 	f.kind = kindFor(l.api, l.wanted(), r)
 	f.hosts = place(f.kind, f.n)
-	if f.kind == refused {
+	switch f.kind {
+	case refused:
 		f.script = "cmd-nosuch"
+	case waits:
+		f.script = fmt.Sprintf(unread, f.n%someScripts)
 	}
 	return f
 }
@@ -108,7 +111,7 @@ func place(k kind, n int) string {
 	case fails:
 		return at("fail", fewHosts)
 	case shares:
-		return at("web", 4) + "," + at("web", manyHosts)
+		return at("web", manyHosts) + "," + at("both", 4)
 	}
 	return at("web", manyHosts)
 }
@@ -118,10 +121,17 @@ const (
 	fewHosts  = 300
 )
 
+// unread are scripts that the API does not show for a while. Each is asked for by one
+// request or two at a time, so that its fault meets the request that is to wait.
+const (
+	unread      = "cmd-unread%02d"
+	someScripts = 16
+)
+
 // hostsOf are all the hosts that place names.
 func hostsOf(w *world.World) world.Object {
 	hosts := world.Object{}
-	for prefix, n := range map[string]int{"web": manyHosts, "db": manyHosts, "e": fewHosts, "drift": fewHosts, "fail": fewHosts} {
+	for prefix, n := range map[string]int{"web": manyHosts, "db": manyHosts, "both": 4, "e": fewHosts, "drift": fewHosts, "fail": fewHosts} {
 		login := world.Object{"root": w.Secrets["web"]}
 		if prefix == "db" {
 			login = world.Object{"root": w.Secrets["db"]}
@@ -289,28 +299,28 @@ func (f *flow) frees(ctx context.Context, id string) bool {
 	return false
 }
 
-// spoil has the API be slow, or refuse what this request is about to need. Another may
-// get it: it is the load as a whole that has such answers in it.
+// spoil has the API be slow, or refuse what this request is about to need.
 func (f *flow) spoil(ctx context.Context) {
-	fault := ""
-	switch n := f.rand.IntN(8); {
+	host, _, _ := strings.Cut(f.hosts, ",")
+	action, n, fault := "RunUserCmd", 1, world.Object{"for": host}
+	switch dice := f.rand.IntN(8); {
 	case f.kind == retried:
-		fault = `{"action":"RunUserCmd","n":1,"fault":{"code":4102}}`
+		fault["code"] = 4102
 	case f.kind == doubted:
 		f.mu.Lock()
-		f.dropped++
+		f.dropped[f.id] = true
 		f.mu.Unlock()
-		fault = fmt.Sprintf(`{"action":"RunUserCmd","n":1,"fault":{"drop":%q}}`, []string{"before", "after"}[f.n%2])
+		fault["drop"] = []string{"before", "after"}[f.n%2]
 	case f.kind == waits:
-		fault = `{"action":"GetUserCmd","n":4,"fault":{"status":503}}`
-	case n == 0:
-		fault = fmt.Sprintf(`{"action":"RunUserCmd","n":1,"delay_ms":%d}`, f.rand.IntN(400))
-	case n == 1:
-		fault = fmt.Sprintf(`{"action":"GetUserCmd","n":1,"delay_ms":%d}`, f.rand.IntN(400))
+		action, n, fault = "GetUserCmd", 4, world.Object{"for": f.script, "status": 503}
+	case dice == 0:
+		fault["delay"] = f.rand.IntN(400) * int(time.Millisecond)
+	case dice == 1:
+		action, fault = "GetUserCmd", world.Object{"for": f.script, "delay": f.rand.IntN(400) * int(time.Millisecond)}
 	default:
 		return
 	}
-	_, _ = f.w.Cloud.Try(ctx, "fault", fault)
+	_, _ = f.w.Cloud.Try(ctx, "fault", world.Object{"action": action, "n": n, "fault": fault})
 }
 
 // other is somebody who may approve and has not.

@@ -67,16 +67,19 @@ func newFleet(w *world.World, plan []death, r *rand.Rand) *fleet {
 }
 
 // reach is how long a replica may take to get to a point: a lease has to pass before a
-// run is lost.
+// run is lost, and a search before people say what became of one.
 func reach(point string) time.Duration {
-	if move(point) == "lose" {
+	switch move(point) {
+	case "lose":
 		return 20 * time.Second
+	case "adopt", "ask", "settle", "lift":
+		return 15 * time.Second
 	}
 	return 8 * time.Second
 }
 
 // mostTries is how many replicas try to get to a point before it counts as missed.
-const mostTries = 3
+const mostTries = 12
 
 // env has a hold that is short, and yet longer than a message of a replica that died may
 // be under way: else an old drawing lands above a newer one, which the 20 seconds of the
