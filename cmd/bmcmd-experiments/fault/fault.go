@@ -56,11 +56,13 @@ type Fault struct {
 	away    bool                                     // nobody hears or answers for a while: Slack fails, or a bot is killed or paused
 	forgets bool                                     // the store loses what it had confirmed: only sending twice counts
 	program string                                   // that it needs besides redis-server
+	api     string                                   // version of the script API; 2.0 unless set
+	drops   []string                                 // moves of which all replies are lost, once, for any request
 	env     func(bot int) []string                   // of each bot, for a bmcmd built with the tag experiment
 	config  func(w *world.World, text string) string // changes the config
 	before  func(r *rig)                             // is done before anybody asks for anything
 	plans   func() []plan                            // who asks for what; nil: the usual load
-	rows    func(r *rig, all judgement) []Result     // splits what came of it; nil: one row
+	apart   bool                                     // a row of the table for each plan
 }
 
 // Result is a row of the table.
@@ -83,6 +85,8 @@ type rig struct {
 	fault Fault
 	bot   []*replica
 	seen  *watch
+	plans []plan         // of the fault; nil: the usual load
+	loses []*loss        // replies that are to be lost
 	begun sync.WaitGroup // the talks
 
 	mu    sync.Mutex
@@ -103,6 +107,7 @@ func (f Fault) What() string { return f.what }
 func (f Fault) Run(t world.T, programs world.Programs) []Result {
 	t.Helper()
 	r := newRig(t, programs, f)
+	r.loseReplies()
 	if f.before != nil {
 		f.before(r)
 	}
@@ -117,10 +122,21 @@ func (f Fault) Run(t world.T, programs world.Programs) []Result {
 	rested := r.rest()
 	all := r.judge()
 	all.recovered, all.rested = r.recovered, rested
-	if f.rows != nil {
-		return f.rows(r, all)
+	if f.apart {
+		return r.byPlan(all)
 	}
 	return []Result{all.Result}
+}
+
+// byPlan makes a row for each plan. What is of no request stands in the first.
+func (r *rig) byPlan(all judgement) (rows []Result) {
+	for i, p := range r.plans {
+		one := all.each[hostOf(i)]
+		one.name, one.recovered, one.rested = r.fault.name+"-"+p.label, all.recovered, all.rested
+		rows = append(rows, one)
+	}
+	rows[0].violations = append(all.common, rows[0].violations...)
+	return rows
 }
 
 // probe asks for one more run when all is well again, and waits for its card.

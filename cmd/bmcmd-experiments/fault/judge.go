@@ -31,6 +31,7 @@ type ledger struct {
 	events  map[string][]approvals.Event
 	sent    map[string][]time.Time // when calls of RunUserCmd arrived, by host
 	ran     map[string]int         // scripts that were started, by host
+	held    map[string]bool        // ids of requests that keep their hosts to themselves
 }
 
 // stable is how long nothing may be needed before a request counts as at rest: a
@@ -93,7 +94,7 @@ func (r *rig) records() (all []approvals.Kept, err error) {
 }
 
 func (r *rig) read() (ledger, error) {
-	l := ledger{map[string]approvals.Kept{}, map[string][]approvals.Event{}, map[string][]time.Time{}, map[string]int{}}
+	l := ledger{map[string]approvals.Kept{}, map[string][]approvals.Event{}, map[string][]time.Time{}, map[string]int{}, map[string]bool{}}
 	all, err := r.records()
 	if err != nil {
 		return l, err
@@ -103,6 +104,9 @@ func (r *rig) read() (ledger, error) {
 	for _, k := range all {
 		l.records[k.ID] = k
 		if l.events[k.ID], err = store.Events(r.ctx, k.ID); err != nil {
+			return l, err
+		}
+		if l.held[k.ID], err = client.HExists(r.ctx, "bmcmd:{"+workspace+"}:request:"+k.ID, "holds").Result(); err != nil {
 			return l, err
 		}
 	}
@@ -145,6 +149,7 @@ func (r *rig) judge() judgement {
 			j.common = append(j.common, fmt.Sprintf("bot %d panicked", i))
 		}
 	}
+	j.common = append(j.common, r.untried("")...)
 	j.violations = slices.Clone(j.common)
 	for _, k := range r.talks {
 		one := r.judgeTalk(k, l)
@@ -190,8 +195,12 @@ func (r *rig) judgeTalk(k *talk, l ledger) Result {
 				}
 			}
 		}
-		r.judgeRecord(kept, l.events[kept.ID], &j, wrong)
+		k.judgeRecord(kept, l.events[kept.ID], &j, wrong)
+		if !r.fault.forgets {
+			k.judgeMoves(kept, l, wrong)
+		}
 	}
+	j.violations = append(j.violations, r.untried(k.host)...)
 	if most := max(approved, 1); j.sent > most || l.ran[k.host] > most {
 		wrong("sent %d times and run %d times for %d approved requests", j.sent, l.ran[k.host], approved)
 	}
@@ -204,7 +213,7 @@ func (r *rig) judgeTalk(k *talk, l ledger) Result {
 	if k.silent > 0 && !r.fault.away {
 		wrong("%d times no answer came", k.silent)
 	}
-	r.judgeWords(k, l, &j, wrong)
+	k.judgeWords(l, &j, wrong)
 	return j
 }
 
@@ -217,118 +226,6 @@ func lostAt(events []approvals.Event) time.Time {
 		}
 	}
 	return time.Time{}
-}
-
-// judgeWords looks at everything that two people were told.
-func (r *rig) judgeWords(k *talk, l ledger, j *Result, wrong func(string, ...any)) {
-	for _, who := range []string{k.asker, k.approver} {
-		said := r.seen.told[who]
-		if who == k.approver {
-			said = slices.Concat(said, k.acked)
-		}
-		for _, text := range said {
-			switch meaning(text) {
-			case notRecorded:
-				j.notRecorded++
-			case cannotTell:
-				j.cannotTell++
-			case recorded:
-				if !r.fault.forgets && !kept(l, text, who) {
-					wrong("%s was told %q, and Redis does not have it", who, line(text))
-				}
-			case "":
-				if !harmless(text) {
-					wrong("%s was told %q", who, line(text))
-				}
-			}
-		}
-	}
-}
-
-// kept reports whether what somebody was told to be recorded is.
-func kept(l ledger, text, who string) bool {
-	id := requestID.FindString(text)
-	k, there := l.records[id]
-	if id == "" { // a form's words name no request
-		return true
-	}
-	switch {
-	case !there:
-		return false
-	case strings.Contains(text, "you approved"):
-		return slices.ContainsFunc(k.Decisions, func(d approvals.Decision) bool { return d.Person.User == who && d.Verdict == approvals.Approve })
-	case strings.Contains(text, "is cancelled"):
-		return k.State == approvals.Cancelled
-	}
-	return true
-}
-
-// harmless are the words that come besides the answers.
-func harmless(text string) bool {
-	return strings.Contains(text, "Working on it") || strings.Contains(text, "Slack did not")
-}
-
-// view is what people see of a request at its end.
-type view struct {
-	card   string
-	thread []string
-}
-
-// notSent is for a run that was lost, and whose worker woke and knew that it had not
-// sent it.
-var notSent = view{"Not sent, nothing ran", []string{"Nothing was sent after all"}}
-
-// shows is what card and thread say at the end, by state: the card, and each message
-// of the thread that there must be.
-var shows = map[approvals.State]view{
-	approvals.Succeeded: {"Ran on the host, exit code 0", []string{"ran what was approved"}},
-	approvals.Denied:    {"Denied", []string{"Denied, nothing ran"}},
-	approvals.Cancelled: {"Cancelled", nil},
-	approvals.Unknown:   {"nknown", []string{"Nobody can know whether this ran"}},
-}
-
-// judgeRecord looks at one request, its card and its thread.
-func (r *rig) judgeRecord(k approvals.Kept, events []approvals.Event, j *Result, wrong func(string, ...any)) {
-	if !r.atEnd(k.Request) || k.Owes() {
-		wrong("%s is %s and rests there, %d notices owed, card behind: %t", k.ID, k.State, len(k.Notices), k.Behind())
-		return
-	}
-	if err := approvals.Verify(events); err != nil {
-		wrong("the events of %s do not hold: %v", k.ID, err)
-	}
-	if k.State == approvals.Pending {
-		return
-	}
-	if k.Card.TS == "" { // it ended before anybody was to see it
-		wrong("%s is %s without a card: %s", k.ID, k.State, k.Why)
-		return
-	}
-	card, there := r.seen.messages[k.Card.TS]
-	want, known := shows[k.State]
-	if s := k.LastSend(); k.State == approvals.Failed && s.Answer != nil && s.Answer.Outcome == approvals.OutcomeNotSent {
-		want, known = notSent, true
-	}
-	if !there || card.Deleted {
-		wrong("%s has no card in Slack", k.ID)
-		return
-	}
-	if !known {
-		wrong("%s is %s: %s %s", k.ID, k.State, k.Why, k.Follow.Why)
-		return
-	}
-	if drawn := slacksim.Render(card); !strings.Contains(drawn, want.card) {
-		wrong("%s is %s, and its card says %q; before it said:%s", k.ID, k.State, heading(drawn), before(card))
-	}
-	thread := r.seen.thread(k.Card.TS)
-	for _, text := range want.thread {
-		if !slices.ContainsFunc(thread, func(m string) bool { return strings.Contains(m, text) }) {
-			wrong("%s is %s, and its thread does not say %q:\n%s", k.ID, k.State, text, strings.Join(thread, "\n"))
-		}
-	}
-	if !ordered(thread) {
-		wrong("the thread of %s is out of order:\n%s", k.ID, strings.Join(thread, "\n"))
-	}
-	j.twice += max(0, r.seen.copies[k.ID]-1) + repeated(thread)
 }
 
 // before is what a card said before, in order.

@@ -33,12 +33,55 @@ func good() (*rig, *talk, ledger) {
 			approverOf(0): {"Recorded: you approved. Request " + id},
 		},
 	}}
-	t := &talk{r: r, asker: askerOf(0), approver: approverOf(0), host: hostOf(0), request: id}
+	t := &talk{
+		r: r, asker: askerOf(0), approver: approverOf(0), host: hostOf(0), request: id,
+		did: map[deed]int{{askerOf(0), "receive"}: 1, {approverOf(0), "vote"}: 1},
+	}
 	r.talks = []*talk{t}
 	return r, t, ledger{
-		records: map[string]approvals.Kept{id: k}, events: map[string][]approvals.Event{},
-		sent: map[string][]time.Time{hostOf(0): {time.Unix(100, 0)}}, ran: map[string]int{hostOf(0): 1},
+		records: map[string]approvals.Kept{id: k}, events: map[string][]approvals.Event{id: story(
+			approvals.Event{Move: "receive", To: approvals.Received, By: approvals.Person{User: askerOf(0)}},
+			approvals.Event{Move: "prepare", From: approvals.Received, To: approvals.Received},
+			approvals.Event{Move: "open", From: approvals.Received, To: approvals.Pending},
+			approvals.Event{Move: "vote", From: approvals.Pending, To: approvals.Approved, By: who},
+		)},
+		sent: map[string][]time.Time{hostOf(0): {time.Unix(100, 0)}}, ran: map[string]int{hostOf(0): 1}, held: map[string]bool{},
 	}
+}
+
+// story makes events follow each other.
+func story(events ...approvals.Event) []approvals.Event {
+	prev := ""
+	for i := range events {
+		e := &events[i]
+		e.N, e.Revision, e.Prev = i+1, int64(i+1), prev
+		e.Hash = e.Sum()
+		prev = e.Hash
+	}
+	return events
+}
+
+// unsure makes the request one that two people settled.
+func unsure(k *talk, l ledger) {
+	k.wants, k.then = approvals.Settled, []press{{"It ran", approverOf}, {"It ran", witnessOf}}
+	q := l.records[k.request]
+	q.State = approvals.Settled
+	for _, who := range []string{approverOf(0), witnessOf(0)} {
+		p := approvals.Person{User: who}
+		q.Unsure.Statements = append(q.Unsure.Statements, approvals.Statement{Person: p, Finding: approvals.Ran})
+		q.Unsure.Agreed = append(q.Unsure.Agreed, p)
+		k.did[deed{who, "settle"}]++
+		k.r.seen.told[who] = append(k.r.seen.told[who], "Recorded: you say that it ran. One more person has to say the same. Request "+k.request)
+	}
+	l.records[k.request] = q
+	l.events[k.request] = story(append(l.events[k.request],
+		approvals.Event{Move: "claim", From: approvals.Approved, To: approvals.Executing},
+		approvals.Event{Move: "answer", From: approvals.Executing, To: approvals.Unknown},
+		approvals.Event{Move: "settle", From: approvals.Unknown, To: approvals.Unknown, By: approvals.Person{User: approverOf(0)}},
+		approvals.Event{Move: "settle", From: approvals.Unknown, To: approvals.Settled, By: approvals.Person{User: witnessOf(0)}})...)
+	k.r.seen.messages["1.0"] = slacksim.Message{TS: "1.0", Text: "Settled, it ran"}
+	k.r.seen.messages["1.1"] = slacksim.Message{TS: "1.1", ReplyTo: "1.0", Text: "Nobody can know whether this ran"}
+	k.r.seen.messages["1.2"] = slacksim.Message{TS: "1.2", ReplyTo: "1.0", Text: "Settled, it ran"}
 }
 
 // TestJudge breaks one thing at a time: each has to be found.
@@ -61,7 +104,7 @@ func TestJudge(t *testing.T) {
 			change(l, func(k *approvals.Kept) { k.Decisions = nil })
 		}, "sent without an approval"},
 		{"sent by a worker that was lost", func(_ *rig, k *talk, l ledger) {
-			l.events[k.request] = []approvals.Event{{Move: "lose", At: time.Unix(99, 0)}}
+			l.events[k.request] = append(l.events[k.request], approvals.Event{Move: "lose", At: time.Unix(99, 0)})
 		}, "sent 1s after its lease was lost"},
 		{"a request that was recorded is gone", func(_ *rig, k *talk, l ledger) { delete(l.records, k.request) }, "Redis does not have it"},
 		{"a decision that was recorded is gone", func(_ *rig, _ *talk, l ledger) {
@@ -103,6 +146,39 @@ func TestJudge(t *testing.T) {
 		{"the events do not hold", func(_ *rig, k *talk, l ledger) {
 			l.events[k.request] = []approvals.Event{{N: 2}}
 		}, "do not hold"},
+		{"a decision that was recorded has no event", func(_ *rig, k *talk, l ledger) {
+			l.events[k.request] = l.events[k.request][:3]
+		}, "Redis does not have it"},
+		{"a decision is there twice", func(_ *rig, k *talk, l ledger) {
+			k.did[deed{k.approver, "vote"}] = 2
+			l.events[k.request] = story(append(l.events[k.request], l.events[k.request][3])...)
+		}, "2 events of vote"},
+		{"a decision that nobody made", func(_ *rig, k *talk, _ ledger) { clear(k.did) }, "who did it 0 times"},
+		{"a move of the bot is there twice", func(_ *rig, k *talk, l ledger) {
+			l.events[k.request] = story(append(l.events[k.request], approvals.Event{Move: "open"})...)
+		}, "2 events of open"},
+		{"it ended otherwise than it was to", func(_ *rig, k *talk, _ ledger) { k.wants = approvals.Denied }, "succeeded, and not denied"},
+		{"it ended as only some may", func(_ *rig, _ *talk, l ledger) {
+			change(l, func(k *approvals.Kept) { k.State = approvals.Refused })
+		}, "is refused"},
+		{"the move that was to be lost is not there", func(_ *rig, k *talk, _ ledger) { k.drops = "wait" }, "no event of wait"},
+		{"no reply was lost", func(r *rig, k *talk, _ ledger) {
+			r.loses = []*loss{{move: "wait", host: k.host}}
+		}, "0 of 3 replies to wait were lost"},
+		{"its hosts are still kept", func(_ *rig, k *talk, l ledger) { l.held[k.request] = true }, "keeps its hosts: true"},
+		{"settled", func(_ *rig, k *talk, l ledger) { unsure(k, l) }, ""},
+		{"settled, and one of the words is gone", func(_ *rig, k *talk, l ledger) {
+			unsure(k, l)
+			change(l, func(k *approvals.Kept) { k.Unsure.Statements = k.Unsure.Statements[:1] })
+		}, "Redis does not have it"},
+		{"settled by one", func(_ *rig, k *talk, l ledger) {
+			unsure(k, l)
+			change(l, func(k *approvals.Kept) { k.Unsure.Agreed = k.Unsure.Agreed[:1] })
+		}, "settled by 1 people"},
+		{"the witness was told nonsense", func(r *rig, k *talk, l ledger) {
+			unsure(k, l)
+			r.seen.told[witnessOf(0)] = append(r.seen.told[witnessOf(0)], "Oops")
+		}, "was told"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {

@@ -29,9 +29,12 @@ type replica struct {
 func newRig(t world.T, programs world.Programs, f Fault) *rig {
 	t.Helper()
 	r := &rig{fault: f, ctx: t.Context()}
+	if f.plans != nil {
+		r.plans = f.plans()
+	}
 	r.World = world.New(t, programs, world.Settings{
 		SlackArgs: []string{"-world", world.Write(t, filepath.Join(t.TempDir(), "people.json"), people())},
-		Config:    r.config, State: hosts,
+		Config:    r.config, State: hosts, API: f.api,
 	})
 	r.seen = watching(r.ctx, r.Slack.Admin)
 	t.Cleanup(r.seen.stop)
@@ -72,6 +75,9 @@ func (r *rig) bot0() *replica {
 // wire puts wires around a bot, and makes a config for it.
 func (r *rig) wire(b *replica, shared string, i int) {
 	slack, cloud := address(r.T, r.Slack.API), address(r.T, r.Cloud.API)
+	if r.fault.api == "3.0" {
+		cloud = address(r.T, r.Cloud.API3)
+	}
 	b.redis = r.proxy(wire.Redis, r.Redis.Addr)
 	b.slack, b.sockets = r.proxy(wire.New, slack), r.proxy(wire.New, slack)
 	// The API's address is part of what people approve, so all bots have one.
@@ -113,13 +119,16 @@ func address(t world.T, text string) string {
 	return u.Host
 }
 
-const most = 40 // requests in one world
+const most = 40 // people of each kind; half as many requests in one world
 
 // Each request has its own host, its own requester and its own approver: so what
 // people were told, and what was sent, is told apart.
 func hostOf(n int) string     { return fmt.Sprintf("ins-load%02d", n) }
 func askerOf(n int) string    { return fmt.Sprintf("U0ASKS%02d", n) }
 func approverOf(n int) string { return fmt.Sprintf("U0SAYS%02d", n) }
+
+// witnessOf is one more who may approve, where two have to say the same.
+func witnessOf(n int) string { return approverOf(most - 1 - n) }
 
 func people() string {
 	var persons, ask, approve []string

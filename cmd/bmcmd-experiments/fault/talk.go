@@ -1,20 +1,29 @@
 package fault
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bot/slacksim"
 	"github.com/bmcmd/bmcmd/cmd/internal/world"
 )
 
-// plan is what somebody means to do, and ends how it is to end.
+// plan is what people mean to do about a request.
 type plan struct {
-	ends  string
-	label string // of the row of the table, where there are several
+	ends   string          // the first button that is pressed; empty: Approve
+	then   []press         // what is pressed after that, in this order
+	label  string          // of the row of the table, where there are several
+	drops  string          // the move of which all replies are lost, once; empty: none
+	to     approvals.State // of those moves only one that leads to this state; empty: any
+	wants  approvals.State // how it has to end; empty: as usual
+	script string          // that is asked for; empty: the usual one
+	later  bool            // it is begun by the fault itself
+	after  <-chan struct{} // the first button is not pressed before; nil: at once
 }
 
 // The ways in which people end a request.
@@ -22,19 +31,39 @@ const (
 	approving = "Approve"
 	denying   = "Deny"
 	canceling = "Cancel"
+	lapsing   = "nothing" // nobody decides
 )
+
+// press is a button and who presses it, of the people of the nth request.
+type press struct {
+	button string
+	by     func(n int) string
+}
+
+const usualScript = "cmd-rst9w2kd"
 
 // talk is one request: somebody asks for it, and somebody decides. Both do what they
 // are told: they do it again if it was not recorded, and look first if nobody knows.
 type talk struct {
 	plan
 	r               *rig
+	n               int
 	asker, approver string
 	host            string
 	request         string   // its id, once it is told
 	gaveUp          string   // what could not be done
 	acked           []string // what the form said, which nobody else sees
 	silent          int      // how often no answer came
+
+	did map[deed]int // how often they tried
+}
+
+// deed is a move that somebody means to make.
+type deed struct{ who, move string }
+
+// moveOf is what each button is for.
+var moveOf = map[string]string{
+	approving: "vote", denying: "deny", canceling: "cancel", "Run": "run", "It ran": "settle", "Free its hosts": "lift",
 }
 
 // answers that people get, each by how it begins. The first three are the design's.
@@ -44,6 +73,8 @@ var answers = []struct{ begins, means string }{
 	{"I cannot tell whether", cannotTell},
 	{"You have asked for exactly this already", recorded},
 	{"Your approval was counted already", done},
+	{"You have said so already", done},
+	{"Other runs may go to its hosts already", done},
 	{"This request has ended", done},
 	{"Too late: the run has been claimed", done},
 	{"Enough people have approved already", done},
@@ -84,7 +115,7 @@ const minute = 4 * time.Second
 func (r *rig) talk(p plan) *talk {
 	r.mu.Lock()
 	n := len(r.talks)
-	k := &talk{plan: p, r: r, asker: askerOf(n), approver: approverOf(n), host: hostOf(n)}
+	k := &talk{plan: p, r: r, n: n, asker: askerOf(n), approver: approverOf(n), host: hostOf(n), did: map[deed]int{}}
 	r.talks = append(r.talks, k)
 	r.mu.Unlock()
 	r.begun.Go(func() {
@@ -99,10 +130,12 @@ func (r *rig) talk(p plan) *talk {
 
 // load begins requests, one after the other.
 func (r *rig) load() {
-	if r.fault.plans != nil {
-		for _, p := range r.fault.plans() {
+	for _, p := range r.plans {
+		if !p.later {
 			r.talk(p)
 		}
+	}
+	if r.plans != nil {
 		return
 	}
 	for n := range usual {
@@ -113,8 +146,9 @@ func (r *rig) load() {
 
 // ask asks for the run until it is recorded.
 func (k *talk) ask(ctx context.Context) bool {
-	line := world.Object{"user": k.asker, "channel": world.Incident, "command": "/bmcmd", "text": "run cmd-rst9w2kd " + k.host}
+	line := world.Object{"user": k.asker, "channel": world.Incident, "command": "/bmcmd", "text": "run " + cmp.Or(k.script, usualScript) + " " + k.host}
 	for ctx.Err() == nil {
+		k.did[deed{k.asker, "receive"}]++
 		what, text := k.act(ctx, k.asker, "slash", line)
 		if what == recorded {
 			k.request = requestID.FindString(text)
@@ -137,16 +171,26 @@ func (k *talk) ask(ctx context.Context) bool {
 // show.
 const forgotten = 8 * time.Second
 
-// decide presses the button that ends the request, until that is counted. again: the
+// decide presses one button after the other, each until that is counted. again: the
 // store has forgotten the request, and somebody has to ask once more.
 func (k *talk) decide(ctx context.Context) (again bool) {
-	button, who := k.ends, k.approver
-	if button == "" {
-		button = approving
+	if k.ends == lapsing {
+		return false
 	}
-	if button == canceling {
-		who = k.asker
+	first := press{cmp.Or(k.ends, approving), approverOf}
+	if k.ends == canceling {
+		first.by = askerOf
 	}
+	for _, p := range append([]press{first}, k.then...) {
+		if counted, again := k.presses(ctx, p.by(k.n), p.button); !counted {
+			return again
+		}
+	}
+	return false
+}
+
+// presses waits for a button and presses it until that is counted.
+func (k *talk) presses(ctx context.Context, who, button string) (counted, again bool) {
 	seen := k.r.seen
 	offers := func() bool { return slices.Contains(seen.cards[k.host].Buttons(), button) }
 	within := patience
@@ -155,28 +199,34 @@ func (k *talk) decide(ctx context.Context) (again bool) {
 	}
 	if !seen.await(ctx, within, offers) {
 		k.gaveUp = "waiting for a card with the button " + button
-		return k.r.fault.forgets && ctx.Err() == nil
+		return false, k.r.fault.forgets && ctx.Err() == nil
+	}
+	if k.after != nil {
+		select {
+		case <-ctx.Done():
+		case <-k.after:
+		}
 	}
 	for ctx.Err() == nil {
 		ts := look(seen, func() string { return seen.cards[k.host].TS })
-		what := k.press(ctx, who, ts, button)
-		switch what {
+		k.did[deed{who, moveOf[button]}]++
+		switch k.press(ctx, who, ts, button) {
 		case recorded, done:
-			return false
+			return true, false
 		case notRecorded, notYet:
 			pause(ctx, 300*time.Millisecond)
 			continue
 		case lost:
 			if k.r.fault.forgets {
-				return false
+				return true, false
 			}
 		}
 		if seen.await(ctx, minute, func() bool { return !offers() }) {
-			return false
+			return true, false
 		}
 	}
 	k.gaveUp = "pressing " + button
-	return false
+	return false, false
 }
 
 func (k *talk) press(ctx context.Context, who, ts, button string) string {

@@ -13,7 +13,7 @@
 //
 // [Proxy.Cut] resets what is open and nothing else. A proxy made by [Redis] also
 // reads the commands that pass, and can lose the reply to one: see
-// [Proxy.DropReplies].
+// [Proxy.DropReplies] and [Proxy.DropRepliesThat].
 //
 // # What it promises
 //

@@ -71,16 +71,6 @@ func (c *pair) run() {
 	_ = c.server.Close()
 }
 
-// losing reports whether a reply is to be lost, and says that it is.
-func (c *pair) losing() bool {
-	d := c.dropping.Swap(nil)
-	if d == nil {
-		return false
-	}
-	d.lost <- struct{}{}
-	return true
-}
-
 // source gives the next piece of a stream, and an error at its end.
 type source func() ([]byte, error)
 
@@ -99,9 +89,9 @@ type piece struct {
 	end   error
 }
 
-// pump delivers what next gives, as the proxy behaves at that moment. lose, asked at
+// pump delivers what next gives, as the proxy behaves at that moment. lose, asked with
 // each piece, has the connection reset instead. An orderly end is handed on as one.
-func (c *pair) pump(to *net.TCPConn, next source, lose func() bool) {
+func (c *pair) pump(to *net.TCPConn, next source, lose func([]byte) bool) {
 	// Pieces wait in a queue, so that a delay shifts a stream and does not slow it.
 	queue := make(chan piece, 1024)
 	var reading sync.WaitGroup
@@ -120,7 +110,7 @@ func (c *pair) pump(to *net.TCPConn, next source, lose func() bool) {
 	})
 	defer reading.Wait()
 	for p := range queue {
-		if lose != nil && len(p.bytes) > 0 && lose() {
+		if lose != nil && len(p.bytes) > 0 && lose(p.bytes) {
 			c.reset()
 		}
 		if c.wait(p.at) { // else it is held: taken, and goes nowhere

@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 )
 
 // drop is a reply to be lost.
 type drop struct {
 	matches func(command []string) bool
+	reply   func(text []byte) bool // the beginning of the reply matches, too; nil: any does
 	lost    chan struct{}
 	left    int
 }
@@ -21,7 +23,14 @@ type drop struct {
 // with a command's name and arguments, one call at a time, and must not call the
 // proxy. A proxy that was not made by [Redis] sees no commands and loses nothing.
 func (p *Proxy) DropReplies(n int, matches func(command []string) bool) (lost <-chan struct{}) {
-	d := &drop{matches, make(chan struct{}, n), n}
+	return p.DropRepliesThat(n, matches, nil)
+}
+
+// DropRepliesThat is DropReplies of the next n replies that match, too: others reach
+// the client. reply is called with what came of the reply first, one call at a time,
+// and must not call the proxy; nil: every reply matches.
+func (p *Proxy) DropRepliesThat(n int, matches func(command []string) bool, reply func(text []byte) bool) (lost <-chan struct{}) {
+	d := &drop{matches, reply, make(chan struct{}, n), n}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.drops = append(p.drops, d)
@@ -40,16 +49,46 @@ func (c *pair) noteCommand(command []string) {
 	p := c.proxy
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i, d := range p.drops {
+	for _, d := range p.drops {
 		if !d.matches(command) {
 			continue
 		}
-		if d.left--; d.left == 0 {
-			p.drops = append(p.drops[:i:i], p.drops[i+1:]...)
+		if d.reply == nil {
+			p.spend(d)
 		}
 		c.dropping.Store(d)
 		return
 	}
+}
+
+// spend counts a reply as lost, if there are any left to lose. The lock is held.
+func (p *Proxy) spend(d *drop) bool {
+	i := slices.Index(p.drops, d)
+	if i < 0 {
+		return false
+	}
+	if d.left--; d.left == 0 {
+		p.drops = slices.Delete(slices.Clone(p.drops), i, i+1)
+	}
+	return true
+}
+
+// losing reports whether a reply that begins so is to be lost, and says that it is.
+func (c *pair) losing(text []byte) bool {
+	d := c.dropping.Swap(nil)
+	if d == nil {
+		return false
+	}
+	if d.reply != nil {
+		p := c.proxy
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if !d.reply(text) || !p.spend(d) {
+			return false
+		}
+	}
+	d.lost <- struct{}{}
+	return true
 }
 
 // longest is the longest command that is read, in bytes.

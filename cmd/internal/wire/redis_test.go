@@ -61,6 +61,34 @@ func TestDropReplies(t *testing.T) {
 	must(t, ask(dial(t, p), "EVAL", "x"))
 }
 
+// TestDropRepliesThat: a reply that does not match comes, and does not count.
+func TestDropRepliesThat(t *testing.T) {
+	replies := make(chan string, 1)
+	p := newProxy(t, Redis, serve(t, func(conn net.Conn) {
+		r := bufio.NewReader(conn)
+		for {
+			if _, _, err := readCommand(r); err != nil {
+				return
+			}
+			_, _ = io.WriteString(conn, <-replies)
+		}
+	}))
+	lost := p.DropRepliesThat(1, named("EVAL"), func(text []byte) bool { return strings.Contains(string(text), "won") })
+	ask := func(command, reply string) error {
+		t.Helper()
+		replies <- reply
+		_, err := dial(t, p).say(strings.TrimSuffix(encoded(command), "\n"))
+		return err
+	}
+	must(t, ask("EVAL", "+conflict\r\n"))
+	must(t, ask("GET", "+won\r\n"))
+	if err := ask("EVAL", "+won\r\n"); err == nil {
+		t.Fatal("a reply came that was to be lost")
+	}
+	<-lost
+	must(t, ask("EVAL", "+won\r\n"))
+}
+
 // TestOnlyRedis: a proxy that reads no commands loses no replies.
 func TestOnlyRedis(t *testing.T) {
 	p := newProxy(t, New, newTarget(t).addr)
