@@ -31,6 +31,18 @@ func (r *rig) askOn(text string) {
 	}
 }
 
+// greeted waits until n connections have read Slack's greeting: Slack counts them before.
+func (r *rig) greeted(n int) {
+	r.t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for limit := soon(r.t); r.s.Connected() != n; <-tick.C {
+		if limit.Err() != nil {
+			r.t.Fatalf("%d are connected, want %d\n%s", r.s.Connected(), n, r.log)
+		}
+	}
+}
+
 func slashFrame(id, team string) string {
 	return fmt.Sprintf(`{"type":"slash_commands","envelope_id":%q,"accepts_response_payload":true,"payload":{"command":"/bmcmd","text":"help","team_id":%q,"user_id":"U1","channel_id":"C1","api_app_id":"A1"}}`, id, team)
 }
@@ -70,14 +82,14 @@ func TestAnAnnouncedEndComes(t *testing.T) {
 	w.greet(old)
 	w.send(old, `{"type":"disconnect","reason":"refresh_requested"}`)
 	w.greet(w.next())
-	_ = old.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = old.SetReadDeadline(time.Now().Add(patience))
 	if _, _, err := old.ReadMessage(); err == nil || strings.Contains(err.Error(), "timeout") {
 		t.Errorf("the old connection stays: %v", err)
 	}
 }
 
 func TestConnectionsComeBack(t *testing.T) {
-	sim := simulate(t, slacksim.Config{AckWithin: 300 * time.Millisecond})
+	sim := simulate(t, slacksim.Config{AckWithin: time.Second})
 	r := connectTo(t, sim)
 	r.run(hand{typed: echo})
 	for range 3 {
@@ -94,7 +106,7 @@ func TestConnectionsComeBack(t *testing.T) {
 }
 
 func TestTooManyConnectionsWaitTheirTurn(t *testing.T) {
-	sim := simulate(t, slacksim.Config{AckWithin: 200 * time.Millisecond})
+	sim := simulate(t, slacksim.Config{AckWithin: time.Second})
 	crowd := connectTo(t, sim, func(c *Config) { c.Connections = 10 })
 	stop := crowd.run(hand{})
 	late := connectTo(t, sim, func(c *Config) { c.Connections = 1 })
@@ -103,6 +115,7 @@ func TestTooManyConnectionsWaitTheirTurn(t *testing.T) {
 	if _, err := sim.WaitCalls(soon(t), "apps.connections.open", 15); err != nil { // it has tried more than once
 		t.Fatal(err)
 	}
+	crowd.greeted(10)
 	if late.s.Connected() != 0 || crowd.s.Connected() != 10 {
 		t.Fatalf("%d and %d are connected", late.s.Connected(), crowd.s.Connected())
 	}
@@ -130,7 +143,7 @@ func TestADeadConnectionIsFound(t *testing.T) {
 
 // Somebody in between may answer pings for a Slack that is gone. Its own have stopped then.
 func TestAConnectionWithoutSlacksPingsIsLeft(t *testing.T) {
-	sim := simulate(t, slacksim.Config{PingEvery: 20 * time.Millisecond, AckWithin: 300 * time.Millisecond})
+	sim := simulate(t, slacksim.Config{PingEvery: 20 * time.Millisecond, AckWithin: time.Second})
 	r := connectTo(t, sim)
 	r.s.times.ping, r.s.times.silence = 50*time.Millisecond, 300*time.Millisecond
 	r.run(hand{typed: echo})
@@ -155,7 +168,7 @@ func TestAConnectionWithoutHelloIsLeft(t *testing.T) {
 		t.Error("it counts as connected")
 	}
 	w.greet(second)
-	_ = silent.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = silent.SetReadDeadline(time.Now().Add(patience))
 	if _, _, err := silent.ReadMessage(); err == nil {
 		t.Error("the silent one stays open")
 	}
@@ -251,7 +264,7 @@ func TestAnAddressOfAnotherKindIsNotOpened(t *testing.T) {
 // others do: Slack may have sent something on it already.
 func TestTheEndDoesNotCutAConnectionThatIsOpening(t *testing.T) {
 	w := newRaw(t)
-	r := w.connect(func(c *Config) { c.Connections, c.AckWithin = 2, 2*time.Second })
+	r := w.connect(func(c *Config) { c.Connections = 2 })
 	begun, hold := make(chan struct{}), make(chan struct{})
 	stop, _ := r.start(hand{typed: func(ctx context.Context, line bot.Typed) bot.Answer {
 		close(begun)

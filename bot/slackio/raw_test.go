@@ -72,7 +72,7 @@ func (w *raw) next() *websocket.Conn {
 	case c := <-w.conns:
 		w.t.Cleanup(func() { _ = c.Close() })
 		return c
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		w.t.Fatal("no socket was opened")
 		return nil
 	}
@@ -98,7 +98,7 @@ func (w *raw) send(c *websocket.Conn, text string) {
 // ack reads the next ack.
 func (w *raw) ack(c *websocket.Conn) (id, payload string) {
 	w.t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(patience))
 	_, b, err := c.ReadMessage()
 	if err != nil {
 		w.t.Fatalf("no ack: %v", err)
@@ -127,7 +127,7 @@ func (w *raw) connect(change ...func(*Config)) *rig {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s.times.backoff = time.Millisecond
+	quicken(s, c)
 	w.t.Cleanup(s.http.CloseIdleConnections)
 	return &rig{s: s, log: log, t: w.t}
 }

@@ -99,8 +99,16 @@ type rig struct {
 	t   testing.TB
 }
 
+// simulate starts a Slack that waits longer than the real one, unless c says how long: what a slow machine
+// does late is not what is looked for.
 func simulate(t testing.TB, c slacksim.Config) *slacksim.Slack {
 	t.Helper()
+	if c.AckWithin == 0 {
+		c.AckWithin = patience
+	}
+	if c.TriggerLife == 0 {
+		c.TriggerLife = patience
+	}
 	sim, err := slacksim.Start(c)
 	if err != nil {
 		t.Fatal(err)
@@ -127,9 +135,17 @@ func connectTo(t testing.TB, sim *slacksim.Slack, change ...func(*Config)) *rig 
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.times.backoff = time.Millisecond
+	quicken(s, c)
 	t.Cleanup(s.http.CloseIdleConnections)
 	return &rig{sim: sim, s: s, log: log, t: t}
+}
+
+// quicken makes waits short, and handlers as slow as they like, unless c says how slow.
+func quicken(s *Slack, c Config) {
+	s.times.backoff, s.times.submit = time.Millisecond, patience
+	if c.AckWithin == 0 {
+		s.cfg.ackWithin = patience
+	}
 }
 
 // start receives until the test ends, or stop is called. A Run that ends by itself is seen in ended.
@@ -165,9 +181,12 @@ func (r *rig) run(h Handler) (stop func() error) {
 	return stop
 }
 
-// soon is a ctx for what happens at once, unless it never does.
+// patience is how long a test waits for what happens at once, unless it never does.
+const patience = 30 * time.Second
+
+// soon is a ctx that ends with the patience.
 func soon(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return ctx
 }
