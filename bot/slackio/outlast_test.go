@@ -39,6 +39,17 @@ func handled(t *testing.T, clicks chan int, n int) {
 	}
 }
 
+// placeIsFree waits until another envelope could be taken on.
+func (r *rig) placeIsFree() {
+	r.t.Helper()
+	select {
+	case r.s.slots <- struct{}{}:
+		<-r.s.slots
+	case <-soon(r.t).Done():
+		r.t.Fatal("it keeps its place")
+	}
+}
+
 // While Slack takes no messages, decisions are still received and recorded, and their answers come when
 // it is back. They take no place from other envelopes.
 func TestAnAnswerOutlastsASlackThatIsAway(t *testing.T) {
@@ -68,12 +79,7 @@ func TestAnAnswerOutlastsASlackThatIsAway(t *testing.T) {
 					t.Fatalf("click %d: %s", n, a.Failed)
 				}
 				handled(t, clicks, n)
-				select { // its place is free again, although its answer waits
-				case r.s.slots <- struct{}{}:
-					<-r.s.slots
-				case <-soon(t).Done():
-					t.Fatal("it keeps its place")
-				}
+				r.placeIsFree() // although its answer waits
 			}
 			sim.ClearFaults()
 			for n := 1; n <= 3; n++ {
@@ -128,7 +134,7 @@ func TestACallMayBeRepeatedWhenSlackIsBack(t *testing.T) {
 	} {
 		t.Run(why, func(t *testing.T) {
 			sim := simulate(t, slacksim.Config{})
-			r := connectTo(t, sim, func(c *Config) { c.CallFor = 200 * time.Millisecond })
+			r := connectTo(t, sim)
 			q := r.carded(request(over(0)))
 			for name, call := range map[string]struct {
 				method string
@@ -142,7 +148,12 @@ func TestACallMayBeRepeatedWhenSlackIsBack(t *testing.T) {
 				"report": {"chat.postMessage", func() error { return r.s.Report(soon(t), q, short) }},
 			} {
 				sim.FailNext(call.method, fault, 1)
+				if fault.Hang {
+					r.s.http.Timeout = 200 * time.Millisecond
+				}
 				err := call.do()
+				r.s.http.Timeout = patience
+				sim.ClearFaults() // a call that was given up on its way has not met it
 				if err == nil {
 					t.Fatalf("%s: no error", name)
 				}
@@ -161,8 +172,8 @@ func TestACallMayBeRepeatedWhenSlackIsBack(t *testing.T) {
 
 // Messages that hang hold up no decision: it is acknowledged and handed on while they do.
 func TestADecisionWaitsForNoMessage(t *testing.T) {
-	sim := simulate(t, slacksim.Config{AckWithin: time.Second})
-	r := connectTo(t, sim)
+	sim := simulate(t, slacksim.Config{})
+	r := connectTo(t, sim, func(c *Config) { c.CallFor = 2 * patience }) // no message ends before the click is given up
 	clicks := make(chan int, 1)
 	r.run(numbered(clicks))
 	q := r.carded(request())

@@ -233,8 +233,9 @@ func TestNotForUs(t *testing.T) {
 
 // With no room left, people are told to come again, and Slack is left to deliver mentions again.
 func TestTooManyAtOnceAreToldSo(t *testing.T) {
-	sim := simulate(t, slacksim.Config{AckWithin: 300 * time.Millisecond, EventRetries: []time.Duration{50 * time.Millisecond, time.Second, time.Second}})
-	r := connectTo(t, sim, func(c *Config) { c.AtOnce, c.AckWithin = 1, 20*time.Millisecond })
+	sim := simulate(t, slacksim.Config{})
+	// Over one connection, what is sent first is read first.
+	r := connectTo(t, sim, func(c *Config) { c.Connections, c.AtOnce, c.AckWithin = 1, 1, 20*time.Millisecond })
 	hold := make(chan struct{})
 	var once sync.Once
 	r.run(hand{typed: func(ctx context.Context, line bot.Typed) bot.Answer {
@@ -259,7 +260,16 @@ func TestTooManyAtOnceAreToldSo(t *testing.T) {
 		t.Errorf("the click: %s", a.Failed)
 	}
 	r.whispered(bob, "very busy")
+	select {
+	case <-turn.Acked():
+		t.Error("the mention was acknowledged, so Slack will not deliver it again")
+	default:
+	}
 	close(hold)
+	r.placeIsFree()
+	if err := sim.RetryEvent(turn.EnvelopeID); err != nil {
+		t.Fatal(err)
+	}
 	if a := wait(t, turn, nil); a.Failed != "" || a.Attempt == 0 {
 		t.Errorf("the mention: %+v", a)
 	}
