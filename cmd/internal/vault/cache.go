@@ -114,7 +114,12 @@ func (r *Resolver) fields(ctx context.Context, at place) (map[string]any, error)
 	if data, ok := r.cache.get(at, r.now()); ok {
 		return data, nil
 	}
-	flight := r.flights.DoChan(at.String(), func() (any, error) { return r.fetch(at) })
+	flight := r.flights.DoChan(at.String(), func() (any, error) {
+		if data, ok := r.cache.get(at, r.now()); ok { // a read has ended since we looked
+			return data, nil
+		}
+		return r.fetch(at)
+	})
 	select {
 	case <-ctx.Done():
 		return nil, gone(ctx)
