@@ -143,7 +143,7 @@ func TestNoCacheMeansNone(t *testing.T) {
 func TestForgetDuringARead(t *testing.T) {
 	f := newFake(t)
 	f.put("secret/bm", map[string]any{"f": "old"})
-	r := resolver(t, f, vault.Config{CacheFor: time.Hour, Timeout: 5 * time.Second})
+	r := resolver(t, f, vault.Config{CacheFor: time.Hour, Timeout: time.Minute})
 	where := ref(t, "ref+vault://secret/bm#/f")
 
 	arrived, gate := make(chan struct{}), make(chan struct{})

@@ -83,7 +83,7 @@ func testCore(t *testing.T, b backend) {
 
 func (b backend) resolver(t *testing.T, c vault.Config) *vault.Resolver {
 	t.Helper()
-	c.Address, c.Timeout = b.addr, 10*time.Second
+	c.Address, c.Timeout = b.addr, 30*time.Second
 	if c.Token == nil {
 		c.Token, _ = tokenFile(t, b.token)
 	}

@@ -210,7 +210,7 @@ func resolver(t testing.TB, f *fake, c vault.Config) *vault.Resolver {
 		c.Token, _ = tokenFile(t, "good-token")
 	}
 	if c.Timeout == 0 {
-		c.Timeout = 10 * time.Second
+		c.Timeout = 30 * time.Second
 	}
 	return open(t, c)
 }
