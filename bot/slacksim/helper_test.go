@@ -24,6 +24,9 @@ const (
 	general = "C0GEN"
 )
 
+// patience is how long a test waits for what happens at once, unless it never does.
+const patience = time.Minute
+
 // world is a workspace with people, and a client that is the bot.
 type world struct {
 	*slacksim.Slack
@@ -32,13 +35,19 @@ type world struct {
 	client *http.Client
 }
 
+// newWorld starts a Slack that waits longer than the real one, unless cfg says how long: what a slow
+// machine does late is not what is looked for.
 func newWorld(t *testing.T, cfg slacksim.Config) *world {
 	t.Helper()
+	cfg.AckWithin = or(cfg.AckWithin, patience)
+	if cfg.Now == nil {
+		cfg.TriggerLife = or(cfg.TriggerLife, patience)
+	}
 	s, err := slacksim.Start(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	transport := &http.Transport{}
 	client := &http.Client{Transport: transport}
 	t.Cleanup(func() {
@@ -57,8 +66,9 @@ func newWorld(t *testing.T, cfg slacksim.Config) *world {
 	return w
 }
 
-func or(v, def string) string {
-	if v == "" {
+func or[T comparable](v, def T) T {
+	var none T
+	if v == none {
 		return def
 	}
 	return v

@@ -37,7 +37,7 @@ func (w *world) dial(t *testing.T) *wire {
 
 func (c *wire) next() map[string]any {
 	c.t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(patience))
 	var v map[string]any
 	if err := c.ReadJSON(&v); err != nil {
 		c.t.Fatal(err)
@@ -153,7 +153,7 @@ func TestDisconnectReasons(t *testing.T) {
 }
 
 func TestReconnect(t *testing.T) {
-	w := newWorld(t, slacksim.Config{})
+	w := newWorld(t, slacksim.Config{AckWithin: time.Second}) // of what goes to the old socket
 	w.connect(t, 1, func(c *socketmode.Client, e socketmode.Event) { _ = c.Ack(*e.Request) })
 	for _, cut := range []func(){func() { w.Disconnect(slacksim.ReasonRefresh) }, w.DropConnections} {
 		opened := w.CallCount("apps.connections.open")
