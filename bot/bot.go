@@ -10,7 +10,8 @@ import (
 	"github.com/bmcmd/bmcmd/approvals"
 )
 
-// Config is what a Bot is made of. All but Target, the durations and the numbers must be set.
+// Config is what a Bot is made of. All but Target, the numbers and the durations that
+// have a default must be set.
 type Config struct {
 	Desk      Desk
 	Cloud     Cloud
@@ -30,7 +31,7 @@ type Config struct {
 	Lease          time.Duration // from claim to stored answer; default 1 minute; longer than SendFor
 	SendFor        time.Duration // the longest that Cloud.Run may take; default 30 s
 	FollowFor      time.Duration // how long an accepted run is followed; default 15 minutes
-	SearchFor      time.Duration // how long an unknown run is searched for before people are asked; default 10 minutes
+	SearchFor      time.Duration // how long an unknown run is searched for before people are asked; must be set
 	Valid          time.Duration // for how long the API takes what is signed with the time of a claim; default 2 hours and 5 minutes
 	LookUpFor      time.Duration // how long a look-up or a post is tried again; default 2 minutes
 	StopWithin     time.Duration // how long Run finishes what was begun after its ctx has ended; default 10 s more than SendFor
@@ -77,7 +78,6 @@ func New(c Config) (*Bot, error) {
 		{&c.Lease, time.Minute},
 		{&c.SendFor, 30 * time.Second},
 		{&c.FollowFor, 15 * time.Minute},
-		{&c.SearchFor, 10 * time.Minute},
 		{&c.Valid, 2*time.Hour + clockSkew},
 		{&c.LookUpFor, 2 * time.Minute},
 		{&c.Poll, time.Second},
@@ -85,6 +85,9 @@ func New(c Config) (*Bot, error) {
 		if *d.v <= 0 {
 			*d.v = d.def
 		}
+	}
+	if c.SearchFor <= 0 {
+		return nil, errors.New("bot: how long an unknown run is searched for is not set")
 	}
 	if c.Lease < c.SendFor+2*storeTime {
 		return nil, errors.New("bot: the lease is shorter than a send and storing its answer may take")

@@ -275,6 +275,11 @@ func TestLeaseMustOutlastASend(t *testing.T) {
 	if _, err := New(c); err == nil {
 		t.Error("a bot without rules was made")
 	}
+	c = r.config()
+	c.SearchFor = 0 // whose default is the config's; a second one here might differ from it
+	if _, err := New(c); err == nil {
+		t.Error("a bot was made that does not know how long to search for a run")
+	}
 }
 
 // While the API cannot be reached people are told twice: that it waits, and that it
