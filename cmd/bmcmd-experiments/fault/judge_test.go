@@ -153,7 +153,7 @@ func TestJudge(t *testing.T) {
 			k.did[deed{k.approver, "vote"}] = 2
 			l.events[k.request] = story(append(l.events[k.request], l.events[k.request][3])...)
 		}, "2 events of vote"},
-		{"a decision that nobody made", func(_ *rig, k *talk, _ ledger) { clear(k.did) }, "who did it 0 times"},
+		{"a decision of which somebody was told that it was not recorded", func(_ *rig, k *talk, _ ledger) { clear(k.did) }, "1 events of vote by"},
 		{"a move of the bot is there twice", func(_ *rig, k *talk, l ledger) {
 			l.events[k.request] = story(append(l.events[k.request], approvals.Event{Move: "open"})...)
 		}, "2 events of open"},

@@ -25,8 +25,9 @@ type loss struct {
 	n    atomic.Int32    // how many were lost
 }
 
-// happened reports whether the store got none of the replies.
-func (l *loss) happened() bool { return l.n.Load() == attempts }
+// begun reports whether a reply was lost, and complete whether the store got none.
+func (l *loss) begun() bool    { return l.n.Load() > 0 }
+func (l *loss) complete() bool { return l.n.Load() == attempts }
 
 func (l *loss) String() string {
 	return fmt.Sprintf("%d of %d replies to %s were lost", l.n.Load(), attempts, l.move)
@@ -104,8 +105,8 @@ func (r *rig) hostFor(label string) string {
 // untried are losses of a request, or of none, that did not come about.
 func (r *rig) untried(host string) (out []string) {
 	for _, l := range r.loses {
-		if l.host == host && !l.happened() {
-			out = append(out, fmt.Sprintf("%v, so nothing was tried", l))
+		if l.host == host && !l.complete() {
+			out = append(out, fmt.Sprintf("%v, so it was not tried in full", l))
 		}
 	}
 	return out

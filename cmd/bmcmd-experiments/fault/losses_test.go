@@ -63,11 +63,11 @@ func TestLoss(t *testing.T) {
 		t.Error("a move that was not carried out is lost")
 	}
 	for i := range attempts {
-		if one.happened() || !one.takes([]byte("*9\r\n$3\r\nwon\r\n")) {
+		if one.complete() || !one.takes([]byte("*9\r\n$3\r\nwon\r\n")) {
 			t.Errorf("reply %d came", i+1)
 		}
 	}
-	if !one.happened() || one.takes([]byte("*9\r\n$3\r\nwon\r\n")) {
+	if !one.complete() || one.takes([]byte("*9\r\n$3\r\nwon\r\n")) {
 		t.Error("more is lost than is sent")
 	}
 }

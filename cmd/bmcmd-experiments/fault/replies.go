@@ -158,10 +158,10 @@ func (r *rig) awaitCard(label string) {
 	}
 }
 
-// awaitLosses waits until the replies are lost.
+// awaitLosses waits until replies are lost of each.
 func (r *rig) awaitLosses(all ...*loss) {
 	r.T.Helper()
 	world.Until(r.T, "the replies are lost", func() (string, bool) {
-		return fmt.Sprint(all), !slices.ContainsFunc(all, func(l *loss) bool { return !l.happened() })
+		return fmt.Sprint(all), !slices.ContainsFunc(all, func(l *loss) bool { return !l.begun() })
 	})
 }

@@ -55,7 +55,7 @@ type talk struct {
 	acked           []string // what the form said, which nobody else sees
 	silent          int      // how often no answer came
 
-	did map[deed]int // how often they tried
+	did map[deed]int // what may have been counted, by what they were told
 }
 
 // deed is a move that somebody means to make.
@@ -148,8 +148,8 @@ func (r *rig) load() {
 func (k *talk) ask(ctx context.Context) bool {
 	line := world.Object{"user": k.asker, "channel": world.Incident, "command": "/bmcmd", "text": "run " + cmp.Or(k.script, usualScript) + " " + k.host}
 	for ctx.Err() == nil {
-		k.did[deed{k.asker, "receive"}]++
 		what, text := k.act(ctx, k.asker, "slash", line)
+		k.note(k.asker, "receive", what)
 		if what == recorded {
 			k.request = requestID.FindString(text)
 			return true
@@ -209,8 +209,9 @@ func (k *talk) presses(ctx context.Context, who, button string) (counted, again 
 	}
 	for ctx.Err() == nil {
 		ts := look(seen, func() string { return seen.cards[k.host].TS })
-		k.did[deed{who, moveOf[button]}]++
-		switch k.press(ctx, who, ts, button) {
+		what := k.press(ctx, who, ts, button)
+		k.note(who, moveOf[button], what)
+		switch what {
 		case recorded, done:
 			return true, false
 		case notRecorded, notYet:
@@ -227,6 +228,15 @@ func (k *talk) presses(ctx context.Context, who, button string) (counted, again 
 	}
 	k.gaveUp = "pressing " + button
 	return false, false
+}
+
+// note keeps what somebody did, unless they were told that it was not counted.
+func (k *talk) note(who, move, told string) {
+	switch told {
+	case notRecorded, notYet, done, lost:
+		return
+	}
+	k.did[deed{who, move}]++
 }
 
 func (k *talk) press(ctx context.Context, who, ts, button string) string {
@@ -263,7 +273,7 @@ func (k *talk) act(ctx context.Context, who, verb string, body world.Object) (wh
 	if err != nil || json.Unmarshal(answer, &out) != nil {
 		return failed, "" // the button or the form is gone
 	}
-	if verb == "submit" && out.Ack != nil && len(out.Ack.Payload) > 2 {
+	if verb == "submit" && out.Ack != nil && len(out.Ack.Payload) > 2 && !closes(string(out.Ack.Payload)) {
 		k.acked = append(k.acked, string(out.Ack.Payload))
 		return meaning(string(out.Ack.Payload)), ""
 	}
@@ -286,3 +296,7 @@ func (k *talk) act(ctx context.Context, who, verb string, body world.Object) (wh
 	}
 	return meaning(text), text
 }
+
+// closes reports whether an ack only closes the form: the answer took long, and comes
+// outside of it.
+func closes(ack string) bool { return strings.Contains(ack, `"response_action":"clear"`) }

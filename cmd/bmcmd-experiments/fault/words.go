@@ -131,7 +131,7 @@ func (k *talk) judgeMoves(kept approvals.Kept, l ledger, wrong func(string, ...a
 			most = min(most, 1)
 		}
 		if slices.ContainsFunc(promises, func(p struct{ text, move string }) bool { return p.move == d.move }) && n > most {
-			wrong("%s has %d events of %s by %s, who did it %d times", kept.ID, n, d.move, d.who, k.did[d])
+			wrong("%s has %d events of %s by %s, and by what they were told %d at most", kept.ID, n, d.move, d.who, most)
 		}
 	}
 	if k.drops != "" && k.drops != quiet && moved[k.drops] == 0 {
