@@ -172,58 +172,6 @@ func Refuse(why string, changes ...Change) Move {
 	}}
 }
 
-// Vote is p's approval of digest. today is what rules and directory say now;
-// within is how long the bot may dispatch by itself once the quorum is reached.
-func Vote(p Person, digest Digest, today Facts, within time.Duration) Move {
-	return Move{Name: "vote", By: p, until: expiry, apply: func(r *Request, now time.Time) error {
-		if err := r.mayDecide(p, digest, today, now); err != nil {
-			return err
-		}
-		if _, done := r.Decided(p); done {
-			return ErrDecided
-		}
-		if err := r.is(Pending); err != nil {
-			return ErrEnough
-		}
-		r.Decisions = append(r.Decisions, Decision{Person: p, Verdict: Approve, Digest: digest, At: now})
-		if len(r.Approvers()) >= max(r.Plan.Rule.Quorum, today.Rule.Quorum) {
-			r.State, r.ApprovedAt, r.DispatchBy = Approved, now, now.Add(within)
-		}
-		return nil
-	}}
-}
-
-// Veto is p's denial: one is enough, until the run is claimed, and p may have
-// approved before.
-func Veto(p Person, digest Digest, reason string, today Facts) Move {
-	return Move{Name: "deny", By: p, Note: reason, until: expiry, apply: func(r *Request, now time.Time) error {
-		if err := r.mayDecide(p, digest, today, now); err != nil {
-			return err
-		}
-		if err := r.is(Pending, Approved); err != nil {
-			return err
-		}
-		r.Decisions = slices.DeleteFunc(r.Decisions, func(d Decision) bool { return d.Person.Same(p) })
-		r.Decisions = append(r.Decisions, Decision{Person: p, Verdict: Deny, Digest: digest, Reason: reason, At: now})
-		r.end(Denied, reason, p)
-		return nil
-	}}
-}
-
-// Cancel is the requester's own withdrawal, until the run is claimed.
-func Cancel(p Person) Move {
-	return Move{Name: "cancel", By: p, apply: func(r *Request, now time.Time) error {
-		if err := r.is(Received, Pending, Approved); err != nil {
-			return err
-		}
-		if !r.Requester.Same(p) && !(r.State == Received && r.Requester.User == p.User) {
-			return ErrNotYours
-		}
-		r.end(Cancelled, "", p)
-		return nil
-	}}
-}
-
 // Expire ends a request whose time has passed.
 func Expire() Move {
 	return Move{Name: "expire", apply: func(r *Request, now time.Time) error {
@@ -279,26 +227,6 @@ func (r Request) unsent() (n int) {
 	return n
 }
 
-// RunNow lets an approved request that waits be dispatched again, by the
-// requester or anyone who may approve.
-func RunNow(p Person, digest Digest, today Facts, within time.Duration) Move {
-	return Move{Name: "run", By: p, until: expiry, apply: func(r *Request, now time.Time) error {
-		if err := r.is(Approved); err != nil {
-			return err
-		}
-		if err := r.current(digest, now); err != nil {
-			return err
-		}
-		if !r.Requester.Same(p) {
-			if err := r.mayApprove(p, today); err != nil {
-				return err
-			}
-		}
-		r.DispatchBy, r.Waiting, r.WaitsFor, r.RetryAt, r.Tries = now.Add(within), "", "", time.Time{}, 0
-		return nil
-	}}
-}
-
 // is answers why r's state is none of those a move starts from.
 func (r Request) is(states ...State) error {
 	switch {
@@ -312,61 +240,6 @@ func (r Request) is(states ...State) error {
 		return ErrNotReady
 	}
 	return ErrNotAllowed
-}
-
-// Undecided is nil while people may decide, else why they may not.
-func (r Request) Undecided() error { return r.is(Pending, Approved) }
-
-// current checks that digest is what the request stands for, and its time.
-func (r Request) current(digest Digest, now time.Time) error {
-	if !r.Expires.IsZero() && !now.Before(r.Expires) {
-		return ErrExpired
-	}
-	return r.shown(digest)
-}
-
-// shown checks that digest, which a card showed, is what the request stands for.
-func (r Request) shown(digest Digest) error {
-	if digest == "" || digest != r.Digest {
-		return ErrStale
-	}
-	return nil
-}
-
-func (r Request) mayDecide(p Person, digest Digest, today Facts, now time.Time) error {
-	if err := r.is(Pending, Approved); err != nil {
-		return err
-	}
-	if err := r.current(digest, now); err != nil {
-		return err
-	}
-	return r.mayApprove(p, today)
-}
-
-// mayApprove holds p against the rule as it was shown and as it is today. Who was
-// not looked up may be anybody, the requester too.
-func (r Request) mayApprove(p Person, today Facts) error {
-	if p.Org == "" || p.ID == "" {
-		return ErrNotApprover
-	}
-	if r.Requester.Same(p) {
-		return ErrOwnRequest
-	}
-	return r.named(p, today)
-}
-
-// named is nil if both rules name p as an approver, whoever asked.
-func (r Request) named(p Person, today Facts) error {
-	for _, rule := range []Rule{r.Plan.Rule, today.Rule} {
-		in, err := rule.Approve.Includes(p, today.Members)
-		if err != nil {
-			return err
-		}
-		if !in {
-			return ErrNotApprover
-		}
-	}
-	return nil
 }
 
 func (r *Request) end(s State, why string, by Person) {

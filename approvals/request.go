@@ -104,23 +104,6 @@ type Asked struct {
 	Alias      string   `json:"alias,omitempty"` // what was typed instead of the script's id
 }
 
-// Verdict is what a person decided.
-type Verdict string
-
-const (
-	Approve Verdict = "approve"
-	Deny    Verdict = "deny"
-)
-
-// Decision is one person's verdict on one digest.
-type Decision struct {
-	Person  Person    `json:"person"`
-	Verdict Verdict   `json:"verdict"`
-	Digest  Digest    `json:"digest"`
-	Reason  string    `json:"reason,omitempty"`
-	At      time.Time `json:"at"`
-}
-
 // Send is one attempt to hand the run to the API. It is stored before the
 // request goes out.
 type Send struct {
@@ -229,39 +212,6 @@ func (r Request) Subject() Subject {
 	return Subject{Script: r.Asked.Script, Hosts: r.Asked.Hosts, Channel: r.Origin.Channel, Requester: r.Requester}
 }
 
-// Approvers are those who approved the request's digest, in order.
-func (r Request) Approvers() []Person {
-	var out []Person
-	for _, d := range r.Decisions {
-		if d.Verdict == Approve && d.Digest == r.Digest {
-			out = append(out, d.Person)
-		}
-	}
-	return out
-}
-
-// MayApprove are those whom the rule names as approvers, less the one who asked.
-// Before the look-up it is nobody.
-func (r Request) MayApprove() Who {
-	if r.Plan == nil {
-		return Who{}
-	}
-	who := r.Plan.Rule.Approve
-	who.Users = slices.DeleteFunc(slices.Clone(who.Users), func(id string) bool {
-		return id == r.Requester.User || id == r.Requester.ID
-	})
-	return who
-}
-
-// Decided is p's own decision, if there is one.
-func (r Request) Decided(p Person) (Decision, bool) {
-	i := slices.IndexFunc(r.Decisions, func(d Decision) bool { return d.Person.Same(p) })
-	if i < 0 {
-		return Decision{}, false
-	}
-	return r.Decisions[i], true
-}
-
 // LastSend is the newest send, or nil.
 func (r Request) LastSend() *Send {
 	if len(r.Sends) == 0 {
@@ -288,57 +238,6 @@ func (r Request) Holds() bool {
 func (r Request) Ambiguous() bool {
 	send := r.LastSend()
 	return len(r.Follow.Tasks) > 1 && (send == nil || send.Answer == nil || len(send.Answer.Tasks) == 0)
-}
-
-// Behind reports whether the card shows less than the record says.
-func (r Request) Behind() bool {
-	return r.Card.TS != "" && !r.Card.Gone && r.Card.Shown < r.Card.Look
-}
-
-// Owes reports whether the card or a notice is still to be posted.
-func (r Request) Owes() bool { return r.Behind() || len(r.Notices) > 0 }
-
-// Due is when the request next needs somebody to look at it: at once (a time
-// that has passed), later, or never (the zero time).
-func (r Request) Due() time.Time {
-	next := r.nextStep()
-	if !r.Owes() {
-		return next
-	}
-	post := r.PostAt
-	if post.IsZero() {
-		post = r.Received
-	}
-	if next.IsZero() || post.Before(next) {
-		return post
-	}
-	return next
-}
-
-// nextStep is when the state itself needs something: zero for never.
-func (r Request) nextStep() time.Time {
-	switch r.State {
-	case Received, Approved:
-		if !r.RetryAt.IsZero() {
-			return r.RetryAt
-		}
-		if r.State == Received || r.Waiting == "" {
-			return r.Received
-		}
-		return r.Expires
-	case Pending:
-		return r.Expires
-	case Executing:
-		return r.LastSend().LeaseUntil
-	case Accepted, Unknown:
-		if !r.RetryAt.IsZero() {
-			return r.RetryAt
-		}
-		if r.State == Accepted || r.Unsure.Asked.IsZero() {
-			return r.Received
-		}
-	}
-	return time.Time{}
 }
 
 // clone copies what moves append to, so that a move never writes into the old
