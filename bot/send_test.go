@@ -412,6 +412,17 @@ func (s lateClaims) Swap(ctx context.Context, w approvals.Swap) (approvals.Kept,
 	return k, err
 }
 
+// standsStill keeps b from taking up what is due: of two bots that ask at the same
+// moment, b might be the one that gets its own request back, each time.
+func (r *rig) standsStill(b *Bot) {
+	r.memory.setFault(func(c storeCall) fault {
+		if c.name == "take" && c.worker == b.Desk.Worker() {
+			return away
+		}
+		return fine
+	})
+}
+
 // A process that stands still while the answer to its claim is under way takes its
 // lease for young when it wakes up. It must not send.
 func TestAClaimWhoseAnswerIsLate(t *testing.T) {
@@ -427,6 +438,7 @@ func TestAClaimWhoseAnswerIsLate(t *testing.T) {
 			playWith(t, func(r *rig) { r.store = lateClaims{r.memory, tt.by} }, func(r *rig) {
 				id := r.asks("ALICE")
 				r.press("BOB", Approve, id)
+				r.standsStill(r.first)
 				second := r.newBot(func(c *Config) { c.Desk = approvals.NewDesk(r.memory, "worker-2", hold) })
 				r.work(second)
 				r.pass(3 * time.Minute)
