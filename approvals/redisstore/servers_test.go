@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -87,20 +88,26 @@ func (s *server) restart(t testing.TB) {
 	s.start(t)
 }
 
+// freePort is below the ports that the kernel gives to whoever dials or listens: of those
+// one could be taken again before redis-server listens on it, or while it is restarted.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := 10_000 + mathrand.N(20_000)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
 
-// until asks again and again until done says so, at most ten seconds.
+// until asks again and again until done says so, at most half a minute.
 func until(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	end := time.After(10 * time.Second)
+	end := time.After(30 * time.Second)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !done() {
@@ -133,7 +140,7 @@ func (s *server) pass(d time.Duration) {
 
 func dial(t testing.TB, addr string, change ...func(*Connection)) redis.UniversalClient {
 	t.Helper()
-	c := Connection{Addresses: []string{addr}, Dial: 2 * time.Second, Reply: 2 * time.Second}
+	c := Connection{Addresses: []string{addr}, Dial: 20 * time.Second, Reply: 20 * time.Second}
 	for _, f := range change {
 		f(&c)
 	}
