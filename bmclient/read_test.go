@@ -111,7 +111,7 @@ func TestReadKeepsTheLastWord(t *testing.T) {
 	api := startAPI(t)
 	api.FailAlways("GetUserCmd", bmtest.Fault{Code: 6000})
 	c := newClient(t, api.URL(), func(c *bmclient.Config) { c.ReadBackoff = time.Hour })
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	_, err := c.Script(ctx, "cmd-nozcbhuw")
 	var e *bmclient.Error
