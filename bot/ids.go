@@ -1,0 +1,96 @@
+package bot
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// longestID bounds every kind of id, in bytes.
+const longestID = 64
+
+// cut shortens what is quoted in an answer.
+func cut(s string) string {
+	for i, n := 0, 0; i < len(s); n++ {
+		if n == longestID {
+			return s[:i] + "…"
+		}
+		_, size := utf8.DecodeRuneInString(s[i:])
+		i += size
+	}
+	return s
+}
+
+// What ids begin with. The API's own examples have instances without a prefix, too.
+const (
+	scriptPrefix = "cmd-"
+	hostPrefix   = "ins-"
+)
+
+// scriptWord reads a script's id or alias.
+func scriptWord(s string) (string, error) {
+	const instead = "Give its id, like cmd-nozcbhuw; list scripts shows them."
+	bad := outside(s, isIDRune)
+	switch {
+	case bad != noRune:
+		return "", wrong("%q is no script: it holds %s. %s", cut(s), nameRune(bad), instead)
+	case s == "", s == scriptPrefix:
+		return "", wrong("%q is no script. %s", s, instead)
+	case len(s) > longestID:
+		return "", wrong("%q is too long for a script. %s", cut(s), instead)
+	}
+	return s, nil
+}
+
+// hosts reads instance ids parted by commas, spaces or both.
+func hosts(in []word) (once, repeated []string, err error) {
+	seen := map[string]int{}
+	for _, w := range in {
+		if w.quoted {
+			return nil, nil, wrong("%q stands in quotes, so I cannot tell what it is. A reason goes after --reason, parameters after --.", cut(w.text))
+		}
+		for id := range strings.FieldsFuncSeq(w.text, func(r rune) bool { return r == ',' || r == '，' || r == '、' }) {
+			if err := checkHost(id); err != nil {
+				return nil, nil, err
+			}
+			if seen[id]++; seen[id] == 1 {
+				once = append(once, id)
+			} else if seen[id] == 2 {
+				repeated = append(repeated, id)
+			}
+		}
+	}
+	return once, repeated, nil
+}
+
+func checkHost(id string) error {
+	switch bad := outside(id, isIDRune); {
+	case strings.ContainsAny(id, "*?"):
+		return wrong("%q is a pattern. Name each instance, so that everybody sees where it runs.", cut(id))
+	case bad != noRune:
+		return wrong("%q is no instance id: it holds %s. Parameters for the script stand after --.", cut(id), nameRune(bad))
+	case strings.HasPrefix(id, "cmd-"):
+		return wrong("%q is a second script id. One request runs one script: ask for the other in a line of its own.", cut(id))
+	case len(id) > longestID:
+		return wrong("%q is too long for an instance id. Part instances by commas or spaces.", cut(id))
+	case strings.ContainsRune("-_.", rune(id[0])):
+		return wrong("%q is no instance id. Parameters for the script stand after --.", id)
+	}
+	return nil
+}
+
+func isIDRune(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.'
+}
+
+// noRune is none: not even NUL, which somebody may send.
+const noRune rune = -1
+
+// outside is the first rune of s that is not allowed, or noRune.
+func outside(s string, allowed func(rune) bool) rune {
+	for _, r := range s {
+		if !allowed(r) {
+			return r
+		}
+	}
+	return noRune
+}
