@@ -11,6 +11,8 @@
 //   - A [Plan] is exactly what would be done; its [Digest] is what people approve.
 //   - A [Request] is the record of one run asked for. A [Move] is one step in its
 //     life; the table of allowed moves is in moves.go and, as a chart, in README.md.
+//     What people decide about a pending run is in decide.go, about an unknown one in
+//     unsure.go; when somebody has to look at a request is in due.go.
 //   - A [Store] keeps requests and swaps a new version for an old one. It knows no
 //     rules.
 //   - A [Desk] applies moves to stored requests.

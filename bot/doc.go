@@ -5,13 +5,13 @@
 // # What a command goes through
 //
 //   - Somebody types a line. The chat (package slackio) hands it in as [Typed], and
-//     command.go and split.go read it: [Parse].
+//     command.go, split.go and ids.go read it: [Parse].
 //   - typed.go keeps a run as a request before it answers "Recorded". Its id is made
 //     from the chat's event, so the same event twice, on two replicas, is one request.
 //   - lookup.go finds out who asks, which rule applies and what exactly would run: the
 //     plan. That is stored, then the card goes up, then people may decide.
 //   - Somebody presses a button: [Click]. clicked.go looks up who that is and what the
-//     rules say now, and stores the decision before it answers.
+//     rules say now (facts.go), and stores the decision before it answers.
 //   - dispatch.go takes an approved request, reads everything again and holds it
 //     against what was approved. Only that gives a grant, and only a grant a login.
 //     hindered.go says what else may stand against it: a store that forgets or may have
