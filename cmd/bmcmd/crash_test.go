@@ -32,7 +32,7 @@ func TestProcessKilledWhileSending(t *testing.T) {
 	w := newWorld(t, settings{})
 	first := w.Serve()
 	w.opens()
-	w.Cloud.Slow("RunUserCmd", 500)
+	w.Cloud.Fail("RunUserCmd", `{"execute":true,"hang":true}`)
 	w.Slack.Presses(bob, "Approve")
 	w.Cloud.AwaitSends("RunUserCmd", 1)
 	first.Kill()
@@ -80,6 +80,7 @@ func TestProcessRedisAwayAtStart(t *testing.T) {
 		w.Slack.Types(alice, "run cmd-rst9w2kd ins-web1") // the same request, if it was recorded
 		return "", false
 	})
+	w.awaitCards(1)
 	w.Slack.Presses(bob, "Approve")
 	w.succeeds()
 	bot.Logs("the store is away")
@@ -135,13 +136,13 @@ func TestProcessRedisKilledBetweenDecisionAndRun(t *testing.T) {
 // answer is kept until Redis has it.
 func TestProcessRedisKilledWhileSending(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, settings{})
+	w, api := newHeld(t)
 	bot := w.Serve()
 	w.opens()
-	w.Cloud.Slow("RunUserCmd", 500)
 	w.Slack.Presses(bob, "Approve")
-	w.Cloud.AwaitSends("RunUserCmd", 1)
+	api.await()
 	w.Redis.Kill()
+	api.release()
 	bot.Logs("an answer is not stored yet")
 	w.Redis.Start()
 	w.succeeds()

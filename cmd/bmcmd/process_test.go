@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/bmcmd/bmcmd/cmd/internal/world"
@@ -41,7 +42,7 @@ func (w *scene) wholeJob() {
 
 	w.Slack.Types(alice, "run cmd-rst9w2kd ins-web1,ins-web2 --reason \"checkout answers 502\" -- nginx")
 	w.Slack.Sees(alice, "Recorded: run cmd-rst9w2kd on 2 instances.")
-	w.Slack.AwaitCards(1)
+	w.awaitCards(1)
 	w.Slack.CardSays("ins-web1", "ins-web2", "checkout answers 502", "root", "systemctl restart")
 
 	w.Slack.Presses(dave, "Approve")
@@ -71,7 +72,7 @@ func (w *scene) wholeJob() {
 	}
 
 	w.Slack.Types(alice, "run cmd-dropc4ch ins-web3")
-	w.Slack.AwaitCards(2)
+	w.awaitCards(2)
 	w.Slack.Denies(carol, "web3 is out of rotation, use web1")
 	w.Slack.ThreadSays("Denied, nothing ran", "web3 is out of rotation, use web1", "@"+alice)
 
@@ -98,7 +99,7 @@ func (w *scene) credentialsRead(want bool) {
 // the first approval was for something else.
 func (w *scene) changedAfterApproval() {
 	w.Slack.Types(alice, "run cmd-dropc4ch ins-db1")
-	w.Slack.AwaitCards(3)
+	w.awaitCards(3)
 	w.Slack.Presses(bob, "Approve")
 	w.Slack.CardSays("Waiting for 1 more approval")
 	w.Cloud.Post("script", `{"cmd_id":"cmd-dropc4ch","content":"#!/bin/bash\nsync\nrm -rf /var/cache/web\n"}`)
@@ -112,7 +113,7 @@ func (w *scene) opens() {
 	w.t.Helper()
 	n := len(w.Slack.Cards())
 	w.Slack.Types(alice, "run cmd-rst9w2kd ins-web1")
-	w.Slack.AwaitCards(n + 1)
+	w.awaitCards(n + 1)
 }
 
 // ranOnce checks that in the end one run was sent, and said so.
@@ -162,12 +163,18 @@ func TestProcessSameEnvelopeOnTwoReplicas(t *testing.T) {
 // is still awaited, stored and said.
 func TestProcessEndsWithWhatItBegan(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, settings{})
+	w, api := newHeld(t)
 	bot := w.Serve()
 	w.opens()
-	w.Cloud.Slow("RunUserCmd", 2000)
 	w.Slack.Presses(bob, "Approve")
-	w.Cloud.AwaitSends("RunUserCmd", 1)
-	bot.Term()
+	api.await()
+	if err := bot.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	w.Slack.Connected(0) // it has begun to end
+	api.release()
+	if err := bot.Wait(patience); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
 	w.ranOnce()
 }

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/approvals/redisstore"
 	"github.com/bmcmd/bmcmd/cmd/internal/vault/vaulttest"
 	"github.com/bmcmd/bmcmd/cmd/internal/world"
 )
@@ -37,6 +41,14 @@ func newWorld(t testing.TB, with settings) *scene {
 	w := &scene{t: t}
 	if with.vault {
 		with.Vault = w.startVault
+	}
+	with.SlackArgs = append([]string{"-ack-within", "9s"}, with.SlackArgs...)
+	config := with.Config
+	with.Config = func(made *world.World, text string) string {
+		if config != nil {
+			text = config(made, text)
+		}
+		return w.patient(text)
 	}
 	w.World = world.New(t, built(t), with.Settings)
 	return w
@@ -93,6 +105,37 @@ func bmcmd(t testing.TB, args ...string) *world.Process {
 	t.Helper()
 	return world.Start(t, nil, program(t, "bmcmd"), args...)
 }
+
+// patient gives calls of the cloud times that a busy machine keeps, where the world's are
+// the shortest that do. They are what a hanging call and a lost lease are waited for.
+func (w *scene) patient(text string) string {
+	w.t.Helper()
+	for short, long := range map[string]string{"\n  timeout: 2s\n": "\n  timeout: 10s\n", "\n  run_timeout: 3s\n": "\n  run_timeout: 10s\n", "\n  lease: 13s\n": "\n  lease: 20s\n"} {
+		if !strings.Contains(text, short) {
+			w.t.Fatalf("the config does not hold %q", short)
+		}
+		text = strings.Replace(text, short, long, 1)
+	}
+	return text
+}
+
+// awaitCards waits until there are n cards, and the buttons of each do what they say: a
+// card is up a moment before its request is open.
+func (w *scene) awaitCards(n int) {
+	w.t.Helper()
+	w.Slack.AwaitCards(n)
+	client := w.Redis.Client()
+	defer client.Close()
+	store := redisstore.New(client, theTeam, redisstore.Options{})
+	world.Until(w.t, "no request that is still looked up", func() (string, bool) {
+		all, err := store.Open(w.t.Context(), 100)
+		lookedUp := func(k approvals.Kept) bool { return k.State == approvals.Received }
+		return fmt.Sprint(len(all), " are open, ", err), err == nil && !slices.ContainsFunc(all, lookedUp)
+	})
+}
+
+// theTeam is the simulator's workspace, under which everything lies in Redis.
+const theTeam = "T0SIM"
 
 // edit puts text into the config before the first place that reads as before.
 func (w *scene) edit(text, before string) {
