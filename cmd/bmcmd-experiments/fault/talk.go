@@ -94,16 +94,6 @@ const (
 	failed      = "failed"  // Slack said that it did not work
 )
 
-// meaning is what an answer means; empty if it is none that people may get.
-func meaning(text string) string {
-	for _, a := range answers {
-		if strings.Contains(text, a.begins) {
-			return a.means
-		}
-	}
-	return ""
-}
-
 // answerWithin is how long somebody waits for an answer: twice what the bot gives
 // itself for one.
 const answerWithin = 20 * time.Second
@@ -296,7 +286,3 @@ func (k *talk) act(ctx context.Context, who, verb string, body world.Object) (wh
 	}
 	return meaning(text), text
 }
-
-// closes reports whether an ack only closes the form: the answer took long, and comes
-// outside of it.
-func closes(ack string) bool { return strings.Contains(ack, `"response_action":"clear"`) }

@@ -20,6 +20,20 @@ var promises = []struct{ text, move string }{
 	{"Recorded: other runs of this script", "lift"},
 }
 
+// meaning is what an answer means; empty if it is none that people may get.
+func meaning(text string) string {
+	for _, a := range answers {
+		if strings.Contains(text, a.begins) {
+			return a.means
+		}
+	}
+	return ""
+}
+
+// closes reports whether an ack only closes the form: the answer took long, and comes
+// outside of it.
+func closes(ack string) bool { return strings.Contains(ack, `"response_action":"clear"`) }
+
 // judgeWords looks at everything that the people of a request were told.
 func (k *talk) judgeWords(l ledger, j *Result, wrong func(string, ...any)) {
 	for _, who := range k.people() {
