@@ -19,7 +19,7 @@ var apis = []string{"2.0", "3.0"}
 
 func perform(t *testing.T, api, text string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	var out bytes.Buffer
 	if err := (demo{out: &out, api: api}).perform(ctx, text); err != nil {

@@ -261,7 +261,7 @@ func (w *world) settle(ctx context.Context) error {
 
 // patience is how long a play waits for what it expects. It is long for machines that
 // are busy; nothing waits for it to pass.
-const patience = 40 * time.Second
+const patience = 2 * time.Minute
 
 // until looks again and again until done, for so long.
 func until(ctx context.Context, long time.Duration, otherwise error, done func() bool) error {
