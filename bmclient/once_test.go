@@ -248,8 +248,11 @@ func TestErrorOfAnotherAPI(t *testing.T) {
 func TestRunTimeout(t *testing.T) {
 	api := startAPI(t)
 	api.FailAlways("RunUserCmd", bmtest.Fault{Hang: true})
-	c := newClient(t, api.URL(), func(c *bmclient.Config) { c.RunTimeout = time.Second })
-	_, err := c.Run(t.Context(), runKey, order())
+	var err error
+	for d := 200 * time.Millisecond; d < time.Minute && api.Count("RunUserCmd") == 0; d *= 2 { // until it is sent in time
+		c := newClient(t, api.URL(), func(c *bmclient.Config) { c.RunTimeout = d })
+		_, err = c.Run(t.Context(), runKey, order())
+	}
 	var e *bmclient.Error
 	if !errors.As(err, &e) || e.Class != bmclient.ClassUnknown || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, bmclient.ErrNotSent) {
 		t.Errorf("got %v", err)

@@ -135,7 +135,7 @@ func TestReadIsGivenUpWithItsContext(t *testing.T) {
 func TestReadTimeoutIsForOneSend(t *testing.T) {
 	api := startAPI(t)
 	api.FailNext("GetUserCmd", bmtest.Fault{Hang: true}, 1)
-	c := newClient(t, api.URL(), func(c *bmclient.Config) { c.Timeout = 600 * time.Millisecond })
+	c := newClient(t, api.URL(), func(c *bmclient.Config) { c.Timeout = 2 * time.Second })
 	if _, err := c.Script(t.Context(), "cmd-nozcbhuw"); err != nil {
 		t.Error(err)
 	}
