@@ -77,12 +77,7 @@ func (a *archive) start() string {
 		m.RequireAuth(a.password)
 		return m.Addr()
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	_ = ln.Close()
+	addr := world.FreeAddress(a.t)
 	_, port, _ := net.SplitHostPort(addr)
 	conf := fmt.Sprintf("bind 127.0.0.1\nport %s\ndir %q\nsave \"\"\nrequirepass %q\n", port, a.t.TempDir(), a.password)
 	world.Start(a.t, nil, path, world.Write(a.t, filepath.Join(a.t.TempDir(), "redis.conf"), conf))

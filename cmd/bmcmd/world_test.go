@@ -42,7 +42,7 @@ func newWorld(t testing.TB, with settings) *scene {
 	if with.vault {
 		with.Vault = w.startVault
 	}
-	with.SlackArgs = append([]string{"-ack-within", "9s"}, with.SlackArgs...)
+	with.SlackArgs = append([]string{"-ack-within", "9s", "-trigger-life", "30s"}, with.SlackArgs...)
 	config := with.Config
 	with.Config = func(made *world.World, text string) string {
 		if config != nil {

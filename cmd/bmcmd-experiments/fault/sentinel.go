@@ -38,7 +38,7 @@ func sentinelFaults() []Fault {
 // startSentinel starts the replica of a world's Redis and the Sentinel, and waits until
 // both know of each other.
 func startSentinel(w *world.World) *sentinel {
-	s := &sentinel{addr: free(w.T), replica: free(w.T), more: []string{fmt.Sprintf("masterauth %q", w.Redis.Password)}}
+	s := &sentinel{addr: world.FreeAddress(w.T), replica: world.FreeAddress(w.T), more: []string{fmt.Sprintf("masterauth %q", w.Redis.Password)}}
 	dir := w.T.TempDir()
 	start := func(program, file, addr string, lines ...string) {
 		path, err := exec.LookPath(program)
@@ -62,16 +62,6 @@ func startSentinel(w *world.World) *sentinel {
 		return fmt.Sprint(all, err), err == nil && len(all) == 1 && all[0]["master-link-status"] == "ok"
 	})
 	return s
-}
-
-// free is an address of loopback that nobody listens on.
-func free(t world.T) string {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("%v", err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
 }
 
 // failover kills the master, waits until the replica is one, and brings the old one

@@ -3,6 +3,7 @@ package world
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -23,12 +24,23 @@ type Redis struct {
 
 func newRedis(t T, password string) *Redis {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("%v", err)
+	return &Redis{t: t, Addr: FreeAddress(t), Password: password, Dir: t.TempDir()}
+}
+
+// FreeAddress is an address of loopback that nobody listens on. Its port is below those
+// that the kernel gives to whoever dials or listens: of these one could be taken again
+// before its server listens there, or while that is restarted.
+func FreeAddress(t T) string {
+	t.Helper()
+	for range 1000 {
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
+		if err == nil {
+			_ = ln.Close()
+			return ln.Addr().String()
+		}
 	}
-	defer ln.Close()
-	return &Redis{t: t, Addr: ln.Addr().String(), Password: password, Dir: t.TempDir()}
+	t.Fatalf("no port is free")
+	return ""
 }
 
 // Start starts it, or starts it again at the same address with what lies in its
