@@ -124,6 +124,23 @@ func TestAnAnswerIsGivenUp(t *testing.T) {
 	}
 }
 
+// spoilt is what comes of a call that meets a fault. One that hangs is given up soon, but not before it has
+// reached Slack: it could meet a later one's fault.
+func (r *rig) spoilt(method string, f slacksim.Fault, call func() error) (err error) {
+	limit, n := patience, 1
+	if f.Hang {
+		limit, n = 100*time.Millisecond, 10
+	}
+	r.sim.FailNext(method, f, n)
+	for before := r.sim.CallCount(method); r.sim.CallCount(method) == before && limit <= patience; limit *= 2 {
+		r.s.http.Timeout = limit
+		err = call()
+	}
+	r.s.http.Timeout = patience
+	r.sim.ClearFaults()
+	return err
+}
+
 // A call that Slack does not answer, or answers with trouble of its own, leaves nothing undone for good: its
 // error says that it may be repeated, and then it works.
 func TestACallMayBeRepeatedWhenSlackIsBack(t *testing.T) {
@@ -147,13 +164,7 @@ func TestACallMayBeRepeatedWhenSlackIsBack(t *testing.T) {
 				}},
 				"report": {"chat.postMessage", func() error { return r.s.Report(soon(t), q, short) }},
 			} {
-				sim.FailNext(call.method, fault, 1)
-				if fault.Hang {
-					r.s.http.Timeout = 200 * time.Millisecond
-				}
-				err := call.do()
-				r.s.http.Timeout = patience
-				sim.ClearFaults() // a call that was given up on its way has not met it
+				err := r.spoilt(call.method, fault, call.do)
 				if err == nil {
 					t.Fatalf("%s: no error", name)
 				}
