@@ -78,7 +78,7 @@ func New(c Config) (*Bot, error) {
 		{&c.Lease, time.Minute},
 		{&c.SendFor, 30 * time.Second},
 		{&c.FollowFor, 15 * time.Minute},
-		{&c.Valid, 2*time.Hour + clockSkew},
+		{&c.Valid, 2*time.Hour + ClockSkew},
 		{&c.LookUpFor, 2 * time.Minute},
 		{&c.Poll, time.Second},
 	} {

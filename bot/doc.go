@@ -15,12 +15,13 @@
 //   - dispatch.go takes an approved request, reads everything again and holds it
 //     against what was approved. Only that gives a grant, and only a grant a login.
 //     hindered.go says what else may stand against it: a store that forgets or may have
-//     forgotten, or (busy.go) another run of the script on the same hosts.
+//     forgotten, or (waitfor.go) another run of the script on the same hosts.
 //   - send.go claims the run in the store, calls the API once and stores the answer.
 //   - search.go looks for a run whose answer nobody has, and asks people if that does
-//     not tell. What they say comes in by clicked.go.
+//     not tell. What they say comes in by clicked.go. candidates.go says which of the
+//     API's tasks may be a run, and from when to when.
 //   - An accepted run is followed. tasks.go finds which of the API's tasks it is,
-//     hosts.go reads what each host says and holds it against what was approved, and
+//     reading.go reads what each host says and holds it against what was approved, and
 //     follow.go says when to look again, and when it has ended. Then the thread is told.
 //   - scripts.go lists the scripts that somebody may see, and finds the one that an
 //     alias stands for.

@@ -48,7 +48,7 @@ func (b *Bot) mayHaveForgotten(ctx context.Context, k approvals.Kept) (*approval
 	}
 	work, cancel := context.WithTimeout(ctx, workTime)
 	defer cancel()
-	w := window{from: k.Received.Add(-lostSkew), to: k.Clock().Add(clockSkew)}
+	w := window{from: k.Received.Add(-lostSkew), to: k.Clock().Add(ClockSkew)}
 	for _, s := range k.Sends {
 		w.before = append(w.before, s.Before...)
 	}

@@ -10,12 +10,6 @@ import (
 )
 
 const (
-	// clockSkew is how far the API's clock and the store's may lie apart: a request
-	// of more than that is not taken at all.
-	clockSkew = 5 * time.Minute
-	// lostSkew is the same for a run that is looked for since it was asked for: the same
-	// run shortly before that is nothing rare, and must not be taken for it.
-	lostSkew = 30 * time.Second
 	// driftAfter is for how long a task with the approved script is waited for,
 	// before one with another script on the same hosts is taken for the run. A task
 	// may be listed a minute late, and a false alarm calls everybody.
@@ -24,8 +18,6 @@ const (
 	beforeTime = 2 * time.Second
 	// mostPages bounds how far back a list of tasks is read.
 	mostPages = 10
-	// mostRanOn bounds what is remembered of other runs' tasks.
-	mostRanOn = 4096
 )
 
 // findTasks answers the tasks that are or may be the accepted run: those that the API
@@ -59,138 +51,6 @@ func (b *Bot) findTasks(ctx context.Context, k approvals.Kept) ([]string, error)
 	}
 	slices.Sort(tasks)
 	return tasks, nil
-}
-
-// window is when the task of a run can have begun, by the API's clock.
-type window struct {
-	from, to time.Time
-	before   []string // tasks that are older than the run
-}
-
-// windowOf is that of the last send.
-func windowOf(r approvals.Request) window {
-	send := r.LastSend()
-	w := window{from: send.ClaimedAt.Add(-clockSkew), to: send.DeadFrom, before: send.Before}
-	if !send.Since.IsZero() {
-		w.from = send.Since.Add(-lostSkew)
-	}
-	if !r.Follow.Since.IsZero() {
-		w.to = r.Follow.Since.Add(clockSkew)
-	}
-	return w
-}
-
-// finds are the tasks that may be a run.
-type finds struct {
-	fit    map[fit][]string
-	listed int // tasks of its script in the window
-}
-
-// candidates reads the tasks of r's script in w, but for those that are followed
-// already.
-func (b *Bot) candidates(ctx context.Context, r approvals.Request, w window) (finds, error) {
-	found := finds{fit: map[fit][]string{}}
-	list, err := b.recentTasks(ctx, w.from)
-	if err != nil {
-		return found, err
-	}
-	for _, t := range list {
-		if t.CmdID != r.Plan.Script.CmdID || slices.Contains(r.Follow.Tasks, t.ID) || !w.has(t) {
-			continue
-		}
-		found.listed++
-		if !mayBe(t, r) {
-			continue
-		}
-		is, err := b.fits(ctx, r, t)
-		if err != nil {
-			return found, err
-		}
-		found.fit[is] = append(found.fit[is], t.ID)
-	}
-	for _, tasks := range found.fit {
-		slices.Sort(tasks)
-	}
-	return found, nil
-}
-
-func (w window) has(t bmclient.Task) bool {
-	return !slices.Contains(w.before, t.ID) && (t.Begun.IsZero() || t.Begun.After(w.from) && t.Begun.Before(w.to))
-}
-
-// mayBe reports whether t has as many hosts as r, by what the list says.
-func mayBe(t bmclient.Task, r approvals.Request) bool {
-	return t.Hosts <= 0 || t.Hosts >= len(taken(r)) && t.Hosts <= len(r.Plan.Hosts)
-}
-
-// taken are the hosts that the API did not refuse.
-func taken(r approvals.Request) []string {
-	return slices.DeleteFunc(slices.Clone(r.Plan.Hosts), func(host string) bool {
-		return slices.ContainsFunc(r.Follow.Hosts, func(h approvals.HostResult) bool { return h.Host == host && h.State == approvals.HostRefused })
-	})
-}
-
-// fit is how a task's records lie beside what was approved.
-type fit int
-
-const (
-	stranger fit = iota // on other hosts, or nothing is recorded yet
-	same
-	otherScript
-	otherParameters
-)
-
-// fits reads the hosts of a task, unless they are known to be others.
-func (b *Bot) fits(ctx context.Context, r approvals.Request, t bmclient.Task) (fit, error) {
-	if on, known := b.whereItRan(t.ID); known && !slices.ContainsFunc(on, func(h string) bool { return slices.Contains(r.Plan.Hosts, h) }) {
-		return stranger, nil
-	}
-	rows, err := b.reading(r).task(ctx, t.ID)
-	if err != nil {
-		return stranger, err
-	}
-	is, covered := same, 0
-	var on []string
-	for _, row := range rows {
-		on = append(on, row.Host)
-		if slices.Contains(taken(r), row.Host) {
-			covered++
-		}
-		switch {
-		case row.otherParameters:
-			is = otherParameters
-		case row.otherScript && is == same:
-			is = otherScript
-		}
-	}
-	b.ranOn(t, on)
-	strange := slices.ContainsFunc(on, func(h string) bool { return !slices.Contains(r.Plan.Hosts, h) })
-	// Rows may come one by one; then the list's own count must do.
-	if strange || covered == 0 || covered < len(taken(r)) && t.Hosts <= 0 {
-		return stranger, nil
-	}
-	return is, nil
-}
-
-// ranOn remembers where a task ran, once all of it is known: other runs of the same
-// script would read it again at every look.
-func (b *Bot) ranOn(t bmclient.Task, hosts []string) {
-	if t.Hosts <= 0 || len(hosts) < t.Hosts {
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.ran) >= mostRanOn {
-		clear(b.ran)
-	}
-	b.ran[t.ID] = hosts
-}
-
-func (b *Bot) whereItRan(task string) (hosts []string, known bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	hosts, known = b.ran[task]
-	return hosts, known
 }
 
 // recentTasks lists the tasks that have begun since then, and some more. With an
@@ -231,7 +91,7 @@ func reaches(page []bmclient.Task, since time.Time) bool {
 func (b *Bot) tasksBefore(ctx context.Context, k approvals.Kept) []string {
 	ctx, cancel := context.WithTimeout(ctx, beforeTime)
 	defer cancel()
-	list, err := b.recentTasks(ctx, k.Clock().Add(-clockSkew))
+	list, err := b.recentTasks(ctx, k.Clock().Add(-ClockSkew))
 	if err != nil {
 		b.Log.Warn("not all tasks could be listed before a claim", "request", k.ID, b.said(err))
 	}

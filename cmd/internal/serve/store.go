@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bmcmd/bmcmd/approvals/redisstore"
+	"github.com/bmcmd/bmcmd/bot"
 	"github.com/bmcmd/bmcmd/cmd/internal/config"
 )
 
@@ -65,16 +66,13 @@ func (s *Server) now() time.Time {
 	return clockOr(time.Now)()
 }
 
-// clocks is how far the API's clock and Redis' may lie apart.
-const clocks = 5 * time.Minute
-
 // valid is for how long the API may take what was signed at one moment. 2.0: the page on
 // its error codes for Bare Metal says of 4500 that the time may be off by 2 hours; the
 // one for all products says 5 minutes; the longer counts. 3.0: 5 minutes, by its page
 // on signatures.
 func valid(api string) time.Duration {
 	if api == config.API3 {
-		return 5*time.Minute + clocks
+		return 5*time.Minute + bot.ClockSkew
 	}
-	return 2*time.Hour + clocks
+	return 2*time.Hour + bot.ClockSkew
 }

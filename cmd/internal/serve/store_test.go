@@ -14,6 +14,7 @@ import (
 	"github.com/bmcmd/bmcmd/approvals/redisstore"
 	"github.com/bmcmd/bmcmd/bmclient"
 	"github.com/bmcmd/bmcmd/bmclient/bmtest"
+	"github.com/bmcmd/bmcmd/bot"
 	"github.com/bmcmd/bmcmd/cmd/internal/config"
 )
 
@@ -101,7 +102,7 @@ func TestSignedWithRedisTime(t *testing.T) {
 // still take what was signed for it.
 func TestValid(t *testing.T) {
 	for api, window := range map[string]time.Duration{bmclient.API2: 2 * time.Hour, bmclient.API3: 5 * time.Minute} {
-		if v := valid(api); v < window+clocks {
+		if v := valid(api); v < window+bot.ClockSkew {
 			t.Errorf("API %s takes what is %v old, and a claim is dead after %v", api, window, v)
 		}
 	}

@@ -113,58 +113,8 @@ func batches(plan []death, size int) (out []batch) {
 	return out
 }
 
-// kind is how a request of the load is meant to go.
-type kind string
-
-const (
-	runs     kind = "runs"
-	twoSay   kind = "two approve"
-	denied   kind = "denied"
-	withdrew kind = "cancelled"
-	lapses   kind = "expires"
-	refused  kind = "refused"
-	waits    kind = "waits"
-	retried  kind = "run again"
-	drifts   kind = "alarm"
-	fails    kind = "fails"
-	shares   kind = "shares a host"
-	doubted  kind = "is not answered"
-)
-
-var kinds = []kind{
-	runs, runs, runs, runs, twoSay, twoSay, denied, withdrew, lapses, refused, waits, retried, drifts, fails, shares, doubted,
-}
-
-// rareFor says what kind of request passes a point that most do not.
-var rareFor = map[string]kind{
-	"deny": denied, "cancel": withdrew, "expire": lapses, "refuse": refused, "wait": waits, "run": retried, "alarm": drifts,
-	"adopt": doubted, "ask": doubted, "settle": doubted, "lift": doubted,
-}
-
 func move(point string) string {
 	m, _ := strings.CutPrefix(point, "store.swap.")
 	m, _, _ = strings.Cut(m, ":")
 	return m
-}
-
-func rare(point string) bool {
-	return rareFor[move(point)] != "" || move(point) == "lose"
-}
-
-// kindFor is what to ask for next while replicas wait for these points.
-func kindFor(api string, armed []string, r *rand.Rand) kind {
-	k := anyKind(armed, r)
-	if k == drifts && api == "2.0" {
-		return runs
-	}
-	return k
-}
-
-func anyKind(armed []string, r *rand.Rand) kind {
-	if len(armed) > 0 && r.IntN(2) == 0 {
-		if k := rareFor[move(armed[r.IntN(len(armed))])]; k != "" {
-			return k
-		}
-	}
-	return kinds[r.IntN(len(kinds))]
 }
