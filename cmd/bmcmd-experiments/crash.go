@@ -132,6 +132,9 @@ func (c *crash) report(v fault) {
 
 const stamp = "15:04:05.000"
 
+// runTimeout is how long a worker of these worlds waits for the answer to a run.
+const runTimeout = 2 * time.Second
+
 // settings are a world for many requests, with short times.
 func settings(api string) world.Settings {
 	with := world.Settings{API: api}
@@ -144,7 +147,7 @@ func settings(api string) world.Settings {
 		}
 	}
 	with.Config = func(_ *world.World, text string) string {
-		text = strings.Replace(text, "run_timeout: 3s\nrun:\n  lease: 13s\n", "run_timeout: 2s\nrun:\n  lease: 12s\n  search_for: 2s\n", 1)
+		text = strings.Replace(text, "run_timeout: 3s\nrun:\n  lease: 13s\n", fmt.Sprintf("run_timeout: %s\nrun:\n  lease: 12s\n  search_for: 2s\n", runTimeout), 1)
 		text = strings.Replace(text, "rules:\n", "rules:\n"+briefRule, 1)
 		return text
 	}

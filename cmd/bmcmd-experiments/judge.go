@@ -117,6 +117,10 @@ func (j *judge) weigh() {
 		j.count.add(s)
 	}
 	j.words()
+	// An API that is slow now and then is this machine's; one that is never heard is ours.
+	if most := 3 + j.count.ran/100; j.count.late > most {
+		j.fault("", "%d runs were not answered within %s, where %d are to be expected at most", j.count.late, runTimeout, most)
+	}
 }
 
 func (j *judge) readSlack(w *world.World) {
@@ -203,8 +207,9 @@ func (j *judge) sends(id string, s *story) {
 	}
 }
 
-// state: it has ended, or people were asked; and it was unknown only if the worker that
-// claimed it was killed before it had stored the answer.
+// state: it has ended, or people were asked; and it was unknown only if the API did not
+// answer as long as a worker waits, or if that worker was killed before it had stored the
+// answer.
 func (j *judge) state(id string, s *story) {
 	if !s.State.Ended() && !rests(s.Request) {
 		j.fault(id, "it is still %s", s.State)
@@ -216,11 +221,15 @@ func (j *judge) state(id string, s *story) {
 		if e.To != approvals.Unknown || e.From == approvals.Unknown {
 			continue
 		}
-		if e.Move == "answer" && j.dropped[id] {
+		claim := s.claimBefore(i)
+		switch {
+		case e.Move == "answer" && j.dropped[id]:
 			j.count.unanswered++
 			continue
+		case e.Move == "answer" && claim != nil && e.At.Sub(claim.At) >= runTimeout:
+			j.count.late++
+			continue
 		}
-		claim := s.claimBefore(i)
 		died := slices.ContainsFunc(j.dead, func(d killed) bool {
 			return claim != nil && d.Worker != "" && strings.HasPrefix(claim.Note, d.Worker) && !d.At.Before(claim.At.Add(-time.Second)) && !d.At.After(e.At.Add(time.Second))
 		})

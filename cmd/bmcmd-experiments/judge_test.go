@@ -125,3 +125,32 @@ func TestJudgeKnowsTheDead(t *testing.T) {
 		t.Errorf("another's death was taken for it: %v", j.faults)
 	}
 }
+
+// TestJudgeKnowsWhoWaited holds that a run may be unknown if the API was told not to
+// answer it, or if its worker waited for as long as a worker does; and that not many are.
+func TestJudgeKnowsWhoWaited(t *testing.T) {
+	at := time.Now()
+	for _, tt := range []struct {
+		why     string
+		after   time.Duration
+		dropped bool
+		faults  int
+	}{
+		{"the API was told not to answer", time.Second, true, 0},
+		{"it gave the answer up too soon", runTimeout - time.Millisecond, false, 1},
+		{"the API took longer than it waits", runTimeout, false, 0},
+	} {
+		j := &judge{dropped: map[string]bool{theOne: tt.dropped}}
+		s := &story{events: []approvals.Event{
+			{Move: "claim", Note: "w-1 sends", At: at}, {Move: "answer", From: approvals.Executing, To: approvals.Unknown, At: at.Add(tt.after)},
+		}}
+		s.State = approvals.Refused
+		if j.state(theOne, s); len(j.faults) != tt.faults {
+			t.Errorf("%s: %v", tt.why, j.faults)
+		}
+	}
+	j := good(t)
+	if j.count.late = 10; !slices.ContainsFunc(verdict(j), func(s string) bool { return strings.Contains(s, "not answered within") }) {
+		t.Error("ten runs of one were not answered, and that is no fault")
+	}
+}

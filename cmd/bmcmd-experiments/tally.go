@@ -21,6 +21,7 @@ type tally struct {
 	promises, unnamed int // sentences that said "Recorded"; those that did not name their request
 	unacked           int
 	unanswered        int // sends that the API did not answer, as it was told
+	late              int // sends that the API answered later than a bot waits
 	states            map[approvals.State]int
 	kills             map[string]int
 	missed            map[string]int
@@ -97,6 +98,7 @@ func (t *tally) plus(o tally) {
 		{&t.unnamed, o.unnamed},
 		{&t.unacked, o.unacked},
 		{&t.unanswered, o.unanswered},
+		{&t.late, o.late},
 	} {
 		*c.to += c.more
 	}
@@ -143,7 +145,8 @@ func (t *tally) write(w io.Writer, faults int, took time.Duration) {
 	fmt.Fprintf(tw, "requests\t%d\t%d of them ran\n", t.requests, t.ran)
 	fmt.Fprintf(tw, "commands without an ack\t%d\ttyped again, unless the request was there\n", t.unacked)
 	fmt.Fprintf(tw, "sentences that promised\t%d\teach held against the events\n", t.promises)
-	fmt.Fprintf(tw, "unknown for a while\t%d\t%d by a kill, %d because the API was told not to answer\n", t.unknown, t.unknown-t.unanswered, t.unanswered)
+	fmt.Fprintf(tw, "unknown for a while\t%d\t%d by a kill, %d because the API was told not to answer, %d because it took longer than %s\n",
+		t.unknown, t.unknown-t.unanswered-t.late, t.unanswered, t.late, runTimeout)
 	fmt.Fprintf(tw, "of these\t\t%d found and followed, %d asked about, %d settled\n", t.adopted, t.asked, t.settled)
 	fmt.Fprintf(tw, "messages that came twice\t%d\t%d cards, %d in threads\n", t.cardsTwice+t.noticesTwice, t.cardsTwice, t.noticesTwice)
 	for _, sent := range []bool{false, true} {
