@@ -56,12 +56,11 @@ type fleet struct {
 	armed  map[int]string // by slot
 	dead   []killed
 	missed map[string]int // points that no replica got to
-	left   int            // kills of this batch
 }
 
 func newFleet(w *world.World, plan []death, r *rand.Rand) *fleet {
 	return &fleet{
-		w: w, quota: 1_000_000, rand: rand.New(rand.NewPCG(r.Uint64(), 0)), plan: plan, left: len(plan),
+		w: w, quota: 1_000_000, rand: rand.New(rand.NewPCG(r.Uint64(), 0)), plan: plan,
 		armed: map[int]string{}, missed: map[string]int{},
 	}
 }
@@ -109,16 +108,16 @@ func (f *fleet) slot(n int) {
 	}
 }
 
-// next takes an item of the plan, for the batch's rest.
+// next takes an item of the plan. What a replica did not get to is put back by the slot
+// that tried, which comes here once more.
 func (f *fleet) next(slot int) (d death, more bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.armed, slot)
-	if f.left <= 0 || len(f.plan) == 0 {
+	if len(f.plan) == 0 {
 		return death{}, false
 	}
 	d, f.plan = f.plan[0], f.plan[1:]
-	f.left--
 	f.armed[slot] = d.point
 	return d, true
 }
