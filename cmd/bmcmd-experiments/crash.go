@@ -8,7 +8,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -75,11 +74,7 @@ func (c *crash) one(ctx context.Context, nth int, b batch) error {
 		defer enough()
 		over := make(chan struct{})
 		go func() { defer close(over); l.keep(asking) }()
-		var slots sync.WaitGroup
-		for i := range 3 {
-			slots.Go(func() { f.slot(i) })
-		}
-		slots.Wait()
+		f.run()
 		enough()
 		<-over
 		if s.ctx.Err() == nil {

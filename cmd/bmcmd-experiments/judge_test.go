@@ -154,3 +154,26 @@ func TestJudgeKnowsWhoWaited(t *testing.T) {
 		t.Error("ten runs of one were not answered, and that is no fault")
 	}
 }
+
+// TestJudgeWaitsUntilAllIsStill holds that nothing is judged while a card is to be drawn.
+func TestJudgeWaitsUntilAllIsStill(t *testing.T) {
+	at := func(revision, shown int64) map[string]*story {
+		s := &story{}
+		s.Revision, s.Card = revision, approvals.Card{TS: "1.1", Look: 14, Shown: shown}
+		return map[string]*story{theOne: s}
+	}
+	for _, tt := range []struct {
+		why           string
+		before, after map[string]*story
+		still         bool
+	}{
+		{"nothing happens", at(17, 14), at(17, 14), true},
+		{"a drawing is owed", at(17, 0), at(17, 0), false},
+		{"it was drawn meanwhile", at(17, 0), at(18, 14), false},
+		{"it was asked for meanwhile", nil, at(17, 14), false},
+	} {
+		if got := still(tt.before, tt.after); got != tt.still {
+			t.Errorf("%s: %v", tt.why, got)
+		}
+	}
+}

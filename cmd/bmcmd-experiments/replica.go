@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -91,13 +92,26 @@ func (f *fleet) start(more ...string) *world.Process {
 	return world.Start(f.w.T, f.env(more...), f.w.Programs.Path("bmcmd"), "serve", "-c", f.w.Config)
 }
 
-// slot starts a replica, waits for its end, and starts the next, until the batch is
-// over. The last one stays.
+// run keeps three slots until the batch is over, and then starts three replicas that stay.
+// Not before: the last that are to die somewhere would be left without work.
+func (f *fleet) run() {
+	var slots sync.WaitGroup
+	for i := range 3 {
+		slots.Go(func() { f.slot(i) })
+	}
+	slots.Wait()
+	for range 3 {
+		if f.w.T.Context().Err() == nil {
+			f.start()
+		}
+	}
+}
+
+// slot starts a replica, waits for its end, and starts the next.
 func (f *fleet) slot(n int) {
 	for f.w.T.Context().Err() == nil {
 		d, more := f.next(n)
 		if !more {
-			f.start()
 			return
 		}
 		if d.point == asRandom {
@@ -108,8 +122,7 @@ func (f *fleet) slot(n int) {
 	}
 }
 
-// next takes an item of the plan. What a replica did not get to is put back by the slot
-// that tried, which comes here once more.
+// next takes an item of the plan.
 func (f *fleet) next(slot int) (d death, more bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -166,7 +179,7 @@ func (f *fleet) end(p *world.Process, d death) {
 		f.missed[d.point]++
 		return
 	}
-	f.plan = append(f.plan, d)
+	f.plan = slices.Insert(f.plan, 0, d) // at once, while others still make work for it
 }
 
 // wanted are the points that replicas wait for now.
