@@ -156,10 +156,11 @@ const briefRule = `  - name: brief
     lifetime: 2s
 `
 
-// endBadly has some hosts run what was not approved, and some end badly.
+// endBadly has some hosts run what was not approved, and some end badly. The former take
+// so long that it is seen, and an alarm raised, before they have ended.
 func endBadly(w *world.World) {
 	for i := range fewHosts {
-		w.Cloud.Post("host", world.Object{"id": fmt.Sprintf("ins-drift%d", i), "content": "#!/bin/bash\nsomething else\n"})
+		w.Cloud.Post("host", world.Object{"id": fmt.Sprintf("ins-drift%d", i), "takes_ms": 2500, "content": "#!/bin/bash\nsomething else\n"})
 		w.Cloud.Post("host", world.Object{"id": fmt.Sprintf("ins-fail%d", i), "exit": 3})
 	}
 }
