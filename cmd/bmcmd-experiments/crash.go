@@ -40,6 +40,7 @@ func (c *crash) run(ctx context.Context) error {
 	all := batches(shuffled(c.dealt, rand.New(rand.NewPCG(c.seed, 1))), max(1, c.batch))
 	for i, b := range all {
 		if err := c.one(ctx, i, b); err != nil {
+			c.total.write(c.out, c.faults, time.Since(began)) // of the batches before
 			return err
 		}
 		fmt.Fprintf(c.log, "batch %d of %d: %d kills, %d requests, %d violations so far, after %s\n",

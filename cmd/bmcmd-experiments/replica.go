@@ -179,7 +179,11 @@ func (f *fleet) end(p *world.Process, d death) {
 		f.missed[d.point]++
 		return
 	}
-	f.plan = slices.Insert(f.plan, 0, d) // at once, while others still make work for it
+	again := []death{d}
+	if move(d.point) == "lose" { // only who dies while sending makes a run that is lost
+		again = []death{{point: "cloud.run:before", nth: 1}, d}
+	}
+	f.plan = slices.Insert(f.plan, 0, again...) // at once, while others still make work for it
 }
 
 // wanted are the points that replicas wait for now.
