@@ -43,13 +43,14 @@ type Config struct {
 // number of bots may share one store.
 type Bot struct {
 	Config
-	slots   chan struct{} // one for each request worked on
+	slots   chan struct{} // one for each request worked on, but for look-ups
 	lookUps chan struct{} // one for each that is looked up
 	looks   chan struct{} // one for each run that is looked at
 	freed   chan struct{} // holds one when there is room again
 
 	mu      sync.Mutex
-	jobs    map[string]*job              // requests this bot works on
+	jobs    map[string]*job              // requests this bot works on, or is to look up
+	atWork  int                          // how many of them are no look-ups
 	calls   map[string]*approvals.Answer // of this bot's calls whose answer is not stored yet
 	called  map[string]int               // how many sends of a request this bot has called for
 	ran     map[string][]string          // hosts by task, of runs that are over or not; see ranOn
@@ -60,7 +61,10 @@ type Bot struct {
 	end  context.CancelFunc
 }
 
-type job struct{ again bool }
+type job struct {
+	again  bool
+	lookUp bool // it waits for its turn, or has it, in a queue of its own
+}
 
 // New makes a bot; Run has it work.
 func New(c Config) (*Bot, error) {
@@ -111,7 +115,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	away := false
 	for ctx.Err() == nil {
 		wait := b.Poll
-		if free := b.Workers - b.Busy(); free > 0 {
+		if free := b.Workers - b.working(); free > 0 {
 			taken, next, err := b.take(ctx, free)
 			if err != nil && !away && ctx.Err() == nil {
 				b.Log.Error("the store is away", b.said(err))
@@ -161,11 +165,19 @@ func (b *Bot) windUp() {
 	<-finished
 }
 
-// Busy is how many requests the bot works on at this moment.
+// Busy is how many requests the bot works on at this moment, or is to look up.
 func (b *Bot) Busy() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.jobs)
+}
+
+// working is Busy without look-ups: those that wait for their turn must not keep this
+// bot from what is due.
+func (b *Bot) working() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.atWork
 }
 
 func (b *Bot) take(ctx context.Context, n int) ([]approvals.Kept, time.Duration, error) {
@@ -199,12 +211,16 @@ func (b *Bot) start(k approvals.Kept) {
 		j.again = true
 		return
 	}
-	b.jobs[k.ID] = &job{}
+	j := &job{lookUp: k.State == approvals.Received}
+	b.jobs[k.ID] = j
+	if !j.lookUp {
+		b.atWork++
+	}
 	b.running.Add(1)
 	go func() {
 		defer b.running.Done()
 		began := time.Now()
-		defer b.place(k)()
+		defer b.place(j)()
 		if time.Since(began) > time.Second {
 			k = approvals.Kept{Request: approvals.Request{ID: k.ID}} // others may have been at it: ask
 		}
@@ -212,16 +228,15 @@ func (b *Bot) start(k approvals.Kept) {
 	}()
 }
 
-// place waits for room to work on k. Look-ups get few places: in a flood of commands
-// they hold up neither acks nor decisions, and the API's quota allows no more anyway.
-func (b *Bot) place(k approvals.Kept) (leave func()) {
-	if k.State != approvals.Received {
-		b.slots <- struct{}{}
-		return func() { <-b.slots }
+// place waits for room. Look-ups have few places, and no others: in a flood of commands
+// they hold up nothing else, and the API's quota allows no more anyway.
+func (b *Bot) place(j *job) (leave func()) {
+	places := b.slots
+	if j.lookUp {
+		places = b.lookUps
 	}
-	b.lookUps <- struct{}{}
-	b.slots <- struct{}{}
-	return func() { <-b.slots; <-b.lookUps }
+	places <- struct{}{}
+	return func() { <-places }
 }
 
 // workOff works on k until it needs nothing for now, and nobody has nudged.
@@ -238,16 +253,21 @@ func (b *Bot) workOff(ctx context.Context, k approvals.Kept) {
 func (b *Bot) done(id string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if j := b.jobs[id]; j.again {
+	j := b.jobs[id]
+	if j.again {
 		j.again = false
 		return false
 	}
-	if len(b.jobs) >= b.Workers {
+	delete(b.jobs, id)
+	if j.lookUp {
+		return true
+	}
+	if b.atWork >= b.Workers {
 		select {
 		case b.freed <- struct{}{}:
 		default:
 		}
 	}
-	delete(b.jobs, id)
+	b.atWork--
 	return true
 }

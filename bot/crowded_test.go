@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -131,6 +132,36 @@ func TestAFloodOfLookUpsHoldsNoDecisionUp(t *testing.T) {
 		if len(draws) == 0 || draws[len(draws)-1] != "draw 1.0 denied" {
 			r.Errorf("the denial is not drawn: %q", draws)
 		}
+		close(release)
+		r.pass(10 * time.Minute)
+	})
+}
+
+// Look-ups that wait for their turn, however many, do not keep the bot from what is due:
+// a request that expires meanwhile does so at its time.
+func TestWhatIsDueDoesNotWaitForLookUps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.first = r.newBot(func(c *Config) { c.Workers = 4 })
+		r.work(r.first)
+		id := r.asks("ALICE")
+		release := make(chan struct{})
+		r.cloud.set(func(c *cloud) { c.onRead = func() error { <-release; return errors.New("late") } })
+		for n := range 200 {
+			_, _, err := r.first.Desk.Receive(context.Background(), approvals.Request{
+				ID: fmt.Sprintf("r-%d", n), Origin: approvals.Origin{Team: theTeam, Channel: theChannel},
+				Requester: approvals.Person{Org: theTeam, User: "EVE"}, Asked: approvals.Asked{Script: theScript, Hosts: []string{fmt.Sprintf("ins-%d", n)}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.pass(hold + 5*time.Second) // they are taken up, and wait
+		if n := r.first.Busy(); n < 100 {
+			t.Errorf("only %d look-ups wait", n)
+		}
+		r.pass(r.get(id).Expires.Sub(time.Now()) + 2*time.Second)
+		r.is(id, approvals.Expired)
 		close(release)
 		r.pass(10 * time.Minute)
 	})
