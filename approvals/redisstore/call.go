@@ -141,32 +141,60 @@ func newAnswer(reply []any, sought time.Time) (answer, error) {
 }
 
 // refusals are the errors with which Redis refuses a script before its first
-// write; those marked true may pass by themselves within moments.
+// write, wherever it says so; those marked true may pass by themselves within moments.
 var refusals = map[string]bool{
 	"LOADING": true, "READONLY": true, "MASTERDOWN": true, "CLUSTERDOWN": true,
 	"TRYAGAIN": true, "BUSY": true, "MOVED": true, "ASK": true,
 	"NOSCRIPT": false, "OOM": false, "NOAUTH": false, "WRONGPASS": false, "MISCONF": false, "NOREPLICAS": false,
 }
 
-// code is the first word of an error of Redis; empty for any other error.
-func code(err error) string {
+// outside are beginnings of errors that prove that no script was run, unless they come
+// from inside one. What begins with ERR is told apart by its own words: a proxy between
+// may say "ERR upstream failure" of a script that Redis has run.
+var outside = []string{
+	"NOPERM", "CROSSSLOT", "DENIED",
+	"ERR unknown command", "ERR wrong number of arguments for 'eval", "ERR Error compiling script",
+}
+
+// said is what Redis answered; empty if err is not its answer.
+func said(err error) string {
 	var answered redis.Error
 	if !errors.As(err, &answered) {
 		return ""
 	}
-	word, _, _ := strings.Cut(answered.Error(), " ")
+	return answered.Error()
+}
+
+// code is the first word of an error of Redis; empty for any other error.
+func code(err error) string {
+	word, _, _ := strings.Cut(said(err), " ")
 	return word
 }
 
-// notRun reports whether err is Redis' word that the script was not executed. A
-// missing permission is that only outside a script: inside one, Redis names it.
-func notRun(err error) bool {
-	word := code(err)
-	if word == "NOPERM" {
-		return !strings.Contains(err.Error(), "script:")
+// known is err as far as it may be shown: how an error begins that is known, else its
+// first word. The rest may quote what was sent.
+func known(err error) string {
+	for _, begins := range outside {
+		if strings.HasPrefix(said(err), begins) {
+			return begins
+		}
 	}
-	_, known := refusals[word]
-	return known
+	return code(err)
+}
+
+// notRun reports whether err is Redis' word that the script was not executed, or had
+// written nothing.
+func notRun(err error) bool {
+	if _, refused := refusals[code(err)]; refused {
+		return true
+	}
+	return slices.Contains(outside, known(err)) && !fromScript(err)
+}
+
+// fromScript reports whether an error of a command was raised inside a script, perhaps
+// after a write: then Redis names the script behind it (from 7.0), or before it.
+func fromScript(err error) bool {
+	return strings.Contains(said(err), ", on @user_script:") || strings.HasPrefix(said(err), "ERR Error running script")
 }
 
 func mayPass(err error) bool {
@@ -199,11 +227,13 @@ func explain(ctx context.Context, kind, err error) error {
 	var netErr *net.OpError
 	switch {
 	case word != "":
-		return fmt.Errorf("%w: Redis answered %s", kind, word)
+		return fmt.Errorf("%w: Redis answered %s", kind, known(err))
 	case errors.As(err, &netErr):
 		return fmt.Errorf("%w: %s: %w", kind, netErr.Op, netErr.Err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%w: Redis closed the connection", kind)
+	case garbled(err):
+		return fmt.Errorf("%w: what answered is not a Redis", kind)
 	}
 	return fmt.Errorf("%w: %w", kind, err)
 }

@@ -80,5 +80,6 @@
 // # Why errors hold so little of Redis' text
 //
 // Redis quotes arguments in some errors, and arguments hold passwords and
-// requests. Only the error's first word, such as WRONGPASS, is passed on.
+// requests. Only the error's first word, such as WRONGPASS, is passed on, or a
+// beginning that is known.
 package redisstore

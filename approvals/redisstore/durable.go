@@ -12,14 +12,18 @@ import (
 )
 
 // ErrForgets says that Redis may forget what it has confirmed, or will not tell
-// whether it may. The error is a *[Forgets].
+// whether it may. The error is a [*Fault].
 var ErrForgets = errors.New("redis may forget what it confirmed")
 
-// Forgets says what Redis answered, and what to do. It wraps [ErrForgets].
-type Forgets struct{ Found, Do string }
+// Fault is what only a person can mend: which kind of fault, what Redis answered, and
+// what to do. It wraps its kind.
+type Fault struct {
+	Kind      error
+	Found, Do string
+}
 
-func (f *Forgets) Error() string { return fmt.Sprintf("%v: %s: %s", ErrForgets, f.Found, f.Do) }
-func (f *Forgets) Unwrap() error { return ErrForgets }
+func (f *Fault) Error() string { return fmt.Sprintf("%v: %s: %s", f.Kind, f.Found, f.Do) }
+func (f *Fault) Unwrap() error { return f.Kind }
 
 // settings are those with which nothing is forgotten that was confirmed.
 var settings = []struct{ setting, good string }{{"appendonly", "yes"}, {"appendfsync", "always"}}
@@ -35,7 +39,7 @@ func (s *Store) Durable(ctx context.Context) error {
 			break
 		}
 		if word := code(err); word == "ERR" || word == "NOPERM" {
-			return &Forgets{"it does not tell its appendfsync (" + word + ")", "let its user call CONFIG GET, or write durability: weak"}
+			return &Fault{ErrForgets, "it does not tell its appendfsync (" + word + ")", "let its user call CONFIG GET, or write durability: weak"}
 		}
 		if n+1 < attempts && mayPass(err) && pause(ctx, n) {
 			continue
@@ -45,9 +49,9 @@ func (s *Store) Durable(ctx context.Context) error {
 	for _, f := range settings {
 		switch is, told := has[f.setting]; {
 		case !told:
-			return &Forgets{"it does not tell its " + f.setting, "write durability: weak"}
+			return &Fault{ErrForgets, "it does not tell its " + f.setting, "write durability: weak"}
 		case is != f.good:
-			return &Forgets{f.setting + " is " + word(is), "set it to " + f.good + ", or write durability: weak"}
+			return &Fault{ErrForgets, f.setting + " is " + word(is), "set it to " + f.good + ", or write durability: weak"}
 		}
 	}
 	return nil

@@ -61,14 +61,6 @@ func New(client redis.UniversalClient, workspace string, opts Options) *Store {
 	return &Store{caller: caller{client}, keys: newKeys(workspace), opts: opts, clock: &redisClock{local: opts.Now}, most: mostOutput, wait: replicaWait}
 }
 
-// Ping reports whether Redis answers. Its error wraps ErrUnavailable.
-func (s *Store) Ping(ctx context.Context) error {
-	if err := s.client.Ping(ctx).Err(); err != nil {
-		return explain(ctx, approvals.ErrUnavailable, err)
-	}
-	return nil
-}
-
 // Create is as [approvals.Store] says. Without a hold, the request is due at once.
 func (s *Store) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, bool, error) {
 	body, event, err := encode(w)

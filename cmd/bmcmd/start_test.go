@@ -70,6 +70,30 @@ func TestProcessRefusesToStart(t *testing.T) {
 			[]string{"redis may forget what it confirmed", "appendfsync is everysec. Set it to always, or write durability: weak"},
 		},
 		{
+			"a database that Redis does not have",
+			settings{},
+			func(w *scene) { w.edit("db: 99\n  addresses:", "  addresses:") },
+			[]string{"redis does not let bmcmd in: it has no database of this number. Correct redis.db"},
+		},
+		{
+			"a password that Redis does not take",
+			settings{},
+			func(w *scene) { w.Set("redis", "another") },
+			[]string{"redis does not let bmcmd in", "WRONGPASS", "Correct redis.username, or what redis.password refers to"},
+		},
+		{
+			"a password of Redis that is not there",
+			settings{},
+			func(w *scene) { _ = os.Remove(filepath.Join(w.Dir, "redis")) },
+			[]string{"the password of Redis", "/redis: not found"},
+		},
+		{
+			"a user that Redis does not know",
+			settings{},
+			func(w *scene) { w.edit("username: nobody\n  addresses:", "  addresses:") },
+			[]string{"redis does not let bmcmd in", "Correct redis.username"},
+		},
+		{
 			"a config with a fault",
 			settings{},
 			func(w *scene) { w.edit("array_kee: instanceId\n  endpoint:", "  endpoint:") },

@@ -63,8 +63,8 @@ func (s *Server) probeRedis(ctx context.Context) (string, error) {
 		return "", err
 	}
 	store := redisstore.New(s.redis, "probe", redisstore.Options{Log: s.log})
-	if err := store.Ping(ctx); err != nil {
-		return "", err
+	if err := store.Enter(ctx); err != nil {
+		return "", inSentences(err)
 	}
 	answers := strings.Join(s.cfg.Redis.Addresses, ", ") + " answers"
 	if s.weak() {

@@ -4,38 +4,53 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/bmcmd/bmcmd/approvals/redisstore"
 	"github.com/bmcmd/bmcmd/bot"
 	"github.com/bmcmd/bmcmd/cmd/internal/config"
+	"github.com/bmcmd/bmcmd/cmd/internal/vault"
 )
 
 // askStore is how long a start waits for what Redis says of itself.
 const askStore = 5 * time.Second
 
-// openStore makes the store, and refuses a Redis that says that it forgets. One that is
-// away is held against its settings by the bot, before each claim.
+// openStore makes the store, and refuses a Redis that does not let us in, or that says
+// that it forgets. One that is away is held against its settings by the bot, before each
+// claim.
 func (s *Server) openStore(ctx context.Context) error {
 	s.store = redisstore.New(s.redis, s.here, redisstore.Options{
 		KeepRequests: s.cfg.Keep.Requests, KeepEvents: s.cfg.Keep.Events, KeepOutputs: s.cfg.Keep.Outputs,
 		Replicas: s.cfg.Redis.Replicas, Now: clockOr(time.Now), Log: s.log,
 	})
-	if s.weak() {
-		s.log.Warn("redis may forget what it confirms, and then a run could be sent twice: redis.durability is weak, and each card says so")
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, askStore)
 	defer cancel()
-	err := s.store.Durable(ctx)
-	if errors.Is(err, redisstore.ErrForgets) {
+	err := s.store.Enter(ctx)
+	if err == nil && !s.weak() {
+		err = s.store.Durable(ctx)
+	}
+	if lasts(err) {
 		return inSentences(err)
 	}
 	if err != nil {
 		s.log.Warn("redis could not be asked whether it keeps what it confirms; it is asked again before each run", "error", err)
 	}
+	if s.weak() {
+		s.log.Warn("redis may forget what it confirms, and then a run could be sent twice: redis.durability is weak, and each card says so")
+	}
 	return nil
+}
+
+// lasts reports whether err stays until a person changes something: Redis' settings or
+// ours, or a secret that is not there, may not be read or cannot do. A server that is
+// away, sealed or busy passes.
+func lasts(err error) bool {
+	return slices.ContainsFunc([]error{
+		redisstore.ErrEntry, redisstore.ErrForgets,
+		vault.ErrDenied, vault.ErrNotFound, vault.ErrNoField, vault.ErrEmpty, vault.ErrUnusable,
+	}, func(kind error) bool { return errors.Is(err, kind) })
 }
 
 func (s *Server) weak() bool { return s.cfg.Redis.Durability == config.Weak }
@@ -48,13 +63,17 @@ func (s *Server) durable() func(context.Context) error {
 	return s.store.Durable
 }
 
-// inSentences says of a Redis that forgets what is wrong, and then what to do.
+// inSentences says of a Redis that cannot do what is wrong, and then what to do.
 func inSentences(err error) error {
-	var f *redisstore.Forgets
+	var f *redisstore.Fault
 	if !errors.As(err, &f) {
 		return err
 	}
-	return fmt.Errorf("%w, and then a run could be sent twice: %s. %s%s", redisstore.ErrForgets, f.Found, strings.ToUpper(f.Do[:1]), f.Do[1:])
+	risk := ""
+	if f.Kind == redisstore.ErrForgets {
+		risk = ", and then a run could be sent twice"
+	}
+	return fmt.Errorf("%w%s: %s. %s%s", f.Kind, risk, f.Found, strings.ToUpper(f.Do[:1]), f.Do[1:])
 }
 
 // now is the time that calls of the API are signed with: Redis' own, as soon as there
