@@ -19,21 +19,42 @@ type Workspace struct {
 	BotID      string // B…
 	AppID      string // A…; empty if Slack did not tell
 	AppName    string
+	Lacks      []Lack // of the bot token
 }
 
-// requiredScopes are the scopes without which some part of the main job fails.
-var requiredScopes = []string{"commands", "chat:write", "users:read", "usergroups:read", "app_mentions:read", "files:write"}
+// Lack is a scope that the bot token does not have and the bot can do without.
+type Lack struct{ Scope, Without string }
+
+func (l Lack) String() string { return "the bot token lacks the scope " + l.Scope + ": " + l.Without }
+
+// needs are the scopes without which nobody can ask for a run, or nobody can approve it.
+func (s *Slack) needs() []string {
+	all := []string{"commands", "chat:write", "users:read"}
+	if s.cfg.asksGroups {
+		all = append(all, "usergroups:read")
+	}
+	return all
+}
+
+// spared are the scopes that the bot does without.
+var spared = []Lack{
+	{"app_mentions:read", "mentions of the bot are not answered, the slash command is"},
+	{"files:write", "what does not fit into a message is not put into a file"},
+}
 
 // Check asks Slack whether both tokens are good for all that the bot does, and where they belong.
-// An error that wraps [ErrSetup] is one sentence for whoever runs the bot; any other may pass. It may
-// be repeated.
+// An error that wraps [ErrSetup] is one sentence for whoever runs the bot; any other may pass. What the
+// bot does without is in the log. It may be repeated.
 func (s *Slack) Check(ctx context.Context) (Workspace, error) {
 	w, err := s.checkBot(ctx)
 	if err != nil {
-		return Workspace{}, bare(err)
+		return Workspace{}, bare(lasting("auth.test", err))
 	}
 	if _, err := s.ticket(ctx); err != nil {
-		return Workspace{}, bare(err)
+		return Workspace{}, bare(lasting("apps.connections.open", err))
+	}
+	for _, l := range w.Lacks {
+		s.log.Warn("the slack bot token lacks a scope", "scope", l.Scope, "without", l.Without)
 	}
 	s.here.Store(&w)
 	s.checked.Store(true)
@@ -46,17 +67,24 @@ func (s *Slack) checkBot(ctx context.Context) (Workspace, error) {
 	if err != nil {
 		return Workspace{}, s.failed(botToken, "auth.test", err)
 	}
+	if who.TeamID == "" && who.UserID == "" {
+		return Workspace{}, notSlack("an answer that names no workspace")
+	}
 	if who.BotID == "" || who.TeamID == "" || who.UserID == "" {
 		return Workspace{}, setup("slack: the bot token is not that of a bot: take the one that begins with xoxb- from %s", botToken.place)
 	}
+	w := Workspace{Team: who.TeamID, TeamName: who.Team, Enterprise: who.EnterpriseID, BotUser: who.UserID, BotID: who.BotID}
 	if scopes := who.Header.Get("X-OAuth-Scopes"); scopes != "" {
 		have := strings.FieldsFunc(scopes, func(r rune) bool { return r == ',' || r == ' ' })
-		lacking := slices.DeleteFunc(slices.Clone(requiredScopes), func(n string) bool { return slices.Contains(have, n) })
-		if len(lacking) > 0 {
+		if lacking := slices.DeleteFunc(s.needs(), func(n string) bool { return slices.Contains(have, n) }); len(lacking) > 0 {
 			return Workspace{}, missingScope(botToken, lacking)
 		}
+		for _, l := range spared {
+			if !slices.Contains(have, l.Scope) {
+				w.Lacks = append(w.Lacks, l)
+			}
+		}
 	}
-	w := Workspace{Team: who.TeamID, TeamName: who.Team, Enterprise: who.EnterpriseID, BotUser: who.UserID, BotID: who.BotID}
 	info, err := s.api.GetBotInfoContext(ctx, slack.GetBotInfoParameters{Bot: who.BotID})
 	switch err := s.failed(botToken, "bots.info", err); {
 	case err == nil:

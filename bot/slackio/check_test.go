@@ -3,7 +3,11 @@ package slackio
 import (
 	"context"
 	"errors"
+	"io"
+	"log"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +38,9 @@ func TestCheckSaysWhatToMend(t *testing.T) {
 	refuse := func(token, code string) func(*slacksim.Slack) {
 		return func(s *slacksim.Slack) { s.RefuseToken(token, code) }
 	}
+	answers := func(method string, f slacksim.Fault) func(*slacksim.Slack) {
+		return func(s *slacksim.Slack) { s.FailNext(method, f, 2) } // Check and Run
+	}
 	bot, app := slacksim.DefaultBotToken, slacksim.DefaultAppToken
 	for _, c := range []struct {
 		name   string
@@ -52,10 +59,15 @@ func TestCheckSaysWhatToMend(t *testing.T) {
 		{"the tokens swapped", slacksim.Config{}, nil, func(c *Config) { c.BotToken, c.AppToken = c.AppToken, c.BotToken }, []string{"bot token", "wrong kind", "xoxb-"}},
 		{"two bot tokens", slacksim.Config{}, nil, func(c *Config) { c.AppToken = c.BotToken }, []string{"app token", "wrong kind", "xapp-"}},
 		{"no connections:write", slacksim.Config{AppScopes: []string{}}, nil, nil, []string{"app token", "connections:write", "make a new one"}},
-		{"one scope short", without("usergroups:read"), nil, nil, []string{"bot token", "the scope usergroups:read", "install the app again"}},
+		{"one scope short", without("chat:write"), nil, nil, []string{"bot token", "the scope chat:write", "install the app again"}},
+		{"groups in the rules, and nobody tells who is in them", without("usergroups:read"), nil, func(c *Config) { c.AsksGroups = true }, []string{"bot token", "the scope usergroups:read", "install the app again"}},
 		{"several short", without("commands", "chat:write", "users:read"), nil, nil, []string{"the scopes commands, chat:write and users:read"}},
-		{"no files", without("files:write"), nil, nil, []string{"bot token", "the scope files:write", "install the app again"}},
-		{"no mentions", without("app_mentions:read"), nil, nil, []string{"app_mentions:read"}},
+		{"no such method", slacksim.Config{}, answers("auth.test", slacksim.Fault{Error: "unknown_method"}), nil, []string{"slack.api_url is not Slack's API", "auth.test"}},
+		{"nothing is there", slacksim.Config{}, answers("auth.test", slacksim.Fault{Status: 404}), nil, []string{"slack.api_url is not Slack's API (HTTP status 404)", "correct slack.api_url"}},
+		{"it is elsewhere", slacksim.Config{}, answers("auth.test", slacksim.Fault{Status: 302}), nil, []string{"slack.api_url is not Slack's API (HTTP status 302)"}},
+		{"a login page", slacksim.Config{}, answers("auth.test", slacksim.Fault{Status: 200}), nil, []string{"slack.api_url is not Slack's API (an answer that is not JSON)"}},
+		{"sockets are not known", slacksim.Config{}, answers("apps.connections.open", slacksim.Fault{Error: "unknown_method"}), nil, []string{"slack.api_url is not Slack's API", "apps.connections.open"}},
+		{"a refusal that is new", slacksim.Config{}, answers("auth.test", slacksim.Fault{Error: "moon_phase_wrong"}), nil, []string{"auth.test is refused with moon_phase_wrong"}},
 		{"socket mode off", slacksim.Config{}, func(s *slacksim.Slack) { s.SwitchSocketMode(false) }, nil, []string{"Socket Mode", "api.slack.com/apps"}},
 		{"said so", slacksim.Config{}, refuse(app, "link_disabled"), nil, []string{"Socket Mode is switched off for this app: switch it on at api.slack.com/apps → Socket Mode"}},
 	} {
@@ -87,6 +99,48 @@ func TestCheckSaysWhatToMend(t *testing.T) {
 }
 
 func second[A any](_ A, err error) error { return err }
+
+// A scope that this deployment can do without is a word in the log, once, and no reason not to start.
+func TestScopesThatAreNotNeeded(t *testing.T) {
+	sim := simulate(t, slacksim.Config{Scopes: []string{"commands", "chat:write", "users:read"}})
+	r := connectTo(t, sim)
+	w, err := r.s.Check(soon(t))
+	if err != nil || len(w.Lacks) != 2 || w.Lacks[0].Scope != "app_mentions:read" || w.Lacks[1].Scope != "files:write" {
+		t.Fatalf("%+v, %v", w, err)
+	}
+	r.start(hand{})
+	if err := sim.WaitConnected(soon(t), 2); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range w.Lacks {
+		if n := strings.Count(r.log.String(), l.Scope); n != 1 || !strings.Contains(l.String(), "lacks the scope "+l.Scope) {
+			t.Errorf("%s is in the log %d times: %s", l, n, r.log)
+		}
+	}
+	if strings.Contains(r.log.String(), "usergroups:read") {
+		t.Error("a scope for groups is missed although no rule names one")
+	}
+}
+
+// What is not a Slack, or not a token, does not mend itself.
+func TestWhatAnswersIsNotSlack(t *testing.T) {
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) }))
+	t.Cleanup(plain.Close)
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	for _, c := range []struct{ why, url, says string }{
+		{"JSON of something else", plain.URL, "names no workspace"},
+		{"an authority that nobody knows", secure.URL, "an authority that this machine does not trust"},
+		{"no TLS", strings.Replace(plain.URL, "http:", "https:", 1), "it does not speak TLS"},
+	} {
+		r := connectTo(t, simulate(t, slacksim.Config{}), func(cfg *Config) { cfg.APIURL = c.url })
+		if _, err := r.s.Enter(soon(t)); !errors.Is(err, ErrSetup) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", c.why, err)
+		}
+	}
+}
 
 func TestRunWaitsForASlackThatIsAway(t *testing.T) {
 	sim := simulate(t, slacksim.Config{})
@@ -177,6 +231,8 @@ func TestNewSaysWhichSettingIsWrong(t *testing.T) {
 	}{
 		{"nothing can be said without a token", func(c *Config) { c.BotToken = nil }, "bot token"},
 		{"an empty secret is no token", func(c *Config) { c.AppToken = secret("") }, "the app token is empty"},
+		{"two lines are no token", func(c *Config) { c.AppToken = secret("xapp-u:p\nxoxb-2") }, "the app token holds a blank, a line end"},
+		{"nor are quotes from a book", func(c *Config) { c.BotToken = secret("“xoxb-u:p”") }, "the bot token holds a blank, a line end or a character that no token has"},
 		{"a token over plain http is read by anybody", func(c *Config) { c.APIURL = "http://slack.example/api/" }, "https"},
 		{"a password in an address ends in logs", func(c *Config) { c.APIURL = "https://u:p@slack.example/api/" }, "https"},
 		{"Slack would end the eleventh", func(c *Config) { c.Connections = 11 }, "1 to 10"},

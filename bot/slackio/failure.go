@@ -2,10 +2,14 @@ package slackio
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -24,6 +28,8 @@ type failure struct {
 	code   string   // Slack's error code, if it answered one
 	detail []string // Slack's own words about the arguments; for the log only
 	cause  error
+
+	foreign string // why what answered is not Slack's API, if it is not
 }
 
 func (f *failure) Error() string { return "slack " + f.method + ": " + f.why }
@@ -62,15 +68,39 @@ func (s *Slack) failed(t token, method string, err error) error {
 		return &failure{method: method, why: "too many calls", cause: &bot.Later{After: max(limited.RetryAfter, time.Second)}}
 	case errors.As(err, &status):
 		f.why = fmt.Sprintf("HTTP status %d", status.Code)
-		if status.Code == 429 {
+		switch c := status.Code; {
+		case c == 429:
 			f.cause = &bot.Later{After: 5 * time.Second}
+		case c >= 300 && c < 500 && c != 408 && c != 425:
+			f.foreign = f.why
 		}
 	case errors.As(err, &said):
 		return s.refused(t, method, said)
 	default:
 		f.why, f.cause = s.broken(err)
+		f.foreign = foreign(err)
 	}
 	return f
+}
+
+// foreign says why an answer cannot be Slack's; empty if it can.
+func foreign(err error) string {
+	var syntax *json.SyntaxError
+	var shape *json.UnmarshalTypeError
+	var record tls.RecordHeaderError
+	var authority x509.UnknownAuthorityError
+	var name x509.HostnameError
+	switch {
+	case errors.As(err, &syntax), errors.As(err, &shape):
+		return "an answer that is not JSON"
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+		return "it does not speak TLS"
+	case errors.As(err, &authority):
+		return "its certificate is signed by an authority that this machine does not trust"
+	case errors.As(err, &name):
+		return "its certificate is for another name"
+	}
+	return ""
 }
 
 // refused is an answer with an error code.

@@ -3,6 +3,7 @@ package slackio
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -42,6 +43,8 @@ func setupFault(t token, code, needed string) error {
 		return say("was revoked: make a new one at %s", t.place)
 	case "account_inactive":
 		return say("belongs to an app that was removed from the workspace: install the app again at api.slack.com/apps → Install App, and copy the new token")
+	case "malformed":
+		return say("holds a blank, a line end or a character that no token has: copy it again from %s", t.place)
 	case "missing_scope":
 		return missingScope(t, strings.Split(needed, ","))
 	case "not_allowed_token_type":
@@ -56,6 +59,43 @@ func setupFault(t token, code, needed string) error {
 		return say("is refused: look whether Socket Mode is on at api.slack.com/apps → Socket Mode, and whether an admin has approved the app")
 	}
 	return nil
+}
+
+// formFault is the sentence for a token that no server could know, or nil: a header of HTTP takes no
+// blanks and line ends.
+func formFault(t token, value string) error {
+	switch {
+	case value == "":
+		return setupFault(t, "not_authed", "")
+	case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return setupFault(t, "malformed", "")
+	}
+	return nil
+}
+
+// notSlack is the sentence for an address at which there is no Slack.
+func notSlack(what string) error {
+	return setup("slack: what answers at slack.api_url is not Slack's API (%s): correct slack.api_url, or remove it; if a proxy stands in between, look at that", what)
+}
+
+// outages are the error codes with which Slack says that it is not well.
+var outages = []string{"internal_error", "fatal_error", "service_unavailable", "team_added_to_org", "request_timeout", "ratelimited", "rate_limited"}
+
+// lasting is err if it may pass by itself, else the sentence for somebody who can mend it. It is for the
+// first calls: later, Slack has been there.
+func lasting(method string, err error) error {
+	f, ok := errors.AsType[*failure](err)
+	switch {
+	case !ok || errors.Is(err, ErrSetup):
+		return err
+	case f.foreign != "":
+		return notSlack(f.foreign)
+	case f.code == "unknown_method":
+		return notSlack("it does not know " + method)
+	case f.code != "" && later(err) == 0 && !slices.Contains(outages, f.code):
+		return setup("slack: %s is refused with %s: look at the app at api.slack.com/apps, and whether an admin has approved it", method, f.code)
+	}
+	return err
 }
 
 // missingScope names the scopes that t needs and where they are added.

@@ -1,6 +1,7 @@
 package slackio
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,7 @@ type Config struct {
 	AtOnce      int             // envelopes handled at a time; default 512
 	Transport   *http.Transport // nil is the default one with more idle connections
 	Groups      GroupCache      // nil keeps groups in this process
+	AsksGroups  bool            // the rules name groups, so Slack must tell who is in them
 	Log         *slog.Logger
 }
 
@@ -87,6 +89,7 @@ type settings struct {
 	handleFor       time.Duration
 	drainFor        time.Duration
 	transport       *http.Transport
+	asksGroups      bool
 }
 
 // fileCalls is how many times longer than others a call about a file may take, if its ctx lets it:
@@ -128,17 +131,14 @@ func New(c Config) (*Slack, error) {
 	if c.BotToken == nil || c.AppToken == nil || c.Log == nil {
 		return nil, errors.New("slack: the bot token, the app token and a log must be set")
 	}
-	if c.BotToken.Reveal() == "" {
-		return nil, setupFault(botToken, "not_authed", "")
-	}
-	if c.AppToken.Reveal() == "" {
-		return nil, setupFault(appToken, "not_authed", "")
+	if err := cmp.Or(formFault(botToken, c.BotToken.Reveal()), formFault(appToken, c.AppToken.Reveal())); err != nil {
+		return nil, err
 	}
 	if err := c.fill(); err != nil {
 		return nil, err
 	}
 	s := &Slack{
-		cfg: settings{c.APIURL, c.Command, c.Connections, c.AckWithin, c.HandleFor, c.DrainFor, c.Transport},
+		cfg: settings{c.APIURL, c.Command, c.Connections, c.AckWithin, c.HandleFor, c.DrainFor, c.Transport, c.AsksGroups},
 		log: c.Log, times: usual, safe: safely(c.BotToken, c.AppToken),
 		http: &http.Client{
 			Transport: c.Transport, Timeout: c.CallFor,

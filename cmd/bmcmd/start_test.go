@@ -70,6 +70,64 @@ func TestProcessRefusesToStart(t *testing.T) {
 			[]string{"redis may forget what it confirmed", "appendfsync is everysec. Set it to always, or write durability: weak"},
 		},
 		{
+			"a bot token with a line end too many",
+			settings{},
+			func(w *scene) { w.Set("bot_token", w.Secrets["bot_token"]+"\n") },
+			[]string{"slack.bot_token: ref+file://", "/bot_token: unusable: it ends with a line end", "store the value without it"},
+		},
+		{
+			"an app token with a blank before it",
+			settings{},
+			func(w *scene) { w.Set("app_token", " "+w.Secrets["app_token"]) },
+			[]string{"slack.app_token: ref+file://", "/app_token: unusable: it begins with a blank"},
+		},
+		{
+			"both tokens in one file",
+			settings{},
+			func(w *scene) { w.Set("app_token", w.Secrets["app_token"]+"\n"+w.Secrets["bot_token"]) },
+			[]string{"the app token holds a blank, a line end or a character that no token has"},
+		},
+		{
+			"a key for reads with a blank behind it",
+			settings{},
+			func(w *scene) { w.Set("read_key", w.Secrets["read_key"]+" ") },
+			[]string{"bm.read_key: ", "/read_key: unusable: it ends with a blank"},
+		},
+		{
+			"a key for reads with its secret in the same file",
+			settings{},
+			func(w *scene) { w.Set("read_id", w.Secrets["read_id"]+" "+w.Secrets["read_key"]) },
+			[]string{"bm.read_key: ", "/read_id: unusable: it holds a blank or a line end"},
+		},
+		{
+			"a key for reads that is not there",
+			settings{},
+			func(w *scene) { _ = os.Remove(filepath.Join(w.Dir, "read_id")) },
+			[]string{"bm.read_key: ", "/read_id: not found"},
+		},
+		{
+			"a password of Redis with a line end too many",
+			settings{},
+			func(w *scene) { w.Set("redis", w.Secrets["redis"]+"\n") },
+			[]string{"the password of Redis: ref+file://", "/redis: unusable: it ends with a line end"},
+		},
+		{
+			"an address of Slack where it is not",
+			settings{Settings: world.Settings{Config: func(w *world.World, text string) string {
+				return strings.Replace(text, "api_url: "+w.Slack.API, "api_url: "+w.Slack.API+"v2/", 1)
+			}}},
+			func(*scene) {},
+			[]string{"what answers at slack.api_url is not Slack's API", "correct slack.api_url, or remove it"},
+		},
+		{
+			"an address of something else than Slack",
+			settings{Settings: world.Settings{Config: func(w *world.World, text string) string {
+				return strings.Replace(text, "api_url: "+w.Slack.API, "api_url: "+w.Cloud.API, 1)
+			}}},
+			func(*scene) {},
+			[]string{"what answers at slack.api_url is not Slack's API"},
+		},
+		{
 			"a database that Redis does not have",
 			settings{},
 			func(w *scene) { w.edit("db: 99\n  addresses:", "  addresses:") },

@@ -2,6 +2,8 @@ package serve
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/bmcmd/bmcmd/approvals/redisstore"
@@ -106,18 +108,41 @@ func documented(api, action string) (n int, per time.Duration) {
 // actionRun is the action that others give way to, in both versions of the API.
 const actionRun = "RunUserCmd"
 
+// readKeyIsThere ends a start whose key for reads is missing or cannot do: every look-up
+// would only say that it is tried again. A vault that is away is waited for.
+func (s *Server) readKeyIsThere(ctx context.Context) error {
+	_, err := s.key(ctx, s.cfg.BM.ReadKey)
+	if lasts(err) {
+		return fmt.Errorf("bm.read_key: %w", err)
+	}
+	if err != nil {
+		s.log.Warn("the key for reads could not be read yet; it is read again for each call", "error", err)
+	}
+	return nil
+}
+
 // key reads what the API is signed with.
 func (s *Server) key(ctx context.Context, k config.Key) (bmclient.Key, error) {
-	id, err := s.secret(ctx, k.ID)
+	id, err := s.keyPart(ctx, k.ID)
 	if err != nil {
 		return bmclient.Key{}, err
 	}
-	secret, err := s.secret(ctx, k.Secret)
+	secret, err := s.keyPart(ctx, k.Secret)
 	if err != nil || k.Token == (vault.Ref{}) {
 		return bmclient.Key{ID: id.Reveal(), Secret: secret}, err
 	}
-	token, err := s.secret(ctx, k.Token)
+	token, err := s.keyPart(ctx, k.Token)
 	return bmclient.Key{ID: id.Reveal(), Secret: secret, Token: token}, err
+}
+
+// keyPart is secret for a part of a key, which travels in a header.
+func (s *Server) keyPart(ctx context.Context, ref vault.Ref) (vault.Secret, error) {
+	v, err := s.secret(ctx, ref)
+	if err == nil && strings.ContainsFunc(v.Reveal(), func(r rune) bool { return r <= ' ' }) {
+		s.resolver.Forget(ref)
+		err = fmt.Errorf("%w: %s: %w: it holds a blank or a line end, and no key does; store the key alone", bot.ErrCredentials, ref, vault.ErrUnusable)
+	}
+	return v, err
 }
 
 // forget has the parts of a key read again.

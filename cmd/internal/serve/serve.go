@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -47,8 +48,8 @@ type Server struct {
 }
 
 // New puts the parts together and checks what cannot mend itself: the Slack
-// tokens and their scopes, that every reference names a readable secret store, and that
-// Redis keeps what it confirms. Redis and the cloud may be away; the bot says so and waits for them. So
+// tokens and their scopes, that every reference names a readable secret store, that the
+// key for reads is there, and that Redis lets us in and keeps what it confirms. Redis and the cloud may be away; the bot says so and waits for them. So
 // may Slack: New waits for it until ctx ends, and then returns an error of Slack's
 // or of ctx. Other errors are one sentence that says what to do.
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Server, error) {
@@ -62,7 +63,7 @@ type Quota func(api, action string) (n int, per time.Duration)
 // NewWithin is New for a cloud with other quotas than the documented ones.
 func NewWithin(ctx context.Context, cfg *config.Config, log *slog.Logger, quota Quota) (*Server, error) {
 	s := &Server{cfg: cfg, log: log, quota: quota, patient: true}
-	for _, part := range []func(context.Context) error{s.openVault, s.openRedis, s.openCloud, s.openSlack, s.openStore, s.openBudget, s.openBot} {
+	for _, part := range []func(context.Context) error{s.openVault, s.openRedis, s.openCloud, s.readKeyIsThere, s.openSlack, s.openStore, s.openBudget, s.openBot} {
 		if err := part(ctx); err != nil {
 			s.Close()
 			return nil, err
@@ -172,7 +173,7 @@ func (s *Server) openSlack(ctx context.Context) error {
 	groups := &lateGroups{}
 	s.slack, err = slackio.New(slackio.Config{
 		BotToken: botToken, AppToken: appToken, APIURL: s.cfg.Slack.APIURL, Command: s.cfg.Slack.Command,
-		Groups: groups, Log: s.log,
+		Groups: groups, AsksGroups: len(groupsOf(s.cfg.Rules)) > 0, Log: s.log,
 	})
 	if err != nil {
 		return err
@@ -200,6 +201,16 @@ func (s *Server) enterSlack(ctx context.Context) error {
 		s.here = here.Team
 	}
 	return nil
+}
+
+// groupsOf are the user groups that rules name, once each.
+func groupsOf(p approvals.Policy) []string {
+	all := p.RequesterGroups()
+	for _, r := range p {
+		all = append(all, r.Groups()...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // lateGroups is the group cache, which needs the workspace's id to exist.

@@ -92,7 +92,7 @@ func (b backend) resolver(t *testing.T, c vault.Config) *vault.Resolver {
 
 func testCoreValues(t *testing.T, b backend) {
 	b.put(t, b.path+"/values", map[string]any{
-		"text": canary, "line": "a\n", "int": 9007199254740991, "float": 1.50, "yes": true,
+		"text": canary, "line": "a\nb", "ends": canary + "\n", "int": 9007199254740991, "float": 1.50, "yes": true,
 		"empty": "", "null": nil, "list": []int{1},
 		"login": map[string]any{"password": "deep", "more": map[string]any{"x": 7}},
 	})
@@ -104,7 +104,8 @@ func testCoreValues(t *testing.T, b backend) {
 		why   string
 	}{
 		{"text", canary, nil, "a string, byte for byte"},
-		{"line", "a\n", nil, "what the vault holds is not trimmed"},
+		{"line", "a\nb", nil, "lines inside stay"},
+		{"ends", "", vault.ErrUnusable, "what the vault holds is not trimmed"},
 		{"int", "9007199254740991", nil, "a number, with all its digits; a real Vault rounds larger ones when it stores them"},
 		{"float", "1.5", nil, "as the vault writes it"},
 		{"yes", "true", nil, "a bool"},

@@ -30,6 +30,15 @@
 // plain http is for loopback only. A reference can choose neither server nor
 // namespace nor login.
 //
+// # Why blanks at the ends are refused
+//
+// A line end or a blank that came along with a copied token is not seen, and what takes
+// the token says no more than that it is wrong, or breaks off. So a value from any
+// source that begins or ends with white space, a control character or a mark that is not
+// seen is refused, and the error says which, and at which end. Nothing is trimmed but
+// one line end at the end of a file, since editors and echo put it there. Inside a value
+// all stays.
+//
 // # Why the cache and the second try are as they are
 //
 // The token is read again at each login, since an agent or a person rewrites

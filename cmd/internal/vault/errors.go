@@ -21,7 +21,7 @@ var (
 	// ErrEmpty: it is there and it is empty or null.
 	ErrEmpty = errors.New("empty value")
 	// ErrUnusable: it is there and can never do as a secret (an object, a
-	// directory, not text, too large), or the config does not fit it.
+	// directory, not text, too large, blanks at its ends), or the config does not fit it.
 	ErrUnusable = errors.New("unusable")
 	// ErrBadRef is what [ParseRef] returns.
 	ErrBadRef = errors.New("not a usable reference")

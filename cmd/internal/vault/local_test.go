@@ -43,9 +43,9 @@ func TestFiles(t *testing.T) {
 		{write("plain", "value"), "value", nil, "as it is"},
 		{write("newline", "value\n"), "value", nil, "an editor's line end"},
 		{write("crlf", "value\r\n"), "value", nil, "an editor's line end, on Windows"},
-		{write("two", "value\n\n"), "value\n", nil, "one is taken off, not all"},
-		{write("cr", "value\r"), "value\r", nil, "not a line end"},
-		{write("inner", "  a\nb \n"), "  a\nb ", nil, "spaces and inner lines stay"},
+		{write("two", "value\n\n"), "", vault.ErrUnusable, "one is taken off, not all"},
+		{write("cr", "value\r"), "", vault.ErrUnusable, "half a line end"},
+		{write("inner", "a \n\tb\n"), "a \n\tb", nil, "spaces and lines inside stay"},
 		{link, "linked", nil, "Kubernetes mounts secrets as links"},
 		{write("full", full), full, nil, "64 KiB"},
 		{write("large", full+"x"), "", vault.ErrUnusable, "64 KiB and one"},
@@ -94,10 +94,10 @@ func TestFilesAreReadEachTime(t *testing.T) {
 }
 
 func TestVariables(t *testing.T) {
-	t.Setenv("BMCMD_TEST_SET", canary+"\n")
+	t.Setenv("BMCMD_TEST_SET", canary)
 	t.Setenv("BMCMD_TEST_EMPTY", "")
 	r := open(t, vault.Config{})
-	if got := value(t, r, "ref+env://BMCMD_TEST_SET"); got != canary+"\n" {
+	if got := value(t, r, "ref+env://BMCMD_TEST_SET"); got != canary {
 		t.Errorf("%q: a variable is taken as it is", got)
 	}
 	if _, err := r.Resolve(context.Background(), ref(t, "ref+env://BMCMD_TEST_EMPTY")); !errors.Is(err, vault.ErrEmpty) {

@@ -99,6 +99,9 @@ func (r *Resolver) Accepts(ref Ref) error {
 // safe; nothing here writes to a vault.
 func (r *Resolver) Resolve(ctx context.Context, ref Ref) (Secret, error) {
 	value, err := r.value(ctx, ref)
+	if err == nil {
+		err = ends(value)
+	}
 	if err != nil {
 		return Secret{}, about(ref, err)
 	}
