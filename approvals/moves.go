@@ -57,6 +57,7 @@ type Move struct {
 	Note  string // for the event; never a secret
 	quiet bool   // housekeeping: in no event; it alone says whether the card shows it
 	aside bool   // an event that changes nothing, in any state
+	click string // the envelope that a person's press came in
 	apply func(r *Request, now time.Time) error
 	until func(r Request) time.Time // the store refuses the move after this time
 }
@@ -73,6 +74,7 @@ var (
 	ErrNotYours    = errors.New("only for the one who asked")
 	ErrStale       = errors.New("the card shown is not what the request says")
 	ErrDecided     = errors.New("this person has already decided")
+	ErrRepeated    = errors.New("this press was counted before")
 	ErrEnough      = errors.New("enough people have approved already")
 	ErrNotHeld     = errors.New("another worker holds the claim")
 	ErrNotAsked    = errors.New("nobody was asked yet whether it ran")
@@ -85,9 +87,13 @@ var (
 func (r Request) Apply(m Move, now time.Time) (Request, Event, error) {
 	next := r.clone()
 	next.Revision++
+	if r.Counted(m.click) {
+		return Request{}, Event{}, ErrRepeated
+	}
 	if err := m.apply(&next, now); err != nil {
 		return Request{}, Event{}, err
 	}
+	next.count(m.click)
 	switch {
 	case m.quiet && next.State != r.State:
 		return Request{}, Event{}, fmt.Errorf("%w: %s may not change the state", ErrNotAllowed, m.Name)
@@ -117,6 +123,27 @@ func inTable(move string, from, to State) bool {
 		}
 	}
 	return false
+}
+
+// clicksKept bounds what a record remembers of presses. Slack delivers an envelope again within
+// minutes, and what was decided knows its person besides.
+const clicksKept = 64
+
+// From says which envelope of Slack brought the press that m is. Slack may deliver one twice, to
+// two bots at once: on a record that holds it, Apply answers [ErrRepeated], and nothing changes.
+func (m Move) From(click string) Move {
+	m.click = click
+	return m
+}
+
+// Counted reports whether the press that came in this envelope has moved r.
+func (r Request) Counted(click string) bool { return click != "" && slices.Contains(r.Clicks, click) }
+
+func (r *Request) count(click string) {
+	if click != "" {
+		r.Clicks = append(r.Clicks, click)
+		r.Clicks = r.Clicks[max(0, len(r.Clicks)-clicksKept):]
+	}
 }
 
 // Deadline is the last moment at which the store may take m for r; zero: any.

@@ -37,7 +37,7 @@ func (s State) Ended() bool {
 }
 
 // Schema is the version of the stored form of a Request. A store reads no newer one.
-const Schema = 2
+const Schema = 3
 
 // Request is the record of one run asked for. It is a value: moves make a new
 // one. Times are those of the store.
@@ -59,6 +59,7 @@ type Request struct {
 	Expires   time.Time `json:"expires,omitzero"`  // set when it is looked up; for pending and approved
 
 	Decisions []Decision `json:"decisions,omitempty"` // one a person at most
+	Clicks    []string   `json:"clicks,omitempty"`    // Slack's envelopes of the presses that moved it, the newest last; see [Move.From]
 	Sends     []Send     `json:"sends,omitempty"`
 	Follow    Follow     `json:"follow,omitzero"` // from accepted on: what became of the hosts
 	Unsure    Unsure     `json:"unsure,omitzero"` // from unknown on: what was looked for, and what people say
@@ -244,6 +245,7 @@ func (r Request) Ambiguous() bool {
 // version.
 func (r Request) clone() Request {
 	r.Decisions = slices.Clone(r.Decisions)
+	r.Clicks = slices.Clone(r.Clicks)
 	r.Sends = slices.Clone(r.Sends)
 	r.Notices = slices.Clone(r.Notices)
 	r.Changes = slices.Clone(r.Changes)

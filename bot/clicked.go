@@ -17,6 +17,9 @@ func (b *Bot) Clicked(ctx context.Context, c Click) Answer {
 	if err != nil {
 		return b.explain(err, approvals.Kept{Request: approvals.Request{ID: c.Request}})
 	}
+	if k.Counted(c.Event) {
+		return b.counted(c, k)
+	}
 	p, err := b.person(ctx, c.By)
 	if err != nil {
 		return b.refused(ctx, c, k, p, err)
@@ -28,7 +31,10 @@ func (b *Bot) Clicked(ctx context.Context, c Click) Answer {
 	if err != nil {
 		return b.refused(ctx, c, k, p, err)
 	}
-	moved, err := b.moveFrom(ctx, k, m)
+	moved, err := b.moveFrom(ctx, k, m.From(c.Event))
+	if errors.Is(err, approvals.ErrRepeated) { // the same envelope, at this moment, here or at another bot
+		return b.counted(c, moved)
+	}
 	if err != nil {
 		return b.refused(ctx, c, moved, p, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/slack-go/slack"
 
@@ -58,7 +59,6 @@ func (t *turn) interactive(ctx context.Context) {
 	t.to = i.asker()
 	switch i.Type {
 	case "block_actions":
-		t.ack(nil)
 		t.click(ctx, i)
 	case "view_submission":
 		t.form = true
@@ -89,24 +89,32 @@ func (i *interaction) asker() asker {
 	return asker{user: i.User.ID, channel: i.channel(), thread: i.thread(), url: i.ResponseURL}
 }
 
-// click handles a press of a button, after its ack.
+// click handles a press of a button. Its ack goes out when what it asks for is stored or refused, so
+// that Slack knows of no press that is lost; after [Config.AckWithin] in any case.
 func (t *turn) click(ctx context.Context, i interaction) {
+	stop := t.ackLate(nil, func() { t.sayOnce(plain(notYet)) })
+	defer stop()
+	a := t.clicked(ctx, i)
+	stop()
+	t.ack(nil)
+	t.tellAnswer(a)
+}
+
+// clicked has a press handled. nil is no answer.
+func (t *turn) clicked(ctx context.Context, i interaction) bot.Answer {
 	if words := t.foreign(i.Team.ID, i.enterprise(), i.APIAppID); words != "" {
-		t.answer(plain(words))
-		return
+		return bot.Words{Text: words}
 	}
 	if len(i.Actions) == 0 {
-		return
+		return nil
 	}
 	button, id, digest, err := view.ParseButton(i.Actions[0].ActionID, i.Actions[0].Value)
 	if err != nil {
 		t.log.Warn("somebody pressed a button that is not known", "action", plainCode(i.Actions[0].ActionID))
-		t.answer(plain("I do not know this button: it may be of an earlier version of me, so nothing was done. Type " + t.cfg.command + " list to see what is open."))
-		return
+		return bot.Words{Text: "I do not know this button: it may be of an earlier version of me, so nothing was done. Type " + t.cfg.command + " list to see what is open."}
 	}
 	if bot.Button(button) == bot.Deny {
-		t.ask(ctx, i, id, digest)
-		return
+		return t.ask(ctx, i, id, digest)
 	}
 	press := bot.Click{
 		Event: t.frame.EnvelopeID, By: i.by(),
@@ -115,23 +123,28 @@ func (t *turn) click(ctx context.Context, i interaction) {
 	}
 	call := func() bot.Answer { return t.handler.Clicked(ctx, press) }
 	if press.Button == bot.Again { // makes a request of its own
-		t.tellAnswer(t.mayAsk(approvals.NewID(press.By.Team, press.Event), call))
-		return
+		return t.mayAsk(approvals.NewID(press.By.Team, press.Event), call)
 	}
-	t.tellAnswer(call())
+	return call()
 }
+
+// exchanged are Slack's codes for a trigger_id that has opened a form: another process was given the
+// same press, and the person has the form.
+var exchanged = []string{"exchanged_trigger_id", "trigger_exchanged"}
 
 // ask opens the form for a denial's reason. That has three seconds, so it is the first call.
-func (t *turn) ask(ctx context.Context, i interaction, id string, digest approvals.Digest) {
+func (t *turn) ask(ctx context.Context, i interaction, id string, digest approvals.Digest) bot.Answer {
 	_, err := t.api.OpenViewContext(ctx, i.TriggerID, view.DenyModal(id, digest, i.channel(), i.message()))
-	if err == nil {
-		return
+	if err = t.failed(botToken, "views.open", err); err == nil || slices.Contains(exchanged, codeOf(err)) {
+		return nil
 	}
-	t.log.Warn("the deny form could not be opened", "request", plainID(id), "error", t.failed(botToken, "views.open", err))
-	t.answer(plain("Slack did not open the form for the reason in time, so nothing was denied. Press Deny again."))
+	t.log.Warn("the deny form could not be opened", "request", plainID(id), "error", err)
+	return bot.Words{Text: "Slack did not open the form for the reason in time, so nothing was denied. Press Deny again."}
 }
 
-// submit handles the deny form. What came of it is shown in the form, if it is there in time.
+// submit handles the deny form. What came of it is shown in the form if it is there in time; else the
+// form says that nothing is recorded yet, and what comes of it is said there and to the person alone,
+// who may have closed the form.
 func (t *turn) submit(ctx context.Context, i interaction) {
 	var v slack.View
 	if json.Unmarshal(i.View, &v) != nil {
@@ -153,7 +166,7 @@ func (t *turn) submit(ctx context.Context, i interaction) {
 		return
 	}
 	t.to.channel = d.Channel
-	stop := t.ackAfter(t.times.submit, slack.NewClearViewSubmissionResponse())
+	stop := t.ackLate(said(notYet), func() {})
 	defer stop()
 	a := t.handler.Clicked(ctx, bot.Click{
 		Event: t.frame.EnvelopeID, By: i.by(),
@@ -171,7 +184,17 @@ func (t *turn) submit(ctx context.Context, i interaction) {
 		text = words(w)
 	}
 	if !t.ack(said(text)) {
+		t.show(v.ID, text)
 		t.answer(m)
+	}
+}
+
+// show puts words into a form that is open, if it still is.
+func (t *turn) show(form, text string) {
+	ctx, cancel := context.WithTimeout(t.work, t.cfg.handleFor)
+	defer cancel()
+	if _, err := t.api.UpdateViewContext(ctx, view.Said(text), "", "", form); err != nil {
+		t.log.Info("a form does not show what came of it", "error", t.failed(botToken, "views.update", err))
 	}
 }
 

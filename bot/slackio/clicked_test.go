@@ -172,8 +172,7 @@ func TestADenialThatWentWellClosesTheForm(t *testing.T) {
 }
 
 func TestASlowDenialIsAnsweredLater(t *testing.T) {
-	r := connectTo(t, simulate(t, slacksim.Config{}))
-	r.s.times.submit = 20 * time.Millisecond
+	r := connectTo(t, simulate(t, slacksim.Config{}), func(c *Config) { c.AckWithin = 300 * time.Millisecond })
 	hold := make(chan struct{})
 	r.run(hand{clicked: func(context.Context, bot.Click) bot.Answer {
 		<-hold
@@ -181,15 +180,112 @@ func TestASlowDenialIsAnsweredLater(t *testing.T) {
 	}})
 	form := r.openForm()
 	turn, err := r.sim.Submit(soon(t), bob, form.ID, map[string]string{view.DenyBlock: "no disk is full"})
-	if a := wait(t, turn, err); a.Failed != "" || len(r.sim.OpenViews(bob)) != 0 {
-		t.Errorf("ack %+v, open %v", a, r.sim.OpenViews(bob))
+	if a := wait(t, turn, err); a.Failed != "" || !strings.Contains(string(a.Payload), "Not recorded yet") {
+		t.Errorf("ack %+v", a)
 	}
 	close(hold)
-	r.whispered(bob, "The store does not answer.")
+	r.whispered(bob, "The store does not answer.") // who may have closed the form
+	if views := r.sim.OpenViews(bob); len(views) != 1 || !strings.Contains(slacksim.RenderView(views[0]), "The store does not answer.") {
+		t.Errorf("bob sees %v", views)
+	}
+}
+
+// Slack hears that a press arrived only when it is recorded or refused: what is lost before that is seen
+// to be lost, and may be delivered again.
+func TestAPressIsAckedWhenItIsRecorded(t *testing.T) {
+	r := connectTo(t, simulate(t, slacksim.Config{}))
+	pressed, hold := make(chan struct{}), make(chan struct{})
+	r.run(hand{clicked: func(context.Context, bot.Click) bot.Answer {
+		close(pressed)
+		<-hold
+		return bot.Words{Text: "Recorded: you approved."}
+	}})
+	turn, err := r.sim.Click(soon(t), bob, channel, r.put("bmcmd:approve", ""), "Press")
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-pressed
+	r.ask("help") // whose ack would come after that of the press
+	if n := r.sim.Acks(turn.EnvelopeID); n != 0 {
+		t.Error("it is acked before it is recorded")
+	}
+	close(hold)
+	if a := wait(t, turn, nil); a.Failed != "" || a.Payload != nil {
+		t.Errorf("ack %+v", a)
+	}
+	r.whispered(bob, "Recorded: you approved.")
+}
+
+// What takes longer is acked in time, said not to be recorded yet, and followed up.
+func TestAPressThatTakesLong(t *testing.T) {
+	r := connectTo(t, simulate(t, slacksim.Config{}), func(c *Config) { c.AckWithin = 20 * time.Millisecond })
+	hold := make(chan struct{})
+	r.run(hand{clicked: func(context.Context, bot.Click) bot.Answer {
+		<-hold
+		return bot.Words{Text: "Recorded: you approved."}
+	}})
+	if a := r.press(r.put("bmcmd:approve", "")); a.Failed != "" {
+		t.Errorf("ack %+v", a)
+	}
+	r.whispered(bob, "Not recorded yet.")
+	close(hold)
+	r.whispered(bob, "Recorded: you approved.")
+}
+
+// again has an envelope delivered once more, and waits for its second ack.
+func (r *rig) again(envelope string) {
+	r.t.Helper()
+	if err := r.sim.Redeliver(envelope); err != nil {
+		r.t.Fatal(err)
+	}
+	for r.sim.Acks(envelope) < 2 {
+		r.ask("list") // the second ack may still be on its way
+	}
+}
+
+// An envelope that Slack delivers again is acked again, and nothing happens twice.
+func TestAPressThatIsDeliveredAgain(t *testing.T) {
+	r := connectTo(t, simulate(t, slacksim.Config{}))
+	clicks := make(chan int, 4)
+	r.run(numbered(clicks))
+	for _, press := range []struct {
+		button string
+		want   int
+	}{{"bmcmd:deny", 0}, {"bmcmd:approve", 1}} {
+		turn, err := r.sim.Click(soon(t), bob, channel, r.put(press.button, ""), "Press")
+		wait(t, turn, err)
+		r.again(turn.EnvelopeID)
+		if len(clicks) != press.want {
+			t.Errorf("%s was handled %d times", press.button, len(clicks))
+		}
+	}
+	if n := r.sim.CallCount("views.open"); n != 1 {
+		t.Errorf("the form was opened %d times", n)
+	}
+	r.whispered(bob, "Recorded, number 1.")
+	turn, err := r.sim.Submit(soon(t), bob, r.sim.OpenViews(bob)[0].ID, map[string]string{view.DenyBlock: "no disk is full"})
+	wait(t, turn, err)
+	r.again(turn.EnvelopeID)
+	if len(clicks) != 2 {
+		t.Errorf("%d of two were handled", len(clicks))
+	}
+}
+
+// Another process was given the same press and has opened the form.
+func TestAFormThatAnotherProcessOpened(t *testing.T) {
+	r := connectTo(t, simulate(t, slacksim.Config{}))
+	r.run(hand{})
+	for _, code := range exchanged {
+		r.sim.FailNext("views.open", slacksim.Fault{Error: code}, 1)
+		r.press(r.put("bmcmd:deny", ""))
+	}
+	if seen := r.sim.Ephemerals(bob); len(seen) != 0 {
+		t.Errorf("bob is told %v", seen)
+	}
 }
 
 func TestATriggerThatIsTooOldIsSaid(t *testing.T) {
-	for _, code := range []string{"expired_trigger_id", "trigger_expired", "exchanged_trigger_id", "internal_error"} {
+	for _, code := range []string{"expired_trigger_id", "trigger_expired", "internal_error"} {
 		r := connectTo(t, simulate(t, slacksim.Config{}))
 		r.run(hand{})
 		r.sim.FailNext("views.open", slacksim.Fault{Error: code}, 1)

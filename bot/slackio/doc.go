@@ -5,13 +5,20 @@
 // # What it promises
 //
 // Every envelope that is taken on is acknowledged within Slack's three seconds, whatever else is slow
-// or down: each is handled in a goroutine of its own, and the ack goes out after [Config.AckWithin]
-// even if the answer is not there yet. The answer then comes later, by another way.
+// or down: each is handled in a goroutine of its own. The ack goes out when what it asks for is stored
+// or refused, and after [Config.AckWithin] in any case: the person is then told that nothing is recorded
+// yet, and what came of it as soon as that is known. So a process that dies takes no press with it that
+// its person was not told to be unrecorded.
 //
 // More envelopes at a time than fit ([Config.AtOnce]) are not handled. A second pool of the same kind
 // tells people "busy"; a mention gets no ack, so that Slack delivers it again. When that pool is full,
-// too, there is only the ack: a command is told "busy" in it, a click or a form gets one without
-// words, and the log says so. Nothing was done then, and the card shows it.
+// too, a command is told "busy" in its ack, and nothing else is acked: Slack shows whoever pressed that
+// it did not work. The log says so.
+//
+// An envelope that Slack delivers again is acked as it was the first time, and handled once (repeats).
+// That is the memory of one process; another may be given the same one. Then the request's record knows
+// a press that was counted, and a command or mention is the same request as the first. A form is opened
+// by a trigger_id that Slack takes once. What remains: a press that was refused leaves a second refusal.
 //
 // Every person whose envelope is taken on is answered: also for an unknown button, a form of an
 // earlier version, a workspace that is not ours, and a handler that panicked.
@@ -64,6 +71,7 @@
 //	sockets.go    a number of connections, kept open
 //	link.go       one connection
 //	turn.go       one envelope: its ack, its answer, a panic
+//	repeats.go    an envelope that comes again
 //	typed.go      commands and mentions
 //	clicked.go    buttons and the deny form
 //	plain.go      Slack's markup back to what was typed

@@ -59,6 +59,13 @@ func (t *turn) answerOnce(m view.Message) error {
 	return t.tell(ctx, t.to, m)
 }
 
+// sayOnce is answer for words that are of no use later.
+func (t *turn) sayOnce(m view.Message) {
+	if err := t.answerOnce(m); err != nil {
+		t.log.Info("somebody was not told that it takes longer", "envelope", plainID(t.frame.EnvelopeID), "error", err)
+	}
+}
+
 func (t *turn) undelivered(err error) {
 	t.log.Error("an answer could not be delivered", "envelope", plainID(t.frame.EnvelopeID), "error", err)
 }

@@ -75,6 +75,7 @@ type Slack struct {
 	late    chan struct{} // answers that wait for a Slack that is away
 	tasks   tasks
 	replies *replies
+	repeats *repeats
 	people  *cache[approvals.Profile]
 	groups  GroupCache
 	links   *cache[string]
@@ -109,7 +110,6 @@ type times struct {
 	backoffTo time.Duration
 	crowded   time.Duration // after too_many_websockets, at most
 	patience  time.Duration // of one replacement with another
-	submit    time.Duration // to answer a form within its ack
 	answer    time.Duration // for how long an answer is tried: later, people have looked at the card
 }
 
@@ -118,7 +118,7 @@ var usual = times{
 	ping: 10 * time.Second, pong: 5 * time.Second, silence: 90 * time.Second,
 	linger: 12 * time.Second, steady: 10 * time.Second,
 	backoff: 200 * time.Millisecond, backoffTo: 30 * time.Second, crowded: 30 * time.Second, patience: 2 * time.Second,
-	submit: 2500 * time.Millisecond, answer: 5 * time.Minute,
+	answer: 5 * time.Minute,
 }
 
 var (
@@ -146,7 +146,7 @@ func New(c Config) (*Slack, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		slots: make(chan struct{}, c.AtOnce), busy: make(chan struct{}, max(c.AtOnce, 64)), late: make(chan struct{}, lateMost),
-		replies: newReplies(time.Now), groups: c.Groups,
+		replies: newReplies(time.Now), repeats: newRepeats(), groups: c.Groups,
 		people: newCache[approvals.Profile](time.Minute, 4096),
 		links:  newCache[string](24*time.Hour, 4096),
 	}

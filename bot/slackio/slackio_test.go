@@ -142,7 +142,7 @@ func connectTo(t testing.TB, sim *slacksim.Slack, change ...func(*Config)) *rig 
 
 // quicken makes waits short, and handlers as slow as they like, unless c says how slow.
 func quicken(s *Slack, c Config) {
-	s.times.backoff, s.times.submit = time.Millisecond, patience
+	s.times.backoff = time.Millisecond
 	if c.AckWithin == 0 {
 		s.cfg.ackWithin = patience
 	}

@@ -17,6 +17,7 @@ type turn struct {
 	work  context.Context // ends when the process has to
 	link  *link
 	frame frame
+	first *firstAck   // for when it is delivered again
 	begun atomic.Bool // somebody has taken it on to send the ack
 	to    asker       // who is to be answered, once that is known
 	form  bool        // the ack can hold a form
@@ -24,8 +25,13 @@ type turn struct {
 
 // receive takes an envelope on. It does not wait for its handling.
 func (r *receiver) receive(l *link, f frame) {
-	t := &turn{Slack: r.Slack, work: r.work, link: l, frame: f}
+	first, fresh := r.repeats.take(f.EnvelopeID)
+	t := &turn{Slack: r.Slack, work: r.work, link: l, frame: f, first: first}
 	r.tasks.begin()
+	if !fresh {
+		go t.repeat()
+		return
+	}
 	select {
 	case r.slots <- struct{}{}:
 		go t.run(r.slots, t.handle)
@@ -42,17 +48,28 @@ func (r *receiver) receive(l *link, f frame) {
 	}
 }
 
-// busyAck says "busy" as far as an ack can.
-func (t *turn) busyAck() {
-	switch t.frame.Type {
-	case "events_api": // without an ack, Slack delivers it again by itself
-		if t.begun.CompareAndSwap(false, true) {
-			t.tasks.wasAcked()
+// repeat acks an envelope that came before, as it was acked then.
+func (t *turn) repeat() {
+	defer t.tasks.done()
+	defer t.tasks.wasAcked()
+	t.log.Info("slack delivered an envelope again", "envelope", plainID(t.frame.EnvelopeID), "type", plainCode(t.frame.Type))
+	select {
+	case <-t.first.done:
+		if err := t.link.ack(t.frame.EnvelopeID, t.first.payload); err != nil {
+			t.log.Warn("a slack ack was lost", "envelope", plainID(t.frame.EnvelopeID), "error", err)
 		}
-	case "slash_commands":
+	case <-t.work.Done():
+	}
+}
+
+// busyAck says "busy" as far as an ack can. A mention is not acked: Slack delivers it again by itself.
+// Nor is a press or a form, for which nothing was done: Slack shows the person that it did not work.
+func (t *turn) busyAck() {
+	if t.frame.Type == "slash_commands" {
 		t.ack(privately(busyNow))
-	default:
-		t.ack(nil)
+	} else if t.begun.CompareAndSwap(false, true) {
+		t.repeats.forget(t.frame.EnvelopeID)
+		t.tasks.wasAcked()
 	}
 }
 
@@ -105,9 +122,11 @@ func (t *turn) send(payload any) bool {
 			payload = privately("It is a long answer; here it comes.")
 		}
 		if err = t.link.ack(t.frame.EnvelopeID, payload); err == nil {
+			t.first.settle(payload)
 			return false
 		}
 	}
+	t.first.settle(payload)
 	if err != nil {
 		t.log.Warn("a slack ack was lost", "envelope", plainID(t.frame.EnvelopeID), "type", plainCode(t.frame.Type), "error", err)
 		return false
@@ -115,10 +134,22 @@ func (t *turn) send(payload any) bool {
 	return true
 }
 
-// ackAfter sends payload as the ack after d, unless something was sent before. The result stops it.
-func (t *turn) ackAfter(d time.Duration, payload any) (stop func()) {
-	timer := time.AfterFunc(d, func() { t.ack(payload) })
-	return func() { timer.Stop() }
+// ackLate sends payload as the ack after [Config.AckWithin], unless something was sent before, and then
+// does what follows. The result stops that, and waits for what of it has begun.
+func (t *turn) ackLate(payload any, then func()) (stop func()) {
+	done := make(chan struct{})
+	timer := time.AfterFunc(t.cfg.ackWithin, func() {
+		defer close(done)
+		defer func() { _ = recover() }() // what is said meanwhile may not end the process
+		if t.ack(payload) {
+			then()
+		}
+	})
+	return sync.OnceFunc(func() {
+		if !timer.Stop() {
+			<-done
+		}
+	})
 }
 
 // broke answers for a handler that panicked. What it panicked with may hold anything, so only where

@@ -13,7 +13,8 @@ import (
 
 const (
 	unreadable = "Slack sent this in a form that I cannot read, so nothing was done. Try again; if it stays like this, tell whoever runs me."
-	working    = "Working on it…"
+	working    = "Working on it… Nothing is recorded before I say so; if you hear nothing within a minute, try again."
+	notYet     = "Not recorded yet. I tell you as soon as it is, or why it is not; if you hear nothing within a minute, press again."
 	busyNow    = "I am very busy right now, and did nothing of this. Try again in a minute."
 )
 
@@ -34,7 +35,7 @@ func (t *turn) slash(ctx context.Context) {
 		t.reply(bot.Words{Text: fmt.Sprintf("I answer %s, and not this command. Type %s help.", t.cfg.command, t.cfg.command)})
 		return
 	}
-	stop := t.ackAfter(t.cfg.ackWithin, privately(working))
+	stop := t.ackLate(privately(working), func() {})
 	defer stop()
 	a := t.typed(ctx, bot.Typed{
 		Event:  t.frame.EnvelopeID,
@@ -119,7 +120,7 @@ func (t *turn) event(ctx context.Context) {
 		t.answer(plain(words))
 		return
 	}
-	stop := t.ackAfter(t.cfg.ackWithin, nil)
+	stop := t.ackLate(nil, func() {})
 	defer stop()
 	a := t.typed(ctx, bot.Typed{
 		Event:  e.EventID,

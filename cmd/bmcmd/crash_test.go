@@ -24,6 +24,21 @@ func TestProcessKilledBetweenDecisionAndRun(t *testing.T) {
 	w.noSecretLeft()
 }
 
+// TestProcessKilledRightAfterAnAck kills a replica with -9 as soon as Slack has the ack of the last
+// approval. The approval counts all the same: it was recorded before.
+func TestProcessKilledRightAfterAnAck(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	first := w.Serve()
+	w.opens()
+	w.Slack.Presses(bob, "Approve")
+	first.Kill()
+	second := w.Serve()
+	w.Slack.ThreadSays("@" + bob)
+	second.Term()
+	w.noSecretLeft()
+}
+
 // TestProcessKilledWhileSending kills a replica with -9 after RunUserCmd has arrived at
 // the API. Nobody can know whether it runs, and nobody sends it again: another finds its
 // task, and follows it.

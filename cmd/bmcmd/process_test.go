@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/bmcmd/bmcmd/bot/slacksim"
 	"github.com/bmcmd/bmcmd/cmd/internal/world"
 )
 
@@ -157,6 +158,11 @@ func TestProcessSameEnvelopeOnTwoReplicas(t *testing.T) {
 		b.Term() // so that nothing is still under way
 	}
 	w.ranOnce()
+	for _, e := range world.Fetch[[]slacksim.Ephemeral](w.Slack.Admin, "ephemerals?user="+bob) {
+		if !strings.Contains(e.Text, "Recorded: you approved.") {
+			t.Errorf("bob is told %q", e.Text)
+		}
+	}
 }
 
 // TestProcessEndsWithWhatItBegan sends SIGTERM while the API takes its time: the answer
