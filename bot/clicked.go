@@ -78,8 +78,8 @@ func (b *Bot) moveFor(ctx context.Context, c Click, k approvals.Kept, p approval
 	case Approve:
 		return approvals.Vote(p, c.Digest, today, b.DispatchWithin), nil
 	case Deny:
-		if what := looksSecret(c.Reason); what != "" {
-			return approvals.Move{}, refuse("Not recorded: the reason holds what looks like %s, and what is typed into Slack is public and kept. Press Deny again, without it.", what)
+		if f := looksSecret(c.Reason); f.verdict != harmless {
+			return approvals.Move{}, refuse("Not recorded: the reason holds what looks like %s, and what is typed into Slack is public and kept. Press Deny again, without it.", f.what)
 		}
 		return approvals.Veto(p, c.Digest, c.Reason, today), nil
 	case Run:

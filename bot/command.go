@@ -31,6 +31,7 @@ type Command struct {
 	Repeated   []string // hosts that were typed more than once
 	Parameters string   // for run, byte for byte
 	Reason     string   // for run
+	Doubts     []string // for run: what may be a credential, for the eyes of the one who typed it
 	Request    string   // for status
 	Scripts    bool     // for list: the stored scripts, not the open requests
 	Search     string   // with Scripts: part of an id or alias
@@ -170,13 +171,26 @@ func parseRun(rest []word, all words) (Command, error) {
 	if len(c.Hosts) == 0 {
 		return Command{}, wrong("On which instances? For example: run %s ins-1,ins-2", c.Script)
 	}
-	if what := looksSecret(c.Parameters); what != "" {
-		return Command{}, wrong("The parameters hold what looks like %s, and what is typed into Slack is public and kept. Change that credential now if it is real, and let the script read it on the host.", what)
-	}
-	if what := looksSecret(c.Reason); what != "" {
-		return Command{}, wrong("The reason holds what looks like %s, and what is typed into Slack is public and kept. Change that credential now if it is real, and ask again without it.", what)
+	if c.Doubts, err = weigh(c); err != nil {
+		return Command{}, err
 	}
 	return c, nil
+}
+
+// weigh refuses what is certainly a credential, and names what may be one.
+func weigh(c Command) (doubts []string, err error) {
+	for _, part := range []struct{ name, holds, text, instead string }{
+		{"parameters", "hold", c.Parameters, "let the script read it on the host"},
+		{"reason", "holds", c.Reason, "ask again without it"},
+	} {
+		switch f := looksSecret(part.text); f.verdict {
+		case certain:
+			return nil, wrong("The %s %s what looks like %s, and what is typed into Slack is public and kept. Change that credential now if it is real, and %s.", part.name, part.holds, f.what, part.instead)
+		case doubtful:
+			doubts = append(doubts, fmt.Sprintf("The %s may hold %s: “%s”.", part.name, f.what, f.text))
+		}
+	}
+	return doubts, nil
 }
 
 // takeReason takes --reason and its value out of the words of a run.

@@ -5,7 +5,8 @@
 // # What a command goes through
 //
 //   - Somebody types a line. The chat (package slackio) hands it in as [Typed], and
-//     command.go, split.go and ids.go read it: [Parse].
+//     command.go, split.go and ids.go read it: [Parse]. pasted.go looks for credentials
+//     in it, and confirm.go asks the person first where a line may mean two things.
 //   - typed.go keeps a run as a request before it answers "Recorded". Its id is made
 //     from the chat's event, so the same event twice, on two replicas, is one request.
 //   - lookup.go finds out who asks, which rule applies and what exactly would run: the
@@ -73,6 +74,15 @@
 // now, the store may be an older copy of itself, from before a claim. Then the API's own
 // list is searched first, for as long as a task may take to be listed after the server
 // began. It is an answer that no store can give.
+//
+// # Why people are asked what they mean
+//
+// A card is public and kept. What is certainly a credential never gets there, and prose
+// about one always may; between the two nobody but its author can tell, so the author is
+// asked, alone, before anything is kept. So are authors of slash commands that hold &amp;,
+// &lt; or &gt;: Slack does not say whether it escapes there, and one of the two readings
+// would run what nobody typed. The buttons carry the line, so a restart between the
+// question and the press does not matter, and a press does no more than typing would.
 //
 // # Why an unknown run is searched for, and then left to people
 //

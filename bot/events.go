@@ -7,7 +7,10 @@ type Typed struct {
 	Event  string // unique within the team; the same event twice is one request
 	By     UserRef
 	Origin approvals.Origin
-	Text   string // without the command or the mention, entities decoded
+	Text   string // without the command or the mention
+
+	Slash     bool // Text may or may not hold entities for & < >: Slack does not say. Else they are decoded
+	Confirmed bool // the person was asked what they mean (see Confirm), and this is it
 }
 
 // Button is what a click asks for.
@@ -93,3 +96,4 @@ func (Shown) answer()   {}
 func (Scripts) answer() {}
 func (Status) answer()  {}
 func (List) answer()    {}
+func (Confirm) answer() {}

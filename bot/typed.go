@@ -14,9 +14,12 @@ import (
 // the store before Typed answers that it is; the same event again is the same
 // request. It does not wait for look-ups of a run.
 func (b *Bot) Typed(ctx context.Context, t Typed) Answer {
-	c, err := Parse(t.Text)
+	c, ask, err := read(t)
 	if err != nil {
 		return b.explain(err, approvals.Kept{})
+	}
+	if len(ask.Choices) > 0 {
+		return ask
 	}
 	switch c.Verb {
 	case VerbShow:
@@ -68,6 +71,9 @@ func (b *Bot) receive(ctx context.Context, event string, by UserRef, at approval
 			return Words{Request: k.ID, Text: text + "Its card is on its way; status shows how it stands."}
 		}
 		return Words{Request: k.ID, Link: link, Text: text + "Here is its card."}
+	}
+	if !fresh && (k.Asked.Parameters != a.Parameters || k.Asked.Reason != a.Reason) {
+		return Words{Request: k.ID, Link: b.Board.Link(ctx, k.Card), Text: "You have pressed the other button already, and that is what was asked for. If you mean this one, cancel the request on its card and type it again."}
 	}
 	b.nudge(k)
 	w := Words{Request: k.ID, Text: fmt.Sprintf("Recorded: run %s on %s. Nothing runs before a colleague approves; the card comes into this %s.", a.Script, hostCount(a.Hosts), place(at))}

@@ -97,6 +97,7 @@ func (t *turn) click(ctx context.Context, i interaction) {
 	a := t.clicked(ctx, i)
 	stop()
 	t.ack(nil)
+	t.to.replace = i.settles(a)
 	t.tellAnswer(a)
 }
 
@@ -107,6 +108,9 @@ func (t *turn) clicked(ctx context.Context, i interaction) bot.Answer {
 	}
 	if len(i.Actions) == 0 {
 		return nil
+	}
+	if view.IsChoice(i.Actions[0].ActionID) {
+		return t.chosen(ctx, i)
 	}
 	button, id, digest, err := view.ParseButton(i.Actions[0].ActionID, i.Actions[0].Value)
 	if err != nil {

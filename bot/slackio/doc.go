@@ -74,6 +74,7 @@
 //	repeats.go    an envelope that comes again
 //	typed.go      commands and mentions
 //	clicked.go    buttons and the deny form
+//	confirm.go    what somebody is asked about a line, and the press that answers it
 //	plain.go      Slack's markup back to what was typed
 //	say.go        an answer to one person, by whichever way works
 //	outlast.go    … also while Slack is away

@@ -7,7 +7,7 @@ import "strings"
 // them, for they cannot be typed otherwise.
 //
 // Only messages need this. Slack documents nothing of the kind for the text of a slash command, so
-// that one is taken as it is; if it were escaped, the card would show the entities.
+// that one is taken as it is, and [bot.Bot] asks what is meant where it holds entities.
 func unmark(s string) string {
 	if !strings.ContainsAny(s, "&<") {
 		return s

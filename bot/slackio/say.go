@@ -20,6 +20,7 @@ type asker struct {
 	channel string
 	thread  string // empty for the channel itself; Slack hides ephemerals in a thread without replies
 	url     string // a response_url, or empty; a secret
+	replace bool   // by url: instead of what was pressed
 }
 
 // private is a message that one person sees, as acks and response_urls take it.
@@ -50,6 +51,8 @@ func (s *Slack) render(a bot.Answer) (view.Message, bool) {
 		return view.Scripts(a.List, a.Total, a.Page, a.Search, a.More), true
 	case bot.Status:
 		return view.Status(a.Request, a.Events, a.Link), true
+	case bot.Confirm:
+		return confirm(a), true
 	case bot.List:
 		return view.List(view.Lists{
 			Here: listed(a.Here), Mine: listed(a.Mine), Waiting: listed(a.Waiting), More: a.More, Untold: a.Untold,
@@ -121,7 +124,7 @@ func (s *Slack) respond(ctx context.Context, to asker, m view.Message) error {
 	if err != nil || u.Scheme != "https" && !isLoopback(u) {
 		return &failure{method: "response_url", why: "the address is not usable"}
 	}
-	body, err := encode(private{ResponseType: "ephemeral", Text: m.Text, Blocks: m.Blocks, ThreadTS: to.thread})
+	body, err := encode(private{ResponseType: "ephemeral", Text: m.Text, Blocks: m.Blocks, ThreadTS: to.thread, ReplaceOriginal: to.replace})
 	if err != nil {
 		return &failure{method: "response_url", why: "the answer cannot be written as JSON"}
 	}

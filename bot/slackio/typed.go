@@ -41,7 +41,7 @@ func (t *turn) slash(ctx context.Context) {
 		Event:  t.frame.EnvelopeID,
 		By:     bot.UserRef{Enterprise: c.EnterpriseID, Team: c.TeamID, User: c.UserID},
 		Origin: approvals.Origin{Team: c.TeamID, Channel: c.ChannelID},
-		Text:   c.Text,
+		Text:   c.Text, Slash: true,
 	})
 	stop()
 	t.reply(a)

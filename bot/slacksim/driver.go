@@ -40,8 +40,13 @@ func (s *Slack) enterprise() any {
 	return nil
 }
 
+// SetEscapeCommands has the text of slash commands reach the bot in the form of a message: & < > as
+// entities, addresses as links, @name and #channel as ids. An app's setting should_escape does the
+// latter; whether it does the former, too, or Slack always does, is documented nowhere.
+func (s *Slack) SetEscapeCommands(on bool) { s.escapes.Store(on) }
+
 // Slash types a slash command, such as "/bmcmd" with "show cmd-x". The text reaches the bot as it
-// is. Commands cannot be typed in threads, here or in Slack. What the bot puts into its ack is
+// is, unless [Slack.SetEscapeCommands] says otherwise. Commands cannot be typed in threads, here or in Slack. What the bot puts into its ack is
 // shown to the person, or to the channel if it says so.
 func (s *Slack) Slash(ctx context.Context, userID, channelID, command, text string) (*Turn, error) {
 	p, ch, err := s.actor(ctx, userID, channelID)
@@ -49,6 +54,9 @@ func (s *Slack) Slash(ctx context.Context, userID, channelID, command, text stri
 		return nil, err
 	}
 	line := strings.TrimSpace(command + " " + text)
+	if s.escapes.Load() {
+		text = s.typed(text)
+	}
 	t := newTurn()
 	to := responseURL{channel: ch.ID, user: p.ID}
 	s.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,6 +27,7 @@ type Slack struct {
 	wg     sync.WaitGroup
 
 	roster  roster
+	escapes atomic.Bool // slash commands have the form of messages
 	faults  faults
 	sockets sockets
 

@@ -145,10 +145,15 @@ func (c *checker) object(where string, v any, most int, kind string) {
 
 func (c *checker) button(b map[string]any) {
 	c.object("button", b["text"], 75, "plain_text")
-	if v, _ := b["value"].(string); len(v) > 2000 {
-		c.fault("a button's value has %d characters", len(v))
+	action, value := b["action_id"].(string), b["value"].(string)
+	if n := len(utf16.Encode([]rune(value))); n > 2000 {
+		c.fault("a button's value has %d characters", n)
 	}
-	if _, _, _, err := view.ParseButton(b["action_id"].(string), b["value"].(string)); err != nil {
+	_, _, _, err := view.ParseButton(action, value)
+	if view.IsChoice(action) {
+		_, err = view.ParseChoice(value)
+	}
+	if err != nil {
 		c.fault("a button that we cannot read: %v", err)
 	}
 	if confirm, has := b["confirm"].(map[string]any); has {

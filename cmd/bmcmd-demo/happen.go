@@ -40,6 +40,10 @@ var happenings = []struct {
 		return err
 	}},
 	{regexp.MustCompile(`^the API (lists|names) tasks (.+)$`), func(_ context.Context, s *stage, m []string) error { return s.list(m[2]) }},
+	{regexp.MustCompile(`^Slack (escapes|keeps) commands$`), func(_ context.Context, s *stage, m []string) error {
+		s.w.slack.SetEscapeCommands(m[1] == "escapes")
+		return nil
+	}},
 	{regexp.MustCompile(`^script (\S+) is removed$`), func(_ context.Context, s *stage, m []string) error {
 		s.w.cloud.RemoveScript(m[1])
 		return nil

@@ -134,14 +134,18 @@ func (s *stage) press(ctx context.Context, l line) error {
 	if err != nil {
 		return err
 	}
-	if s.card == "" {
+	on := s.card
+	if l.at == "" && s.asks(p.ID, l.what) != "" {
+		on = s.asks(p.ID, l.what)
+	}
+	if on == "" {
 		return errors.New("there is no card here to press on")
 	}
 	err = s.act(ctx, func() (*slacksim.Turn, error) {
 		if l.at != "" {
 			return s.w.slack.ClickStale(ctx, p.ID, s.channel, s.card, l.what)
 		}
-		return s.w.slack.Click(ctx, p.ID, s.channel, s.card, l.what)
+		return s.w.slack.Click(ctx, p.ID, s.channel, on, l.what)
 	})
 	if err != nil || l.text == "" {
 		return err
@@ -154,6 +158,19 @@ func (s *stage) press(ctx context.Context, l line) error {
 	return s.act(ctx, func() (*slacksim.Turn, error) {
 		return s.w.slack.Submit(ctx, p.ID, v.ID, map[string]string{reasonLabel: l.text})
 	})
+}
+
+// asks is the last thing that this person alone was shown here, if it has the button.
+func (s *stage) asks(id, button string) string {
+	shown := s.w.slack.Ephemerals(id)
+	if len(shown) == 0 {
+		return ""
+	}
+	last := shown[len(shown)-1]
+	if last.Channel != s.channel || !slices.Contains(last.Message().Buttons(), button) {
+		return ""
+	}
+	return last.TS
 }
 
 // findCard finds the newest card of the channel: a message that has or had an
