@@ -27,8 +27,12 @@ func (d *Desk) Worker() string { return d.worker }
 
 // Receive keeps a new request. fresh is false if it was there before, or if the
 // same person has asked for the same and that request is still open; either is
-// then the answer.
+// then the answer. Nothing is kept of a request whose hosts, or script if it is no
+// alias, are not ids: that error wraps [ErrNotID].
 func (d *Desk) Receive(ctx context.Context, r Request) (k Kept, fresh bool, err error) {
+	if err := r.Asked.check(); err != nil {
+		return Kept{}, false, err
+	}
 	r.Schema, r.State, r.Revision = Schema, Received, 1
 	r.Card.Look = 1
 	event := r.chain(Event{Request: r.ID, Revision: 1, Move: "receive", To: Received, By: r.Requester})

@@ -39,4 +39,14 @@
 // If one rule had to match all hosts together, adding a harmless host to a
 // request could lift a strict host out of its strict rule and into a later, weaker
 // one. So every host is looked up by itself, and all must meet the same rule.
+//
+// # Why an id has one spelling
+//
+// Rules, logins, host locks and digests compare ids byte for byte, and nobody knows
+// whether the API does. If ins-DB1 were let through, it would fall out of the rule for
+// ins-db* into a weaker one, and perhaps run on ins-db1. So [IDForm] refuses it, with
+// the spelling that was meant, at every way in: [Desk.Receive], [Policy.Match], the
+// config's logins. Folding it instead would be a second rule of which nobody knows
+// whether the API has it, too. A pattern that can match no such id is refused by
+// [Policy.Validate], for the same reason: its hosts would meet a weaker rule.
 package approvals

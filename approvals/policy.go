@@ -57,8 +57,8 @@ func (r Rule) others(p Person, m Members) ([]string, error) {
 // Policy is the ordered list of rules. The first that matches wins; none refuses.
 type Policy []Rule
 
-// Validate reports every rule that could never work or that would let anybody
-// approve. The bot does not start with such a policy.
+// Validate reports every rule that could never work, every pattern that no id
+// matches, and what would let anybody approve. The bot does not start with such a policy.
 func (p Policy) Validate() error {
 	var errs []error
 	if len(p) == 0 {
@@ -92,10 +92,15 @@ func (r Rule) faults() []error {
 	add(len(r.Approve.Groups) == 0 && !r.Approve.Empty() && len(union(r.Approve.Users)) < r.Quorum,
 		"quorum: more people than approve names")
 	add(r.Lifetime <= 0, "lifetime: it must be longer than nothing")
-	for _, list := range [][]string{r.Scripts, r.Hosts, r.Channels} {
-		for _, pattern := range list {
-			_, err := path.Match(pattern, "")
-			add(err != nil || pattern == "", fmt.Sprintf("the pattern %q is not a glob", pattern))
+	for _, l := range []struct {
+		key      string
+		form     IDForm
+		patterns []string
+	}{{"scripts", ScriptID, r.Scripts}, {"hosts", HostID, r.Hosts}, {"channels", ChannelID, r.Channels}} {
+		for _, pattern := range l.patterns {
+			if err := l.form.CheckPattern(pattern); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %q: %w", l.key, pattern, err))
+			}
 		}
 	}
 	return errs
@@ -127,8 +132,12 @@ func (p Policy) RequesterGroups() []string {
 
 // Match finds the one rule for s. Each host is looked up by itself and all must
 // meet the same rule. Errors wrap [ErrNoRule], [ErrRulesDiffer] or
-// [ErrMembersUnknown] and name the host.
+// [ErrMembersUnknown] and name the host. No rule is for what is not an id: that
+// error wraps [ErrNotID], too.
 func (p Policy) Match(s Subject, m Members) (Rule, error) {
+	if err := checkIDs(s.Script, s.Hosts); err != nil {
+		return Rule{}, err
+	}
 	if len(s.Hosts) == 0 {
 		return p.first(s, nil, m)
 	}
@@ -144,6 +153,14 @@ func (p Policy) Match(s Subject, m Members) (Rule, error) {
 		found = r
 	}
 	return found, nil
+}
+
+func checkIDs(script string, hosts []string) error {
+	err := ScriptID.Check(script)
+	for i := 0; err == nil && i < len(hosts); i++ {
+		err = HostID.Check(hosts[i])
+	}
+	return err
 }
 
 // first finds the first rule for one host, or without hosts for the script alone.
@@ -196,8 +213,12 @@ func (w Who) String() string {
 
 // MayMeet lists the rules that a script and its hosts can meet, by channel and
 // requester: in order, up to the first that asks for neither. Without hosts it is
-// for showing. An error wraps [ErrRulesDiffer] if no one rule is for all hosts.
+// for showing. An error wraps [ErrRulesDiffer] if no one rule is for all hosts, or
+// [ErrNotID].
 func (p Policy) MayMeet(script string, hosts []string) ([]Rule, error) {
+	if err := checkIDs(script, hosts); err != nil {
+		return nil, err
+	}
 	var out []Rule
 	for _, r := range p {
 		if !matches(r.Scripts, script) {

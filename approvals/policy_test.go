@@ -1,6 +1,7 @@
 package approvals
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -52,9 +53,13 @@ func TestMatch(t *testing.T) {
 		{Policy{forGroup, rest}, Subject{Requester: alice}, members, "group", nil, "by the requester's group"},
 		{Policy{forGroup, rest}, Subject{Requester: bob}, members, "rest", nil, "not in the group"},
 		{Policy{forGroup, rest}, Subject{Requester: bob}, nil, "", ErrMembersUnknown, "not knowing the group is not 'not in it'"},
+		{Policy{prod, rest}, Subject{Hosts: []string{"ins-PROD-1"}}, nil, "", ErrNotID, "capitals do not lead around a rule"},
+		{Policy{prod, rest}, Subject{Hosts: []string{"ins-prod-1", "ins\u2011prod-1"}}, nil, "", ErrNoRule, "what is not an id has no rule"},
+		{Policy{rest}, Subject{Script: "cmd-Restart"}, nil, "", ErrNotID, "nor has a script"},
 		{Policy{rest, forGroup}, Subject{Requester: bob}, nil, "rest", nil, "an unknown group behind the match is not asked"},
 	}
 	for _, tt := range tests {
+		tt.subject.Script = cmp.Or(tt.subject.Script, "cmd-any")
 		got, err := tt.policy.Match(tt.subject, tt.members)
 		if got.Name != tt.want || !errors.Is(err, tt.err) {
 			t.Errorf("%s: rule %q, error %v", tt.why, got.Name, err)
@@ -82,9 +87,12 @@ func TestValidate(t *testing.T) {
 		{func(r *Rule) { r.Approve = Who{Users: []string{"U1", "U2"}}; r.Quorum = 2 }, "", "just enough"},
 		{func(r *Rule) { r.Quorum = 9 }, "", "how many are in a group is not known here"},
 		{func(r *Rule) { r.Lifetime = 0 }, "lifetime", "expired at once"},
-		{func(r *Rule) { r.Hosts = []string{"ins-["} }, `"ins-["`, "not a glob"},
-		{func(r *Rule) { r.Scripts = []string{"a-very-long-name[x"} }, "not a glob", "broken only at its end"},
-		{func(r *Rule) { r.Channels = []string{""} }, "not a glob", "it could never match"},
+		{func(r *Rule) { r.Hosts = []string{"ins-["} }, `hosts: "ins-["`, "a glob that is none"},
+		{func(r *Rule) { r.Scripts = []string{"a-very-long-name[x"} }, "not a pattern", "broken only at its end"},
+		{func(r *Rule) { r.Hosts = []string{"ins-*", "^ins-db-"} }, `hosts: "^ins-db-": no id matches`, "a weaker rule would take its hosts"},
+		{func(r *Rule) { r.Scripts = []string{"restart-*"} }, "no id matches", "an alias"},
+		{func(r *Rule) { r.Channels = []string{"#ops"} }, "no id matches", "a name"},
+		{func(r *Rule) { r.Channels = []string{""} }, "not a pattern", "it could never match"},
 	}
 	for _, tt := range tests {
 		r := opsRule(1)

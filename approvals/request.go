@@ -105,6 +105,14 @@ type Asked struct {
 	Alias      string   `json:"alias,omitempty"` // what was typed instead of the script's id
 }
 
+// check is nil if the hosts are ids, and the script is one or an alias.
+func (a Asked) check() error {
+	if LikeScript(a.Script) {
+		return checkIDs(a.Script, a.Hosts)
+	}
+	return checkIDs(scriptStart+"x", a.Hosts) // which script the alias means is found out later
+}
+
 // Send is one attempt to hand the run to the API. It is stored before the
 // request goes out.
 type Send struct {

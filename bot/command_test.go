@@ -58,6 +58,7 @@ func TestParse(t *testing.T) {
 		{"commas for nothing", "run cmd-nozcbhuw ,ins-1,,ins-2,", run("ins-1 ins-2")},
 		{"commas of a Chinese keyboard", "run cmd-nozcbhuw ins-1，ins-2、ins-3", run("ins-1 ins-2 ins-3")},
 		{"the API's own example has ids without a prefix", "run cmd-nozcbhuw sdfrfss", run("sdfrfss")},
+		{"ids of all clouds", "run cmd-nozcbhuw cpm-an5a9wv4,tcpm-1 lhins-1 rins-1", run("cpm-an5a9wv4 tcpm-1 lhins-1 rins-1")},
 		{"order is kept, duplicates are dropped and said once", "run cmd-nozcbhuw ins-2 ins-1 ins-2 ins-2", run("ins-2 ins-1", twice("ins-2"))},
 		{"non-breaking and wide spaces", "run\u00a0cmd-nozcbhuw\u3000ins-1\u202fins-2", run("ins-1 ins-2")},
 		{"a zero-width space cannot be seen, so it parts nothing", "run cmd-noz\u200bcbhuw ins-\ufeff1", run("ins-1")},
@@ -115,6 +116,13 @@ func TestParseRefuses(t *testing.T) {
 	secret := func(where, what, do string) string {
 		return fmt.Sprintf("The %s what looks like %s, and what is typed into Slack is public and kept. Change that credential now if it is real, and %s", where, what, do)
 	}
+	notHost := func(id, near string) string {
+		s := `"` + id + `" is not the id of a host: it has small letters, digits and - only, and neither begins nor ends with -`
+		if near == "" {
+			return s + "."
+		}
+		return s + "; did you mean " + near + "?"
+	}
 	inParams := func(what string) string {
 		return secret("parameters hold", what, "let the script read it on the host.")
 	}
@@ -134,15 +142,27 @@ func TestParseRefuses(t *testing.T) {
 		{"an instance is no script", "show ins-1", `"ins-1" is an instance. show takes a script, for example: show cmd-nozcbhuw`},
 		{"an endless alias", "run " + strings.Repeat("a", 65) + " ins-1", `"` + strings.Repeat("a", 64) + `…" is too long for a script. Give its id, like cmd-nozcbhuw; list scripts shows them.`},
 		{"two scripts", "run cmd-nozcbhuw cmd-other ins-1", `"cmd-other" is a second script id. One request runs one script: ask for the other in a line of its own.`},
+		{"capitals lead around a rule", "run cmd-nozcbhuw ins-DB1", notHost("ins-DB1", "ins-db1")},
+		{"in any place", "run cmd-nozcbhuw ins-1,INS-2", notHost("INS-2", "ins-2")},
+		{"an underscore is another id", "run cmd-nozcbhuw ins_1", notHost("ins_1", "ins-1")},
+		{"wide letters of a Chinese keyboard", "run cmd-nozcbhuw ｉｎｓ－１", notHost("ｉｎｓ－１", "ins-1")},
+		{"a dot stands in no id", "run cmd-nozcbhuw web.example.com", `"web.example.com" is no instance id: it holds the character '.' (U+002E). Parameters for the script stand after --.`},
+		{"an id that goes on", "run cmd-nozcbhuw ins-db-", notHost("ins-db-", "")},
+		{"a script's id in capitals is no alias", "run CMD-Nozcbhuw ins-1", `"CMD-Nozcbhuw" is not the id of a script: it begins with cmd-, and has small letters, digits and - only; did you mean cmd-nozcbhuw?`},
+		{"nor is one with an underscore", "show cmd_nozcbhuw", `"cmd_nozcbhuw" is not the id of a script: it begins with cmd-, and has small letters, digits and - only; did you mean cmd-nozcbhuw?`},
+		{"a script's id behind the first, in capitals", "run cmd-nozcbhuw CMD-other ins-1", `"CMD-other" is a second script id. One request runs one script: ask for the other in a line of its own.`},
+		{"swapped, on Bare Metal", "run cpm-an5a9wv4 cmd-nozcbhuw", `"cpm-an5a9wv4" stands where the script belongs. The script comes first, then the instances: run cmd-nozcbhuw ins-1,ins-2`},
+		{"the script forgotten, in other clouds", "run lhins-1 rins-2", `"lhins-1" stands where the script belongs. The script comes first, then the instances: run cmd-nozcbhuw ins-1,ins-2`},
+		{"an instance of Bare Metal is no script", "show cpm-an5a9wv4", `"cpm-an5a9wv4" is an instance. show takes a script, for example: show cmd-nozcbhuw`},
 		{"a pattern", "run cmd-nozcbhuw ins-*", `"ins-*" is a pattern. Name each instance, so that everybody sees where it runs.`},
 		{"a pattern among others", "run cmd-nozcbhuw ins-1,ins-?", `"ins-?" is a pattern. Name each instance, so that everybody sees where it runs.`},
 		{"semicolons part nothing", "run cmd-nozcbhuw ins-1;ins-2", `"ins-1;ins-2" is no instance id: it holds a ;. Parameters for the script stand after --.`},
 		{"an id begins with a letter or digit", "run cmd-nozcbhuw ins-1,-f", `"-f" is no instance id. Parameters for the script stand after --.`},
-		{"a long dash inside an id may stand for anything", "run cmd—nozcbhuw ins-1", `"cmd—nozcbhuw" is no script: it holds a long dash (U+2014). Give its id, like cmd-nozcbhuw; list scripts shows them.`},
+		{"a long dash inside an id", "run cmd—nozcbhuw ins-1", `"cmd—nozcbhuw" is not the id of a script: it begins with cmd-, and has small letters, digits and - only; did you mean cmd-nozcbhuw?`},
 		{"NUL is a character", "run cmd-nozcbhuw ins-1\x00;reboot", "\"ins-1\\x00;reboot\" is no instance id: it holds the character U+0000. Parameters for the script stand after --."},
 		{"also in a script", "run cmd-x\x00 ins-1", "\"cmd-x\\x00\" is no script: it holds the character U+0000. Give its id, like cmd-nozcbhuw; list scripts shows them."},
 		{"also in a request", "status r-\x00a", "\"r-\\x00a\" is no request id: it holds the character U+0000. Ids look like r-k3m9q2xabc."},
-		{"what turns text around is not dropped", "run cmd-nozcbhuw ins-\u202e1", "\"ins-\\u202e1\" is no instance id: it holds the character U+202E. Parameters for the script stand after --."},
+		{"what turns text around is not dropped", "run cmd-nozcbhuw ins-\u202e1", notHost("ins-\\u202e1", "ins-1")},
 		{"a Cyrillic letter that looks like ours", "run cmd-nоzcbhuw ins-1", `"cmd-nоzcbhuw" is no script: it holds the character 'о' (U+043E). Give its id, like cmd-nozcbhuw; list scripts shows them.`},
 		{"instances in quotes", `run cmd-nozcbhuw "ins-1 ins-2"`, `"ins-1 ins-2" stands in quotes, so I cannot tell what it is. A reason goes after --reason, parameters after --.`},
 		{"an endless id", "run cmd-nozcbhuw " + strings.Repeat("a", 65), `"` + strings.Repeat("a", 64) + `…" is too long for an instance id. Part instances by commas or spaces.`},

@@ -101,6 +101,8 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 		w.Text = fmt.Sprintf("Not counted: the request is %s, and then this button does nothing. Look at the card.", k.State)
 	case errors.Is(err, approvals.ErrUnreadable):
 		w.Text = "This request was written by a newer version of me, which I cannot read. Tell whoever runs the bot to bring all of us up to date."
+	case errors.Is(err, approvals.ErrNotID):
+		w.Text = sentence(err) + " Nothing was changed; ask with the id as it is."
 	case errors.Is(err, approvals.ErrNoRule), errors.Is(err, approvals.ErrRulesDiffer):
 		w.Text = "Not counted: the rules have changed and do not allow this run any more. Ask whoever keeps the rules."
 	default:
@@ -114,7 +116,7 @@ func sentence(err error) string {
 	s := err.Error()
 	r, n := utf8.DecodeRuneInString(s)
 	s = string(unicode.ToUpper(r)) + s[n:]
-	if !strings.HasSuffix(s, ".") {
+	if !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "?") {
 		s += "."
 	}
 	return s

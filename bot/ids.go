@@ -1,12 +1,15 @@
 package bot
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/bmcmd/bmcmd/approvals"
 )
 
 // longestID bounds every kind of id, in bytes.
-const longestID = 64
+const longestID = approvals.LongestID
 
 // cut shortens what is quoted in an answer.
 func cut(s string) string {
@@ -20,23 +23,33 @@ func cut(s string) string {
 	return s
 }
 
-// What ids begin with. The API's own examples have instances without a prefix, too.
-const (
-	scriptPrefix = "cmd-"
-	hostPrefix   = "ins-"
-)
+// What ids begin with. Instances may begin with anything else, too: nothing but a hint
+// follows from that.
+const scriptPrefix = "cmd-"
+
+var hostPrefixes = []string{"cpm-", "ins-", "lhins-", "rins-", "tcpm-", "chm-"}
+
+// likeHost reports whether s was most likely meant as an instance.
+func likeHost(s string) bool {
+	return slices.ContainsFunc(hostPrefixes, func(p string) bool { return strings.HasPrefix(s, p) })
+}
 
 // scriptWord reads a script's id or alias.
 func scriptWord(s string) (string, error) {
 	const instead = "Give its id, like cmd-nozcbhuw; list scripts shows them."
 	bad := outside(s, isIDRune)
 	switch {
+	case approvals.ScriptID.Nearest(s) != "":
+		return "", wrong("%s", sentence(approvals.ScriptID.Check(s)))
 	case bad != noRune:
 		return "", wrong("%q is no script: it holds %s. %s", cut(s), nameRune(bad), instead)
 	case s == "", s == scriptPrefix:
 		return "", wrong("%q is no script. %s", s, instead)
 	case len(s) > longestID:
 		return "", wrong("%q is too long for a script. %s", cut(s), instead)
+	}
+	if err := approvals.ScriptID.Check(s); err != nil && approvals.LikeScript(s) {
+		return "", wrong("%s", sentence(err))
 	}
 	return s, nil
 }
@@ -63,21 +76,29 @@ func hosts(in []word) (once, repeated []string, err error) {
 }
 
 func checkHost(id string) error {
-	switch bad := outside(id, isIDRune); {
+	switch bad := outside(id, isHostRune); {
 	case strings.ContainsAny(id, "*?"):
 		return wrong("%q is a pattern. Name each instance, so that everybody sees where it runs.", cut(id))
+	case approvals.LikeScript(id):
+		return wrong("%q is a second script id. One request runs one script: ask for the other in a line of its own.", cut(id))
+	case approvals.HostID.Nearest(id) != "":
+		return wrong("%s", sentence(approvals.HostID.Check(id)))
 	case bad != noRune:
 		return wrong("%q is no instance id: it holds %s. Parameters for the script stand after --.", cut(id), nameRune(bad))
-	case strings.HasPrefix(id, "cmd-"):
-		return wrong("%q is a second script id. One request runs one script: ask for the other in a line of its own.", cut(id))
 	case len(id) > longestID:
 		return wrong("%q is too long for an instance id. Part instances by commas or spaces.", cut(id))
-	case strings.ContainsRune("-_.", rune(id[0])):
+	case id[0] == '-':
 		return wrong("%q is no instance id. Parameters for the script stand after --.", id)
+	}
+	if err := approvals.HostID.Check(id); err != nil {
+		return wrong("%s", sentence(err))
 	}
 	return nil
 }
 
+func isHostRune(r rune) bool { return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' }
+
+// isIDRune is for what stands in aliases, too.
 func isIDRune(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.'
 }

@@ -143,6 +143,9 @@ func (b *Bot) ruleWords(err error, script string) string {
 	if errors.Is(err, approvals.ErrRulesDiffer) {
 		return sentence(err) + " Ask for them in requests of their own."
 	}
+	if errors.Is(err, approvals.ErrNotID) {
+		return sentence(err) + " Nothing ran; ask with the id as it is."
+	}
 	host, _, _ := strings.Cut(err.Error(), ":")
 	return fmt.Sprintf("No rule lets %s run on %s from this channel. Look at the ids, or ask whoever keeps the rules.", script, strings.TrimSpace(host))
 }

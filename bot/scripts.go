@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bmclient"
@@ -19,7 +18,7 @@ const (
 // script that has it as its alias. Only a search that was read whole tells that it is
 // the one. A *refusal is final; other errors may pass.
 func (b *Bot) scriptID(ctx context.Context, word string) (string, error) {
-	if strings.HasPrefix(word, scriptPrefix) {
+	if approvals.LikeScript(word) {
 		return word, nil
 	}
 	var ids []string
@@ -41,6 +40,9 @@ func (b *Bot) scriptID(ctx context.Context, word string) (string, error) {
 		return "", refuse("More than %d scripts have %s in their names, so I cannot tell which one you mean. Give its id.", scriptsLooked, word)
 	case len(ids) == 0:
 		return "", refuse("There is no script with the alias %s. Look at the name; list scripts shows what there is.", word)
+	}
+	if err := approvals.ScriptID.Check(ids[0]); err != nil {
+		return "", refuse("The cloud's script with the alias %s has an id that I cannot hold against rules: %s Nothing ran; tell whoever keeps the scripts.", word, sentence(err))
 	}
 	return ids[0], nil
 }
@@ -121,6 +123,9 @@ func (b *Bot) mayShow(ctx context.Context, at approvals.Origin, p approvals.Pers
 // shows holds a person against the rule that a script meets.
 func (b *Bot) shows(at approvals.Origin, p approvals.Person, id string, m approvals.Members) error {
 	rule, err := b.Policy.Match(approvals.Subject{Script: id, Channel: at.Channel, Requester: p}, m)
+	if errors.Is(err, approvals.ErrNotID) {
+		return refuse("%s", sentence(err))
+	}
 	if errors.Is(err, approvals.ErrNoRule) {
 		return refuse("No rule lets you see %s from this channel. Look at the id, or ask whoever keeps the rules.", id)
 	}

@@ -87,8 +87,12 @@ func TestAliasesThatDoNotRun(t *testing.T) {
 			"More than 1000 scripts have restart in their names, so I cannot tell which one you mean. Give its id.",
 		},
 		{
-			"the rules know ids", "restart", func(r *rig) { r.policy[0].Scripts = []string{"restart", "cmd-other"} },
+			"the rules know ids", "restart", func(r *rig) { r.policy[0].Scripts = []string{"cmd-restart", "cmd-other"} },
 			"No rule lets cmd-nozcbhuw run on host ins-1 from this channel. Look at the ids, or ask whoever keeps the rules.",
+		},
+		{
+			"the cloud spells its id otherwise than rules do", "web", func(r *rig) { r.cloud.keeps("cmd-WEB1 web") },
+			`The cloud's script with the alias web has an id that I cannot hold against rules: "cmd-WEB1" is not the id of a script: it begins with cmd-, and has small letters, digits and - only; did you mean cmd-web1? Nothing ran; tell whoever keeps the scripts.`,
 		},
 		{
 			"the key may not list", "restart", func(r *rig) {
@@ -139,7 +143,7 @@ func TestListScripts(t *testing.T) {
 	group := func(r *rig) {
 		r.policy = approvals.Policy{
 			{Name: "web", Scripts: []string{"cmd-web*"}, Show: approvals.Who{Groups: []string{"S-oncall"}}},
-			{Name: "db", Scripts: []string{"cmd-db*"}, Channels: []string{"C-db"}, Show: approvals.Who{Anyone: true}},
+			{Name: "db", Scripts: []string{"cmd-db*"}, Channels: []string{"C0DB"}, Show: approvals.Who{Anyone: true}},
 			{Name: "mine", Scripts: []string{"cmd-my*"}, Show: approvals.Who{Users: []string{"ALICE"}}},
 		}
 		for i := range r.policy {
@@ -154,7 +158,7 @@ func TestListScripts(t *testing.T) {
 	}{
 		{"whom a group names", "DAVE", theChannel, "list scripts", "cmd-web1 restart-web, cmd-web2 stop-web; 2, page 1"},
 		{"whom a rule names", "ALICE", theChannel, "list scripts", "cmd-my1 own-[secret]; 1, page 1"},
-		{"from another channel", "ALICE", "C-db", "list scripts", "cmd-db1 vacuum, cmd-my1 own-[secret]; 2, page 1"},
+		{"from another channel", "ALICE", "C0DB", "list scripts", "cmd-db1 vacuum, cmd-my1 own-[secret]; 2, page 1"},
 		{"nothing", "EVE", theChannel, "list scripts", "; 0, page 1"},
 		{"by a part of its name", "DAVE", theChannel, "list scripts stop", "cmd-web2 stop-web; 1, page 1"},
 		{"a page beyond the last", "DAVE", theChannel, "list scripts page 7", "; 2, page 7"},

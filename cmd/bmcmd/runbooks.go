@@ -84,7 +84,7 @@ func checkLine(ctx context.Context, cfg *config.Config, l runbook.Line, ids idOf
 // checkScript says which rules a line for a script may meet. The id of an alias is
 // asked for, or it is left to the moment when the line is typed.
 func checkScript(ctx context.Context, p approvals.Policy, c bot.Command, ids idOf) (says []string, err error) {
-	if strings.HasPrefix(c.Script, "cmd-") {
+	if approvals.LikeScript(c.Script) {
 		return meets(p, c.Script, c.Hosts)
 	}
 	id, err := ids(ctx, c.Script)

@@ -32,10 +32,7 @@ var (
 	userForm    = regexp.MustCompile(`^[!-~]{1,64}$`)
 )
 
-const (
-	nameHint = "use up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit"
-	globHint = "use * ? and [a-z], without spaces or commas, one pattern an item"
-)
+const nameHint = "use up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit"
 
 // check holds what was read against what makes sense.
 func (d *decoder) check(c *Config) {
@@ -228,10 +225,4 @@ func (d *decoder) checkTimes(c *Config) {
 	if d.sound("keep.requests", "keep.events") {
 		d.faultIf(c.Keep.Events < c.Keep.Requests, "keep.events", "this must not be shorter than keep.requests; history outlives the request")
 	}
-}
-
-// glob reports whether s can match an id.
-func glob(s string) bool {
-	_, err := path.Match(s, "")
-	return err == nil && s != "" && !strings.ContainsAny(s, " ,")
 }

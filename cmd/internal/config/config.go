@@ -125,7 +125,7 @@ type Keep struct {
 // host is the host's login.
 type Login struct {
 	Name     string    `yaml:"name"     need:"give the login a name; cards show it instead of the password"`
-	Hosts    []string  `yaml:"hosts"    need:"write the hosts it is for, such as [\"ins-*\"]"`
+	Hosts    []string  `yaml:"hosts"    need:"write the hosts it is for, such as [\"cpm-*\", \"ins-*\"]"`
 	User     string    `yaml:"user"     need:"write the user name on the hosts, such as root"`
 	Password vault.Ref `yaml:"password" need:"write a reference to the user's password"`
 }

@@ -203,6 +203,13 @@ func TestLogin(t *testing.T) {
 			"there is no login for a host: cpm-2; add it to a login's hosts in the config",
 		},
 		{
+			"what is not an id has no login",
+			[]string{"ins-1", "ins-DB-1"},
+			approvals.Login{},
+			approvals.ErrNotID,
+			`"ins-DB-1" is not the id of a host: it has small letters, digits and - only, and neither begins nor ends with -; did you mean ins-db-1?`,
+		},
+		{
 			"no hosts have no login",
 			nil,
 			approvals.Login{},

@@ -757,17 +757,17 @@ slack:
     hosts: [ins-1 ins-2, "a,b", "[", ""]
     user: the root`,
 		`c.yaml:10: logins.name: this is no name for a login; use up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit
-c.yaml:11: logins.hosts item 1: this is no pattern; use * ? and [a-z], without spaces or commas, one pattern an item
-c.yaml:11: logins.hosts item 2: this is no pattern; use * ? and [a-z], without spaces or commas, one pattern an item
-c.yaml:11: logins.hosts item 3: this is no pattern; use * ? and [a-z], without spaces or commas, one pattern an item
-c.yaml:11: logins.hosts item 4: this is no pattern; use * ? and [a-z], without spaces or commas, one pattern an item
+c.yaml:11: logins.hosts item 1: no id matches this pattern: a blank at character 6 stands in no id; write one pattern an item
+c.yaml:11: logins.hosts item 2: no id matches this pattern: , at character 2 stands in no id; write one pattern an item
+c.yaml:11: logins.hosts item 3: this is not a pattern: use * ? and [a-z], one pattern an item
+c.yaml:11: logins.hosts item 4: this is not a pattern: use * ? and [a-z], one pattern an item
 c.yaml:12: logins.user: this is no user name; write it without spaces, such as root`,
 	},
 	{
 		"a login without hosts",
 		`["ins-*"]`,
 		"[]",
-		`c.yaml:11: logins.hosts: the list is empty, so the login would never be used; write patterns such as ins-*`,
+		`c.yaml:11: logins.hosts: the list is empty, so the login would never be used; write patterns such as cpm-* or ins-*`,
 	},
 	{
 		"a login without anything",
@@ -776,7 +776,7 @@ c.yaml:12: logins.user: this is no user name; write it without spaces, such as r
 rules:
 `,
 		`c.yaml:14: logins.name: this is missing; give the login a name; cards show it instead of the password
-c.yaml:14: logins.hosts: this is missing; write the hosts it is for, such as ["ins-*"]
+c.yaml:14: logins.hosts: this is missing; write the hosts it is for, such as ["cpm-*", "ins-*"]
 c.yaml:14: logins.user: this is missing; write the user name on the hosts, such as root
 c.yaml:14: logins.password: this is missing; write a reference to the user's password`,
 	},
@@ -896,9 +896,36 @@ c.yaml:19: rules.ask: it names nobody; name users or groups, or say anyone`,
       - "cmd-["
       - a b
     hosts: [""]`,
-		`c.yaml:17: rules.scripts item 1: this is no pattern; use * ? and [a-z], without spaces or commas, one pattern an item
-c.yaml:18: rules.scripts item 2: this is no pattern; use * ? and [a-z], without spaces or commas, one pattern an item
-c.yaml:19: rules.hosts item 1: this is no pattern; use * ? and [a-z], without spaces or commas, one pattern an item`,
+		`c.yaml:17: rules.scripts item 1: this is not a pattern: use * ? and [a-z], one pattern an item
+c.yaml:18: rules.scripts item 2: no id matches this pattern: a blank at character 2 stands in no id; write one pattern an item
+c.yaml:19: rules.hosts item 1: this is not a pattern: use * ? and [a-z], one pattern an item`,
+	},
+	{
+		"patterns that no id matches: a weaker rule would take their hosts",
+		"    scripts: [cmd-nozcbhuw]",
+		`    scripts: [restart]
+    hosts:
+      - "ins\u2011db\u2011*"
+      - "“ins-db-*”"
+      - "^ins-db-"
+      - "ins-db-{1..3}"
+      - ins-db-1;ins-db-2
+      - ins-db-*/
+      - ins-db-%
+      - .*
+      - ins-DB*
+      - cmd-*`,
+		`c.yaml:16: rules.scripts item 1: no id matches this pattern: it begins with cmd-, and has small letters, digits and - only; write the whole id, or a * where it goes on
+c.yaml:18: rules.hosts item 1: no id matches this pattern: ‑ (U+2011) at character 4 stands in no id; write a plain -
+c.yaml:19: rules.hosts item 2: no id matches this pattern: “ (U+201C) at character 1 stands in no id; remove the quotes inside the quotes
+c.yaml:20: rules.hosts item 3: no id matches this pattern: ^ at character 1 stands in no id; this is not a regular expression: it is for the whole id, and * stands for any characters
+c.yaml:21: rules.hosts item 4: no id matches this pattern: { at character 8 stands in no id; write one pattern an item, or [1-3] for one character of several
+c.yaml:22: rules.hosts item 5: no id matches this pattern: ; at character 9 stands in no id; write one pattern an item
+c.yaml:23: rules.hosts item 6: no id matches this pattern: / at character 9 stands in no id; it has small letters, digits and - only, and neither begins nor ends with -
+c.yaml:24: rules.hosts item 7: no id matches this pattern: % at character 8 stands in no id; * stands for any characters, ? for one
+c.yaml:25: rules.hosts item 8: no id matches this pattern: . at character 1 stands in no id; this is not a regular expression: it is for the whole id, and * stands for any characters
+c.yaml:26: rules.hosts item 9: no id matches this pattern: D at character 5 stands in no id; ids have small letters only
+c.yaml:27: rules.hosts item 10: no id matches this pattern: it has small letters, digits and - only, and neither begins nor ends with -; scripts belong under scripts`,
 	},
 	{
 		"an empty criterion would match everything",

@@ -23,8 +23,8 @@ func (d *decoder) checkLogins(logins []Login) {
 		d.faultIf(names[l.Name], at+".name", "an earlier login has this name; give it another")
 		names[l.Name] = true
 		d.faultIf(!userForm.MatchString(l.User), at+".user", "this is no user name; write it without spaces, such as root")
-		d.faultIf(len(l.Hosts) == 0, at+".hosts", "the list is empty, so the login would never be used; write patterns such as ins-*")
-		d.patterns(at+".hosts", l.Hosts)
+		d.faultIf(len(l.Hosts) == 0, at+".hosts", "the list is empty, so the login would never be used; write patterns such as cpm-* or ins-*")
+		d.patterns(at+".hosts", approvals.HostID, l.Hosts)
 		d.faultIf(len(earlier) > 0 && len(l.Hosts) > 0 && within(l.Hosts, earlier), at+".hosts",
 			"no host ever gets this login, since earlier logins take all of its hosts; put the narrower login first")
 		earlier = append(earlier, l.Hosts...)
@@ -52,14 +52,17 @@ var (
 	ErrLoginsDiffer = errors.New("the hosts need different logins")
 )
 
-// Login finds the one login for all hosts. Errors wrap [ErrNoLogin] or
-// [ErrLoginsDiffer] and name the hosts.
+// Login finds the one login for all hosts. Errors wrap [ErrNoLogin],
+// [ErrLoginsDiffer] or [approvals.ErrNotID] and name the hosts.
 func (c *Config) Login(hosts []string) (approvals.Login, error) {
 	if len(hosts) == 0 {
 		return approvals.Login{}, fmt.Errorf("%w: no host is named; name at least one", ErrNoLogin)
 	}
 	var found Login
 	for i, h := range hosts {
+		if err := approvals.HostID.Check(h); err != nil {
+			return approvals.Login{}, err
+		}
 		l, ok := c.loginOf(h)
 		switch {
 		case !ok:

@@ -32,8 +32,8 @@ func (d *decoder) checkRules(p approvals.Policy) {
 
 func (d *decoder) checkRule(at string, r approvals.Rule) {
 	d.faultIf(r.Name != "" && !nameForm.MatchString(r.Name), at+".name", "this is no name for a rule; "+nameHint)
-	d.patterns(at+".scripts", r.Scripts)
-	d.patterns(at+".hosts", r.Hosts)
+	d.patterns(at+".scripts", approvals.ScriptID, r.Scripts)
+	d.patterns(at+".hosts", approvals.HostID, r.Hosts)
 	for _, list := range []struct {
 		key string
 		ids []string
@@ -52,11 +52,6 @@ func (d *decoder) checkRule(at string, r approvals.Rule) {
 		d.ids(at+"."+who.key+".groups", who.Groups, groupID)
 	}
 	d.faultIf(r.Lifetime > maxLifetime, at+".lifetime", "this is too long; write at most 24h")
-	for i, s := range r.Scripts {
-		if literal(s) && !strings.HasPrefix(s, "cmd-") {
-			d.warn(item(at+".scripts", i), "this does not look like a script's id (cmd-…); an alias never matches")
-		}
-	}
 	d.warnAlone(at, r)
 }
 
@@ -79,9 +74,15 @@ func (d *decoder) warnAlone(at string, r approvals.Rule) {
 	}
 }
 
-func (d *decoder) patterns(at string, list []string) {
+// patterns puts what is wrong with a pattern on its line: one that no id matches is a
+// rule or login that never applies.
+func (d *decoder) patterns(at string, form approvals.IDForm, list []string) {
 	for i, p := range list {
-		d.faultIf(!glob(p), item(at, i), "this is no pattern; "+globHint)
+		if err := form.CheckPattern(p); err != nil {
+			d.fault(item(at, i), err.Error())
+		} else if odd := form.OddPattern(p); odd != "" {
+			d.warn(item(at, i), odd)
+		}
 	}
 }
 

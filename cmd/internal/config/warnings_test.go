@@ -12,10 +12,13 @@ func TestWarnings(t *testing.T) {
 		want                  []string
 	}{
 		{
-			"an alias never matches, but other clouds may name their ids otherwise",
+			"a regular expression that is a pattern, too",
 			"[cmd-nozcbhuw]",
-			"[restart]",
-			[]string{"c.yaml:16: rules.scripts item 1: this does not look like a script's id (cmd-…); an alias never matches"},
+			`['cmd-\d*', "cmd-[a|b]"]`,
+			[]string{
+				`c.yaml:16: rules.scripts item 1: a \ takes the next character as it stands, and ids need none; in a pattern, [0-9] is a digit`,
+				"c.yaml:16: rules.scripts item 2: […] is one character, and this one has some that stand in no id; write several patterns as several items",
+			},
 		},
 		{
 			"a pattern may match ids",

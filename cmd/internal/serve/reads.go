@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bmclient"
 	"github.com/bmcmd/bmcmd/cmd/internal/config"
 )
@@ -35,9 +36,13 @@ func (r *Reads) Close() { r.s.Close() }
 func (r *Reads) Scrub(text string) string { return r.s.Scrub(text) }
 
 // Script reads the script of an id (cmd-…), or the one script that has the word as
-// its alias. Errors wrap [bmclient.ErrNoScript] or [ErrAlias], or are the client's.
+// its alias. Errors wrap [bmclient.ErrNoScript], [ErrAlias] or [approvals.ErrNotID], or
+// are the client's.
 func (r *Reads) Script(ctx context.Context, word string) (bmclient.Script, error) {
-	if strings.HasPrefix(word, "cmd-") {
+	if approvals.LikeScript(word) {
+		if err := approvals.ScriptID.Check(word); err != nil {
+			return bmclient.Script{}, err
+		}
 		return r.s.cloud.Script(ctx, word)
 	}
 	id, err := r.ID(ctx, word)
@@ -60,7 +65,7 @@ func (r *Reads) ID(ctx context.Context, alias string) (string, error) {
 	case n > 1:
 		return "", fmt.Errorf("%w: %s; give the id of the one you mean", ErrAlias, strings.Join(found, ", "))
 	}
-	return found[0], nil
+	return found[0], approvals.ScriptID.Check(found[0]) // rules are for ids of one form
 }
 
 // ErrAlias says that several scripts have an alias.
