@@ -119,12 +119,11 @@ func (c *Client) noAnswer(call signedCall, status int, cause error) *Error {
 // hint says what to do about a number. date is the HTTP date of the answer.
 func (c *Client) hint(action string, number int, date string) string {
 	switch number {
-	case 4000, 10001:
+	case 4000, 10001, 18013:
 		if action != actionRun {
 			return ""
 		}
-		return fmt.Sprintf("perhaps this API wants the hosts under the other array key: it is set to %q, the other is %q",
-			c.cfg.ArrayKey, otherArrayKey(c.cfg.ArrayKey))
+		return c.arrayKeyHint()
 	case 4100, 4104, 4105:
 		return "check the key id and secret this is signed with"
 	case 4101, 4102, 4103, 4110, 4300:
@@ -139,11 +138,13 @@ func (c *Client) hint(action string, number int, date string) string {
 	return ""
 }
 
-func otherArrayKey(key string) string {
-	if key == "instanceId" {
-		return "instanceIds"
+// arrayKeyHint names the other array key. Both examples of RunUserCmd's own page have instanceId; its table, and all nine sister actions
+// that take several machines, have instanceIds.
+func (c *Client) arrayKeyHint() string {
+	if c.cfg.ArrayKey == "instanceId" {
+		return `if the hosts' ids are right, most probably this API wants them under the array key "instanceIds", as nine sister actions do; it is set to "instanceId"`
 	}
-	return "instanceId"
+	return `if the hosts' ids are right, perhaps this API wants them under the array key "instanceId", as its page's examples do; it is set to "instanceIds"`
 }
 
 // clockHint compares this machine's clock with the answer's date.

@@ -92,8 +92,9 @@ func TestHints(t *testing.T) {
 		number int
 		want   string
 	}{
-		{4000, `set to "instanceId", the other is "instanceIds"`},
-		{10001, `set to "instanceId", the other is "instanceIds"`},
+		{4000, `most probably this API wants them under the array key "instanceIds"`},
+		{10001, `most probably this API wants them under the array key "instanceIds"`},
+		{18013, `most probably this API wants them under the array key "instanceIds"`},
 		{4100, "key id"},
 		{4101, "right to RunUserCmd"},
 		{4200, "clock"},

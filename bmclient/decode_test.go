@@ -108,6 +108,11 @@ func TestDecodeHostRun(t *testing.T) {
 		},
 		{"no host", &names2, `{"status":0}`, HostRun{}, "names no host"},
 		{"another task", &names2, `{"status":0,"instanceId":"i","taskId":"u"}`, HostRun{}, "another task"},
+		{
+			"the sample of 3.0 was asked for cmdtask-mi5k1oct, and its rows say this", &names3, `{"Status":0,"InstanceId":"i","TaskId":"cmdtask-abc1","LastShellExit":0}`,
+			HostRun{Task: "t", Host: "i", State: HostEnded, Content: none, Parameters: none, Output: none},
+			"",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {

@@ -47,6 +47,7 @@
 //	yes to a run       code 0, no more                          for each host: a task id, or why it was refused
 //	the run's task     to be looked for in the list             CmdTaskId, where it is there; the page's sample has none
 //	no such script     empty data, or one of five numbers       an empty list, or ResourceNotFound
+//	rows of a task     name it                                  may name another; those of the page's sample do
 //	no such task       18010                                    an empty list, or ResourceNotFound
 //	errors             numbers: Error.Number                    words: Error.Code
 //	quota              100 a minute for an action               10 a second for an action

@@ -214,7 +214,7 @@ func TestErrorSaysWhatAndWhatToDo(t *testing.T) {
 	api.FailNext("RunUserCmd", bmtest.Fault{Code: 10001}, 1)
 	_, err := c.Run(t.Context(), runKey, order())
 	want := `RunUserCmd: 10001 InvalidParameter: a parameter is not valid (the API says "参数错误"); ` +
-		`perhaps this API wants the hosts under the other array key: it is set to "instanceId", the other is "instanceIds"`
+		`if the hosts' ids are right, most probably this API wants them under the array key "instanceIds", as nine sister actions do; it is set to "instanceId"`
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}

@@ -26,7 +26,7 @@ func Help(command, unknown, nearest string) Message {
 	}{
 		{"list scripts web", "stored scripts with “web” in their id or alias; without a word, all of them"},
 		{"show cmd-nozcbhuw", "a script, for your eyes only; its alias does as well"},
-		{"run cmd-nozcbhuw ins-1,ins-2", "ask for approval to run it on these hosts; its alias does as well"},
+		{"run cmd-nozcbhuw cpm-an5a9wv4,ins-2", "ask for approval to run it on these hosts; its alias does as well"},
 		{`run cmd-nozcbhuw ins-1 --reason "disk full" -- --force /var`, "parameters: all that follows the lone -- goes to the script as it stands"},
 		{"status r-abcdefghjk", "how a request stands"},
 		{"list", "what is open here, what you asked for, what waits for you"},

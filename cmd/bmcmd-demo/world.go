@@ -49,7 +49,7 @@ var scripts = []bmtest.Script{
 	{CmdID: "cmd-dropc4ch", Alias: "drop-cache", Content: []byte("#!/bin/bash\nset -eu\nsync\necho 3 > /proc/sys/vm/drop_caches\n")},
 }
 
-var hosts = []string{"ins-web1", "ins-web2", "ins-web3", "ins-db1"}
+var hosts = []string{"ins-web1", "ins-web2", "ins-web3", "ins-db1", "cpm-9co2vbzi"}
 
 const demoConfig = `slack:
   bot_token: ref+file://%[1]s/slack_bot_token
@@ -67,7 +67,7 @@ bm:
   run_key: {id: "ref+file://%[1]s/run_id", secret: "ref+file://%[1]s/run_secret"}
 logins:
   - {name: db-root, hosts: ["ins-db*"], user: root, password: "ref+file://%[1]s/db_password"}
-  - {name: web-root, hosts: ["ins-*"], user: root, password: "ref+file://%[1]s/web_password"}
+  - {name: web-root, hosts: ["ins-*", "cpm-*"], user: root, password: "ref+file://%[1]s/web_password"}
 rules:
   - name: database
     hosts: ["ins-db*"]

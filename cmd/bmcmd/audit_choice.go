@@ -29,7 +29,7 @@ func (ch *choice) flags(c *cobra.Command) {
 	f.StringVar(&ch.until, "until", "", "requests with an event before this `time`; a date counts with its whole day")
 	f.StringSliceVar(&ch.persons, "person", nil, "requests that this person asked for or pressed a button of: a Slack user `id`, U… or W…")
 	f.StringSliceVar(&ch.scripts, "script", nil, "requests for this script: its `id`, cmd-…, or the alias, if that was typed")
-	f.StringSliceVar(&ch.hosts, "host", nil, "requests for this host: its `id`, ins-…, or a pattern as in rules: ins-web*")
+	f.StringSliceVar(&ch.hosts, "host", nil, "requests for this host: its `id`, cpm-…, ins-…, or a pattern as in rules: ins-web*")
 	f.StringSliceVar(&ch.requests, "request", nil, "this request: its `id`, r-…")
 }
 
