@@ -13,6 +13,7 @@ type Desk struct {
 	store  Store
 	worker string
 	hold   time.Duration
+	limits Limits
 }
 
 // NewDesk makes the desk of one worker. worker must be unlike that of every other
@@ -22,6 +23,13 @@ func NewDesk(store Store, worker string, hold time.Duration) *Desk {
 	return &Desk{store: store, worker: worker, hold: hold}
 }
 
+// Within is the same desk with limits on what one person may ask for.
+func (d *Desk) Within(l Limits) *Desk {
+	limited := *d
+	limited.limits = l
+	return &limited
+}
+
 // Worker is the name this desk claims under.
 func (d *Desk) Worker() string { return d.worker }
 
@@ -29,6 +37,7 @@ func (d *Desk) Worker() string { return d.worker }
 // same person has asked for the same and that request is still open; either is
 // then the answer. Nothing is kept of a request whose hosts, or script if it is no
 // alias, are not ids: that error wraps [ErrNotID].
+// A person who has reached a limit gets a *[TooMany].
 func (d *Desk) Receive(ctx context.Context, r Request) (k Kept, fresh bool, err error) {
 	if err := r.Asked.check(); err != nil {
 		return Kept{}, false, err
@@ -36,7 +45,7 @@ func (d *Desk) Receive(ctx context.Context, r Request) (k Kept, fresh bool, err 
 	r.Schema, r.State, r.Revision = Schema, Received, 1
 	r.Card.Look = 1
 	event := r.chain(Event{Request: r.ID, Revision: 1, Move: "receive", To: Received, By: r.Requester})
-	return d.store.Create(ctx, Swap{Next: r, MoveID: rand.Text(), Worker: d.worker, Hold: d.hold, Event: event})
+	return d.store.Create(ctx, Swap{Next: r, MoveID: rand.Text(), Worker: d.worker, Hold: d.hold, Event: event, Limits: d.limits})
 }
 
 // Load reads a request.

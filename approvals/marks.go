@@ -37,13 +37,10 @@ func Redraw() Move {
 }
 
 // ShowAgain has the card drawn again for somebody who looks for it, and posted
-// again if it was lost for good.
+// again if it was deleted, however often it was posted again before.
 func ShowAgain() Move {
 	return mark("show again", func(r *Request) {
-		r.Card.Shown = 0
-		if r.Card.Gone {
-			r.Card.Gone, r.Card.Reposted = false, false
-		}
+		r.Card.Shown, r.Card.Gone, r.Card.Reposted = 0, false, false
 	})
 }
 

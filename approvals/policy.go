@@ -1,6 +1,7 @@
 package approvals
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -181,6 +182,37 @@ func (p Policy) first(s Subject, host *string, m Members) (Rule, error) {
 		return r, nil
 	}
 	return Rule{}, ErrNoRule
+}
+
+// MayMeetAny reports whether the rules can let s's requester do something with some
+// script, from its channel and on its hosts: who picks what of a rule, such as
+// [Rule.Ask]. It is asked before a script is looked for, so s.Script is not used; it may
+// say yes where [Policy.Match] says no later, but not the other way round. An error wraps
+// [ErrMembersUnknown].
+func (p Policy) MayMeetAny(s Subject, m Members, who func(Rule) Who) (bool, error) {
+	var untold error
+	for _, r := range p {
+		misses := func(host string) bool { return !matches(r.Hosts, host) }
+		if !matches(r.Channels, s.Channel) || slices.ContainsFunc(s.Hosts, misses) {
+			continue
+		}
+		meets, err := true, error(nil)
+		if !r.Requesters.Empty() {
+			meets, err = r.Requesters.Includes(s.Requester, m)
+		}
+		may := false
+		if err == nil && meets {
+			may, err = who(r).Includes(s.Requester, m)
+		}
+		if may {
+			return true, nil
+		}
+		untold = cmp.Or(untold, err)
+		if err == nil && meets && len(r.Scripts) == 0 {
+			break // it is met with every script, and so is none behind it
+		}
+	}
+	return false, untold
 }
 
 func matches(patterns []string, id string) bool {

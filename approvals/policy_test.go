@@ -3,10 +3,13 @@ package approvals
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 func TestMatch(t *testing.T) {
@@ -136,5 +139,46 @@ func TestWhoString(t *testing.T) {
 		if got := w.String(); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// Who could do something with some script is never turned away before it is looked for;
+// who could not with any, always is.
+func TestMayMeetAny(t *testing.T) {
+	ask := func(r Rule) Who { return r.Ask }
+	scripts := []string{"cmd-a", "cmd-b", "cmd-c"}
+	rapid.Check(t, func(t *rapid.T) {
+		some := func(of ...string) []string {
+			return rapid.SliceOfNDistinct(rapid.SampledFrom(of), 0, 1, rapid.ID).Draw(t, "some")
+		}
+		who := func() Who {
+			return rapid.SampledFrom([]Who{{}, {Anyone: true}, {Users: []string{alice.ID}}, {Groups: []string{"S1"}}, {Groups: []string{"S2"}}}).Draw(t, "who")
+		}
+		var p Policy
+		for i := range rapid.IntRange(0, 4).Draw(t, "rules") {
+			p = append(p, Rule{
+				Name: fmt.Sprint(i), Scripts: some(scripts...), Hosts: some("ins-1", "ins-*"), Channels: some("C1", "C2"), Requesters: who(), Ask: who(),
+			})
+		}
+		s := Subject{Hosts: []string{"ins-1", "ins-2"}[:rapid.IntRange(0, 2).Draw(t, "hosts")], Channel: "C1", Requester: alice}
+		m := Members{"S1": {alice.ID}, "S2": {}}
+		want := false
+		for _, s.Script = range append(scripts, "cmd-other") {
+			r, err := p.Match(s, m)
+			in, _ := r.Ask.Includes(alice, m)
+			want = want || err == nil && in
+		}
+		s.Script = ""
+		got, err := p.MayMeetAny(s, m, ask)
+		if err != nil || want && !got {
+			t.Fatalf("%v, %v; with one of the scripts: %v", got, err, want)
+		}
+		if whole := len(s.Hosts) < 2; whole && got && !want && !slices.ContainsFunc(p, func(r Rule) bool { return len(r.Scripts) > 0 }) {
+			t.Fatal("let in by rules that no script meets")
+		}
+	})
+	p := Policy{{Ask: Who{Groups: []string{"S1"}}}}
+	if in, err := p.MayMeetAny(Subject{Requester: alice}, nil, ask); in || !errors.Is(err, ErrMembersUnknown) {
+		t.Errorf("a group that is not told: %v, %v", in, err)
 	}
 }

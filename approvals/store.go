@@ -79,6 +79,7 @@ type Swap struct {
 	Worker   string        // who asks
 	Hold     time.Duration // over 0: worker wants to hold the request so long; 0: let go of it
 
+	Limits Limits // of a new request's person, known by Requester.User
 	Hosts  Hosts  // what becomes of the hosts of Next's script
 	Server string // not empty: the swap is refused by any other run of the store's server
 }
@@ -100,7 +101,8 @@ const (
 type Store interface {
 	// Create keeps a new request, stamps Received and KeptOn, and holds it for the worker. If
 	// the id is there already, that request is the answer, with fresh false. If an
-	// open request with the same Twin is there, that one is, with fresh false.
+	// open request with the same Twin is there, that one is, with fresh false. Else a
+	// person who has as many requests as Limits allow gets a *TooMany.
 	Create(ctx context.Context, s Swap) (k Kept, fresh bool, err error)
 
 	// Load answers ErrNotFound for an unknown id.

@@ -37,6 +37,10 @@ type Config struct {
 	StopWithin     time.Duration // how long Run finishes what was begun after its ctx has ended; default 10 s more than SendFor
 	Poll           time.Duration // the longest between two looks at what is due; default 1 s
 	Workers        int           // requests worked on at once; default 64
+
+	// CommandsAMinute is how many commands of one person this process takes; default 30,
+	// below 0: any number. The Desk counts the requests among them, and those of all replicas.
+	CommandsAMinute int
 }
 
 // Bot takes what people type and click, and sees requests through their life. Any
@@ -47,6 +51,9 @@ type Bot struct {
 	lookUps chan struct{} // one for each that is looked up
 	looks   chan struct{} // one for each run that is looked at
 	freed   chan struct{} // holds one when there is room again
+
+	commands *pace // by who sends them; nil: no limit
+	showings *pace // of cards that people look for, by request
 
 	mu      sync.Mutex
 	jobs    map[string]*job              // requests this bot works on, or is to look up
@@ -102,10 +109,18 @@ func New(c Config) (*Bot, error) {
 	if c.StopWithin <= 0 {
 		c.StopWithin = c.SendFor + 10*time.Second
 	}
+	if c.CommandsAMinute == 0 {
+		c.CommandsAMinute = 30
+	}
+	var commands *pace
+	if c.CommandsAMinute > 0 {
+		commands = newPace(c.CommandsAMinute, time.Minute)
+	}
 	life, end := context.WithCancel(context.Background())
 	return &Bot{
 		Config: c, jobs: map[string]*job{}, calls: map[string]*approvals.Answer{}, called: map[string]int{}, ran: map[string][]string{}, life: life, end: end,
 		slots: make(chan struct{}, c.Workers), lookUps: make(chan struct{}, max(1, c.Workers/16)), looks: make(chan struct{}, max(1, c.Workers/2)), freed: make(chan struct{}, 1),
+		commands: commands, showings: newPace(1, showEvery),
 	}, nil
 }
 

@@ -13,6 +13,12 @@ import (
 // it says is recorded is in the store. Buttons carry no authority: who may do
 // what is looked up at the click.
 func (b *Bot) Clicked(ctx context.Context, c Click) Answer {
+	ctx = askingOnce(ctx)
+	if c.Button == Again { // it is a command, and the only click that is counted as one
+		if err := b.tooFast(c.By); err != nil {
+			return b.explain(err, approvals.Kept{})
+		}
+	}
 	k, err := b.loadOpen(ctx, c.Request)
 	if err != nil {
 		return b.explain(err, approvals.Kept{Request: approvals.Request{ID: c.Request}})

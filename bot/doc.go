@@ -7,6 +7,7 @@
 //   - Somebody types a line. The chat (package slackio) hands it in as [Typed], and
 //     command.go, split.go and ids.go read it: [Parse]. pasted.go looks for credentials
 //     in it, and confirm.go asks the person first where a line may mean two things.
+//   - limits.go says how much of that one person may send.
 //   - typed.go keeps a run as a request before it answers "Recorded". Its id is made
 //     from the chat's event, so the same event twice, on two replicas, is one request.
 //   - lookup.go finds out who asks, which rule applies and what exactly would run: the
@@ -53,6 +54,25 @@
 //
 // Nothing secret leaves: texts from the cloud, the vault and the chat go through
 // Config.Scrub before they reach a record, a log or a person.
+//
+// # Why who may not is told so before anything is kept
+//
+// A request that is kept costs a record for a month, a look-up and a call of the API's
+// quota, which everybody shares. So the person's own look-up, which is remembered, and
+// the rules come first, and a no leaves a line in the log and nothing else. Slack gets a
+// second and a half for it. If it does not tell by then, the request is kept as if it had,
+// for a command that was typed is not to be lost; its look-up asks again in any case. An
+// alias is looked for only for those who may ask for something from that channel.
+//
+// What one person may ask for is bounded: requests where they are created, for all
+// replicas together, other commands in each process. Decisions are not counted: nobody
+// is to be kept from a denial.
+//
+// # Why look-ups have places of their own
+//
+// They wait for an API that may be slow, and anybody can make many of them. So a look-up
+// takes no place from what was approved or falls due, and one that waits for its turn is
+// no work yet.
 //
 // # Why level-triggered
 //

@@ -50,11 +50,14 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 	w := Words{Request: k.ID}
 	var p *ParseError
 	var no *refusal
+	var many *approvals.TooMany
 	switch {
 	case errors.As(err, &p):
 		w.Text = p.Text
 	case errors.As(err, &no):
 		w.Text = no.text
+	case errors.As(err, &many):
+		w.Text = tooMany(many).Error()
 	case errors.Is(err, approvals.ErrNotFound):
 		w.Text = "I know no such request. Look at the id; list shows the open ones."
 	case errors.Is(err, approvals.ErrUncertain):

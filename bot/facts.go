@@ -3,7 +3,9 @@ package bot
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 
 	"github.com/bmcmd/bmcmd/approvals"
 )
@@ -11,6 +13,7 @@ import (
 // facts asks the directory and today's rules about a request. people are those
 // whose standing is asked for, too.
 func (b *Bot) facts(ctx context.Context, r approvals.Request, people ...approvals.Person) (approvals.Facts, error) {
+	ctx = askingOnce(ctx)
 	rule, err := b.Policy.Match(r.Subject(), b.members(ctx, b.Policy.RequesterGroups()))
 	if err != nil {
 		return approvals.Facts{}, err
@@ -42,20 +45,43 @@ func (b *Bot) factsUnder(ctx context.Context, r approvals.Request, rule approval
 // does not tell is left out: rules take what they need of it for unknown, and never
 // for empty.
 func (b *Bot) members(ctx context.Context, groups []string) approvals.Members {
-	all, err := b.Directory.Members(ctx, groups)
-	if err == nil || len(groups) == 0 {
-		return all
-	}
-	all = approvals.Members{}
+	ctx = askingOnce(ctx)
+	known := ctx.Value(groupsKey{}).(*groupsTold)
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	var ask []string
 	for _, g := range groups {
-		one, err := b.Directory.Members(ctx, []string{g})
-		if err != nil {
-			b.Log.Warn("a user group is not told", "group", g, b.said(err))
-			continue
+		if !known.asked[g] {
+			known.asked[g] = true
+			ask = append(ask, g)
 		}
-		all[g] = one[g]
 	}
-	return all
+	if len(ask) > 0 {
+		told, err := b.Directory.Members(ctx, ask)
+		if err != nil {
+			b.Log.Warn("a user group is not told", "groups", ask, b.said(err))
+		}
+		maps.Copy(known.told, told)
+	}
+	return maps.Clone(known.told)
+}
+
+// groupsTold are the groups that were asked for during one command, click or step: each
+// once, also one that is not told.
+type groupsTold struct {
+	mu    sync.Mutex
+	asked map[string]bool
+	told  approvals.Members
+}
+
+type groupsKey struct{}
+
+// askingOnce has what is done with ctx ask for a group once.
+func askingOnce(ctx context.Context) context.Context {
+	if ctx.Value(groupsKey{}) != nil {
+		return ctx
+	}
+	return context.WithValue(ctx, groupsKey{}, &groupsTold{asked: map[string]bool{}, told: approvals.Members{}})
 }
 
 // userRef is how to look up p again: Org is an enterprise unless it is the team.

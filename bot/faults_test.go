@@ -239,7 +239,7 @@ func TestShutdownWaitsForASend(t *testing.T) {
 func TestManyRequestsOnFewPlaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.first = r.newBot(func(c *Config) { c.Workers = 4 })
+		r.first = r.newBot(func(c *Config) { c.Workers, c.CommandsAMinute = 4, -1 })
 		var ids []string
 		for i := range 200 {
 			w := r.words(r.first.Typed(r.Context(), Typed{

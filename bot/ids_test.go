@@ -48,7 +48,7 @@ func TestOtherSpellingsOfAHost(t *testing.T) {
 			id := r.words(r.says("ALICE", "run "+theScript+" ins-1")).Request
 			r.press("BOB", Deny, id)
 			r.spelled(id, "ins-DB1")
-			r.hears(r.press("ALICE", Again, id), says+" Nothing was changed; ask with the id as it is.")
+			r.hears(r.press("ALICE", Again, id), says+" Nothing ran; ask with the id as it is.")
 			if len(r.memory.rows) != 1 {
 				t.Error("it was kept")
 			}

@@ -14,25 +14,26 @@ import (
 func (b *Bot) status(ctx context.Context, t Typed, id string) Answer {
 	ctx, cancel := context.WithTimeout(ctx, workTime)
 	defer cancel()
-	k, err := b.load(ctx, id)
-	if err != nil {
-		return b.explain(err, approvals.Kept{Request: approvals.Request{ID: id}})
-	}
 	p, err := b.person(ctx, t.By)
 	if err != nil {
 		return b.explainShow(err)
 	}
-	if k.Origin.Channel != t.Origin.Channel && !asked(k, p) {
-		may, err := b.mayDecide(ctx, k.Request, p)
+	k, err := b.load(ctx, id)
+	if err != nil {
+		return b.explain(err, approvals.Kept{Request: approvals.Request{ID: id}})
+	}
+	concerned := asked(k, p)
+	if !concerned {
+		concerned, err = b.mayDecide(ctx, k.Request, p)
+	}
+	if k.Origin.Channel != t.Origin.Channel && !concerned {
 		if err != nil {
 			return b.explainShow(err)
 		}
-		if !may {
-			return Words{Request: id, Text: "This request belongs to another channel. Ask for its status there."}
-		}
+		return Words{Request: id, Text: "This request belongs to another channel. Ask for its status there."}
 	}
-	if !k.State.Ended() {
-		b.showAgain(ctx, id)
+	if !k.State.Ended() && concerned {
+		b.showAgain(ctx, k)
 	}
 	events, err := b.Desk.Events(ctx, id)
 	if err != nil {
@@ -132,9 +133,13 @@ func (b *Bot) link(ctx context.Context, lists ...[]Listed) {
 // linked is how many requests of each list get a link to their card.
 const linked = 10
 
-// showAgain has a card drawn again: if somebody has deleted it, this is noticed.
-func (b *Bot) showAgain(ctx context.Context, id string) {
-	if k, err := b.move(ctx, id, approvals.ShowAgain()); err == nil {
+// showAgain has a card drawn again: if somebody has deleted it, this is noticed. However
+// often people look for it, that is done once in a while.
+func (b *Bot) showAgain(ctx context.Context, k approvals.Kept) {
+	if b.showings.wait(k.ID) > 0 {
+		return
+	}
+	if k, err := b.moveFrom(ctx, k, approvals.ShowAgain()); err == nil {
 		b.nudge(k)
 	}
 }

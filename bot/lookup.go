@@ -91,34 +91,70 @@ func (b *Bot) prepare(ctx context.Context, r approvals.Request) (approvals.Perso
 	none := func(err error) (approvals.Person, approvals.Plan, error) {
 		return approvals.Person{}, approvals.Plan{}, err
 	}
-	profile, err := b.Directory.Profile(ctx, userRef(r.Requester, r.Origin.Team))
-	if err != nil {
-		return none(fmt.Errorf("%w: %w", errWho, err))
-	}
-	if err := profile.Admit(); err != nil {
-		return none(refuse("You cannot ask for runs: %s. Ask a colleague to.", err))
-	}
-	r.Requester = profile.Person
-	if r.Asked.Script, err = b.scriptID(ctx, r.Asked.Script); err != nil {
-		return none(err)
-	}
-	rule, err := b.mayAsk(ctx, r)
+	ctx = askingOnce(ctx)
+	may, err := b.mayAsk(ctx, r)
 	if err != nil {
 		return none(err)
 	}
-	login, err := b.Logins.For(r.Asked.Hosts)
-	if err != nil {
-		return none(refuse("%s Nothing ran.", sentence(err)))
+	if id, err := b.scriptID(ctx, r.Asked.Script); err != nil {
+		return none(err)
+	} else if id != r.Asked.Script {
+		r.Asked.Script = id
+		if may, err = b.mayAsk(ctx, r); err != nil {
+			return none(err)
+		}
 	}
-	plan, err := b.plan(ctx, r.Asked, login, rule)
+	plan, err := b.plan(ctx, r.Asked, may.login, may.rule)
 	if err != nil {
 		return none(err)
 	}
-	return profile.Person, plan, nil
+	return may.who, plan, nil
 }
 
-// mayAsk finds the rule and holds the requester against it.
-func (b *Bot) mayAsk(ctx context.Context, r approvals.Request) (approvals.Rule, error) {
+// entitled is who asks for a run, by which rule, and how the hosts are entered. Without the
+// script's id there is no rule yet.
+type entitled struct {
+	who   approvals.Person
+	rule  approvals.Rule
+	login approvals.Login
+}
+
+// mayAsk says whether a run may be asked for, without a call to the cloud. By an alias it
+// may be if it may for some script. A *refusal is final; other errors may pass.
+func (b *Bot) mayAsk(ctx context.Context, r approvals.Request) (e entitled, err error) {
+	profile, err := b.Directory.Profile(ctx, userRef(r.Requester, r.Origin.Team))
+	if err != nil {
+		return e, fmt.Errorf("%w: %w", errWho, err)
+	}
+	if err := profile.Admit(); err != nil {
+		return e, refuse("You cannot ask for runs: %s. Ask a colleague to.", err)
+	}
+	e.who, r.Requester = profile.Person, profile.Person
+	if approvals.LikeScript(r.Asked.Script) {
+		e.rule, err = b.ruleFor(ctx, r)
+	} else {
+		err = b.mayAskSome(ctx, r)
+	}
+	if err != nil {
+		return e, err
+	}
+	if e.login, err = b.Logins.For(r.Asked.Hosts); err != nil {
+		return e, refuse("%s Nothing ran.", sentence(err))
+	}
+	return e, nil
+}
+
+// mayAskSome is nil if the requester may ask for some script on those hosts.
+func (b *Bot) mayAskSome(ctx context.Context, r approvals.Request) error {
+	may, err := b.mayAny(ctx, r.Subject(), func(r approvals.Rule) approvals.Who { return r.Ask })
+	if err == nil && !may {
+		err = refuse("No rule lets you run anything on %s from this channel. Look at the ids, or ask whoever keeps the rules.", few(r.Asked.Hosts))
+	}
+	return err
+}
+
+// ruleFor finds the rule and holds the requester against it.
+func (b *Bot) ruleFor(ctx context.Context, r approvals.Request) (approvals.Rule, error) {
 	f, err := b.facts(ctx, r)
 	switch {
 	case errors.Is(err, approvals.ErrNoRule), errors.Is(err, approvals.ErrRulesDiffer):

@@ -28,7 +28,7 @@ func TestLostReplies(t *testing.T) {
 		runs  int
 	}{
 		{"a run", []string{"prepare", "open", "claim", "answer", ""}, nil, vote, approvals.Accepted, 1},
-		{"a look-up that refuses", []string{"refuse", ""}, func(r *rig) { r.policy[0].Channels = []string{"C0OTHER"} }, nil, approvals.Refused, 0},
+		{"a look-up that refuses", []string{"refuse", ""}, func(r *rig) { clear(r.cloud.scripts) }, nil, approvals.Refused, 0},
 		{"time passes", []string{"expire"}, nil, func(r *rig, _ string) { r.pass(31 * time.Minute) }, approvals.Expired, 0},
 		{"the vault comes back", []string{"wait"}, nil, func(r *rig, id string) {
 			r.logins.set(func(l *logins) { l.onOpen = func() error { return errors.New("sealed") } })

@@ -135,6 +135,15 @@ func (s *memory) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, 
 	if r := s.rows[s.twins[twin]]; r != nil && !r.free {
 		return s.kept(r, w.Worker), false, nil
 	}
+	open := 0
+	for _, r := range s.rows {
+		if s.kept(r, "").Requester.User == w.Next.Requester.User && !r.ended {
+			open++
+		}
+	}
+	if w.Limits.Open > 0 && open >= w.Limits.Open {
+		return approvals.Kept{}, false, &approvals.TooMany{Open: true, Most: w.Limits.Open}
+	}
 	r := &row{received: time.Now(), keptOn: s.server.Run}
 	s.twins[twin] = w.Next.ID
 	w.Next.Received = r.received

@@ -68,7 +68,8 @@ type UserRef struct{ Enterprise, Team, User string }
 type Directory interface {
 	// Profile answers who u is now. An error means that nobody can tell.
 	Profile(ctx context.Context, u UserRef) (approvals.Profile, error)
-	// Members answers for every group asked, or fails. Answers are at most 60 s old.
+	// Members answers for each group that it can tell of; the error is about the others.
+	// Answers are at most 60 s old, and a failure may be a few seconds old.
 	Members(ctx context.Context, groups []string) (approvals.Members, error)
 }
 
@@ -104,5 +105,8 @@ var (
 
 // Later says that the chat asks to wait.
 type Later struct{ After time.Duration }
+
+// RetryAfter is for caches of failures.
+func (l *Later) RetryAfter() time.Duration { return l.After }
 
 func (l *Later) Error() string { return "the chat asks to wait " + l.After.String() }

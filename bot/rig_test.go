@@ -79,7 +79,7 @@ func newRig(t *testing.T) *rig {
 			theScript: {CmdID: theScript, Alias: "restart", OSType: "linux", Content: []byte("#!/bin/sh\nreboot\n"), AppID: "125"},
 		}},
 		logins: &logins{journal: j, login: approvals.Login{Name: "ops", User: "root", Ref: "ref+vault://ops#password"}},
-		people: &directory{profiles: map[string]approvals.Profile{}, groups: approvals.Members{"S-oncall": {"DAVE"}}},
+		people: &directory{profiles: map[string]approvals.Profile{}, groups: approvals.Members{"S-oncall": {"DAVE"}}, asked: map[string]int{}},
 		board:  &board{journal: j, cards: map[string]approvals.Request{}},
 		policy: approvals.Policy{{
 			Name: "ops", Show: approvals.Who{Anyone: true}, Ask: approvals.Who{Anyone: true},

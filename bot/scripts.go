@@ -78,6 +78,9 @@ func (b *Bot) listScripts(ctx context.Context, t Typed, c Command) Answer {
 	if err != nil {
 		return b.explainShow(err)
 	}
+	if err := b.mayShow(ctx, t.Origin, p, ""); err != nil {
+		return b.explainShow(err)
+	}
 	groups := b.Policy.RequesterGroups()
 	for _, r := range b.Policy {
 		groups = append(groups, r.Show.Groups...)
@@ -110,14 +113,31 @@ func (b *Bot) listScripts(ctx context.Context, t Typed, c Command) Answer {
 
 // mayShow is nil if the person may see the script from where they are; else a
 // refusal, or why it cannot be told. Only the groups of the script's own rule are
-// asked after.
+// asked after. For an alias, or for none, it is whether they may see any script at all:
+// the cloud is not searched for those who may not.
 func (b *Bot) mayShow(ctx context.Context, at approvals.Origin, p approvals.Person, id string) error {
+	if !approvals.LikeScript(id) {
+		may, err := b.mayAny(ctx, approvals.Subject{Channel: at.Channel, Requester: p}, func(r approvals.Rule) approvals.Who { return r.Show })
+		if err == nil && !may {
+			err = refuse("No rule lets you see scripts from this channel. Ask whoever keeps the rules.")
+		}
+		return err
+	}
 	members := b.members(ctx, b.Policy.RequesterGroups())
 	rule, err := b.Policy.Match(approvals.Subject{Script: id, Channel: at.Channel, Requester: p}, members)
 	if err == nil {
 		members = b.members(ctx, slices.Concat(b.Policy.RequesterGroups(), rule.Show.Groups))
 	}
 	return b.shows(at, p, id, members)
+}
+
+// mayAny is [approvals.Policy.MayMeetAny] with the members of all groups that it needs.
+func (b *Bot) mayAny(ctx context.Context, s approvals.Subject, who func(approvals.Rule) approvals.Who) (bool, error) {
+	groups := b.Policy.RequesterGroups()
+	for _, r := range b.Policy {
+		groups = append(groups, who(r).Groups...)
+	}
+	return b.Policy.MayMeetAny(s, b.members(ctx, groups), who)
 }
 
 // shows holds a person against the rule that a script meets.

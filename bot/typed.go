@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bmclient"
@@ -12,8 +13,13 @@ import (
 
 // Typed does what a line asks for and says so to the one who typed it. A run is in
 // the store before Typed answers that it is; the same event again is the same
-// request. It does not wait for look-ups of a run.
+// request. It does not wait for look-ups of a run. Who may not, and who sends too much, is
+// told so before anything is kept or the cloud is asked.
 func (b *Bot) Typed(ctx context.Context, t Typed) Answer {
+	ctx = askingOnce(ctx)
+	if err := b.tooFast(t.By); err != nil {
+		return b.explain(err, approvals.Kept{})
+	}
 	c, ask, err := read(t)
 	if err != nil {
 		return b.explain(err, approvals.Kept{})
@@ -39,10 +45,25 @@ func (b *Bot) Typed(ctx context.Context, t Typed) Answer {
 	return Help{Unknown: c.Unknown, Nearest: string(c.Nearest)}
 }
 
-// receive keeps a new request.
-func (b *Bot) receive(ctx context.Context, event string, by UserRef, at approvals.Origin, a approvals.Asked) Answer {
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
+// tellTime is how long a request waits for Slack to tell who asks, before it is kept.
+const tellTime = 1500 * time.Millisecond
+
+// turnAway says why a request is not even kept: the person or the rules do not allow it.
+// nil: they do, or Slack did not tell in time. Then it is kept, so that it is not lost, and
+// its look-up says the same.
+func (b *Bot) turnAway(ctx context.Context, r approvals.Request) error {
+	ctx, cancel := context.WithTimeout(ctx, tellTime)
 	defer cancel()
+	var no *refusal
+	if _, err := b.mayAsk(ctx, r); errors.As(err, &no) {
+		b.Log.Info("a request is refused and not kept", "user", r.Requester.User, "channel", r.Origin.Channel, "script", r.Asked.Script, "hosts", len(r.Asked.Hosts), "why", b.Scrub(no.text))
+		return no
+	}
+	return nil
+}
+
+// receive keeps a new request of one who may ask for it.
+func (b *Bot) receive(ctx context.Context, event string, by UserRef, at approvals.Origin, a approvals.Asked) Answer {
 	org := by.Enterprise
 	if org == "" {
 		org = by.Team
@@ -51,6 +72,11 @@ func (b *Bot) receive(ctx context.Context, event string, by UserRef, at approval
 		ID: approvals.NewID(by.Team, event), Event: event, Origin: at, Asked: a,
 		Requester: approvals.Person{Org: org, User: by.User}, Weak: b.Durable == nil,
 	}
+	if err := b.turnAway(ctx, r); err != nil {
+		return b.explain(err, approvals.Kept{})
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
 	k, fresh, err := b.Desk.Receive(ctx, r)
 	err = unsure(err)
 	if errors.Is(err, approvals.ErrUncertain) {
@@ -61,7 +87,7 @@ func (b *Bot) receive(ctx context.Context, event string, by UserRef, at approval
 		return b.explain(err, approvals.Kept{})
 	}
 	if !fresh && k.ID != r.ID {
-		b.showAgain(ctx, k.ID)
+		b.showAgain(ctx, k)
 		link := b.Board.Link(ctx, k.Card)
 		text := "You have asked for exactly this already, and that request is still open. "
 		if k.State == approvals.Unknown {
@@ -125,6 +151,9 @@ func (b *Bot) readFor(ctx context.Context, t Typed, word string) (bmclient.Scrip
 	none := bmclient.Script{}
 	p, err := b.person(ctx, t.By)
 	if err != nil {
+		return none, err
+	}
+	if err := b.mayShow(ctx, t.Origin, p, word); err != nil {
 		return none, err
 	}
 	id, err := b.scriptID(ctx, word)

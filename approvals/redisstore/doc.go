@@ -13,6 +13,8 @@
 //	due            sorted set of ids by when somebody must look at them (ms)
 //	open           sorted set of the ids that have not ended, by when they came (ms)
 //	twin:TWIN      the id of the open request that asks for just this
+//	asked:USER     sorted set of the ids that a person has asked for, by when (ms): those
+//	               of the last minute and those that are open, which limits count
 //	hosts:SCRIPT   hash: the request that holds each host for a run of the script
 //	audit          sorted set of ids by when their newest event was written (ms), for
 //	               as long as that event stays
@@ -24,7 +26,8 @@
 //	               a set time
 //	budget:N:A     sorted set of the calls of action A that quota N still counts, by
 //	               when each was counted (microseconds)
-//	members:GROUP  JSON list of a user group's members; gone when it is too old
+//	members:GROUP  JSON list of a user group's members, or that Slack did not tell; gone
+//	               when it is too old
 //	looking:GROUP  who is asking for them at this moment
 //
 // README.md of approvals shows how to read them with redis-cli.

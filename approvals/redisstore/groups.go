@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -16,6 +17,7 @@ import (
 const (
 	oldest  = time.Minute           // no member list may be older
 	turn    = 10 * time.Second      // how long one replica may ask for a group
+	failed  = 10 * time.Second      // how long a failure is remembered
 	pollMin = 10 * time.Millisecond // while another replica asks
 	pollMax = 200 * time.Millisecond
 )
@@ -36,7 +38,6 @@ type lookup struct {
 	done    chan struct{}
 	members []string
 	err     error
-	gaveUp  bool // err is only that the leading caller's own context ended
 }
 
 // NewGroups makes the cache. ttl is how old a list may be, at most one minute,
@@ -49,45 +50,42 @@ func NewGroups(client redis.UniversalClient, workspace string, ttl time.Duration
 }
 
 // Members are a group's members: remembered, or asked for by fetch. fetch has ten
-// seconds, or the cache's ttl if that is shorter. Its error is returned and not
-// remembered. If Redis is away the error wraps [approvals.ErrUnavailable] and
+// seconds, or the cache's ttl if that is shorter, and does not end with ctx; waiting for
+// it does. That it failed is remembered by all replicas, too, for ten seconds or as long
+// as the error's RetryAfter asks: a group that is not told is not asked for at each
+// click. If Redis is away the error wraps [approvals.ErrUnavailable] and
 // nobody is asked: without Redis nobody would know how often. The list is shared:
 // do not change it.
 func (g *Groups) Members(ctx context.Context, group string, fetch func(context.Context) ([]string, error)) ([]string, error) {
-	for {
-		g.mu.Lock()
-		l, waiting := g.running[group]
-		if !waiting {
-			l = &lookup{done: make(chan struct{})}
-			g.running[group] = l
-		}
-		g.mu.Unlock()
-		if !waiting {
-			g.lead(ctx, l, group, fetch)
-			return l.members, l.err
-		}
-		select {
-		case <-l.done:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("members of %s: %w: %w", group, approvals.ErrUnavailable, ctx.Err())
-		}
-		if !l.gaveUp {
-			return l.members, l.err
-		}
+	g.mu.Lock()
+	l, waiting := g.running[group]
+	if !waiting {
+		l = &lookup{done: make(chan struct{})}
+		g.running[group] = l
+		go g.lead(context.WithoutCancel(ctx), l, group, fetch)
+	}
+	g.mu.Unlock()
+	select {
+	case <-l.done:
+		return l.members, l.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("members of %s: %w: %w", group, approvals.ErrUnavailable, ctx.Err())
 	}
 }
 
 // lead answers l, also if fetch panics.
 func (g *Groups) lead(ctx context.Context, l *lookup, group string, fetch func(context.Context) ([]string, error)) {
+	ctx, cancel := context.WithTimeout(ctx, 3*turn)
+	defer cancel()
 	l.err = fmt.Errorf("members of %s: the look-up broke off", group)
 	defer func() {
+		_ = recover() // the error says it
 		g.mu.Lock()
 		delete(g.running, group)
 		g.mu.Unlock()
 		close(l.done)
 	}()
 	l.members, l.err = g.find(ctx, group, fetch)
-	l.gaveUp = l.err != nil && ended(ctx) != nil
 }
 
 // find asks Redis until it knows the members or it is our turn to ask for them.
@@ -101,6 +99,9 @@ func (g *Groups) find(ctx context.Context, group string, fetch func(context.Cont
 		}
 		switch a.text(0) {
 		case "known":
+			if a.text(1) == notTold {
+				return nil, fmt.Errorf("members of %s: %w", group, errNotTold)
+			}
 			var members []string
 			if err := json.Unmarshal([]byte(a.text(1)), &members); err != nil {
 				return nil, fmt.Errorf("members of %s: %w: the list in Redis is not what bmcmd wrote", group, approvals.ErrUnreadable)
@@ -120,16 +121,18 @@ func (g *Groups) find(ctx context.Context, group string, fetch func(context.Cont
 	}
 }
 
-// ask fetches the members and keeps them, or ends the turn if that fails. A list
+// ask fetches the members and keeps them, or that there are none to be had. A list
 // that cannot be kept is still a good one.
 func (g *Groups) ask(ctx context.Context, group, me string, began time.Time, mine time.Duration, fetch func(context.Context) ([]string, error)) (members []string, err error) {
-	text := []byte{}
+	text, until, asked := []byte(notTold), time.Time{}, time.Now()
 	defer func() {
-		// The turn ends also if the caller went away or fetch panicked.
+		// The turn ends also if fetch panicked.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		old := strconv.FormatInt(began.Add(g.ttl).UnixMilli(), 10)
-		_, _ = g.write(ctx, tellScript, g.pair(group), me, text, old)
+		if until.IsZero() {
+			until = began.Add(time.Since(asked) + failedFor(err))
+		}
+		_, _ = g.write(ctx, tellScript, g.pair(group), me, text, strconv.FormatInt(until.UnixMilli(), 10))
 	}()
 	ask, cancel := context.WithTimeout(ctx, mine)
 	defer cancel()
@@ -139,8 +142,24 @@ func (g *Groups) ask(ctx context.Context, group, me string, began time.Time, min
 	if members == nil {
 		members = []string{}
 	}
-	text, err = json.Marshal(members)
+	if text, err = json.Marshal(members); err == nil {
+		until = began.Add(g.ttl)
+	}
 	return members, err
+}
+
+// notTold is kept in place of a list that could not be had.
+const notTold = "not told"
+
+var errNotTold = errors.New("a moment ago it was not told, and it is not asked for again so soon")
+
+// failedFor is how long a failure is remembered: as long as it asks, within bounds.
+func failedFor(err error) time.Duration {
+	var asks interface{ RetryAfter() time.Duration }
+	if errors.As(err, &asks) {
+		return min(max(asks.RetryAfter(), failed), oldest)
+	}
+	return failed
 }
 
 func (g *Groups) pair(group string) []string {
@@ -163,16 +182,16 @@ return {t[1], t[2], 'ask'}
 
 // tellScript keeps members for the rest of their time, counted from before they
 // were asked for, and ends the asking. A caller who has lost its turn keeps
-// nothing; with "" for members it only ends its turn.
+// nothing.
 //
 // KEYS: 1 members, 2 who is asking.
-// ARGV: 1 caller, 2 members or "", 3 when they are too old.
+// ARGV: 1 caller, 2 members or that they are not told, 3 when that is too old.
 // Returns: seconds, microseconds.
 var tellScript = redis.NewScript(clock + `
 if redis.call('GET', KEYS[2]) == ARGV[1] then
   redis.call('DEL', KEYS[2])
   local left = ARGV[3] - now
-  if ARGV[2] ~= '' and left > 0 then redis.call('SET', KEYS[1], ARGV[2], 'PX', text(left)) end
+  if left > 0 then redis.call('SET', KEYS[1], ARGV[2], 'PX', text(left)) end
 end
 return {t[1], t[2]}
 `)

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -85,18 +86,42 @@ func TestAnEmptyGroupIsKnown(t *testing.T) {
 	})
 }
 
-func TestFailuresAreNotRemembered(t *testing.T) {
-	onEach(t, func(t *testing.T, srv *server) {
+// later is a failure that says when to ask again.
+type later struct{ after time.Duration }
+
+func (l later) Error() string             { return "ratelimited" }
+func (l later) RetryAfter() time.Duration { return l.after }
+
+// A failure is remembered for a moment by all replicas, and longer if it asks for that,
+// but no longer than a list would be.
+func TestFailuresAreRememberedBriefly(t *testing.T) {
+	for err, want := range map[error]time.Duration{
+		errors.New("internal_error"):  failed,
+		later{time.Second}:            failed,
+		later{30 * time.Second}:       30 * time.Second,
+		later{time.Hour}:              oldest,
+		context.DeadlineExceeded:      failed,
+		fmt.Errorf("x: %w", later{0}): failed,
+	} {
+		srv := startMini(t)
+		srv.stop(t)
 		g, other := srv.groups(t, time.Minute), srv.groups(t, time.Minute)
-		fault := errors.New("ratelimited")
-		if _, err := g.Members(t.Context(), "S1", func(context.Context) ([]string, error) { return nil, fault }); !errors.Is(err, fault) {
-			t.Errorf("got %v", err)
+		asked := 0
+		fails := func(context.Context) ([]string, error) { asked++; return nil, err }
+		if _, got := g.Members(t.Context(), "S1", fails); !errors.Is(got, err) {
+			t.Errorf("%v: got %v", err, got)
 		}
-		got, err := other.Members(t.Context(), "S1", func(context.Context) ([]string, error) { return []string{"U1"}, nil })
-		if err != nil || len(got) != 1 {
-			t.Errorf("another replica, just after: %v, error %v", got, err)
+		srv.pass(want - time.Second)
+		for _, g := range []*Groups{g, other} {
+			if _, got := g.Members(t.Context(), "S1", fails); !errors.Is(got, errNotTold) || asked != 1 {
+				t.Errorf("%v: asked %d times after %v, and heard %v", err, asked, want-time.Second, got)
+			}
 		}
-	})
+		srv.pass(2 * time.Second)
+		if m, got := other.Members(t.Context(), "S1", func(context.Context) ([]string, error) { return []string{"U1"}, nil }); got != nil || len(m) != 1 {
+			t.Errorf("%v: after %v: %v, %v", err, want, m, got)
+		}
+	}
 }
 
 // A replica that dies while asking blocks the others only until its turn is over,
@@ -148,33 +173,35 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 	})
 }
 
-// The one who asks may go away; whoever waits then asks anew.
-func TestTheLeaderGoesAway(t *testing.T) {
+// The one who asks may go away: the question goes on, and everybody who waits gets the
+// answer.
+func TestTheFirstGoesAway(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
 		g := srv.groups(t, time.Minute)
 		ctx, cancel := context.WithCancel(t.Context())
-		asking := make(chan struct{})
-		var all sync.WaitGroup
-		all.Go(func() {
-			_, err := g.Members(ctx, "S1", func(ctx context.Context) ([]string, error) {
-				close(asking)
-				<-ctx.Done()
-				return nil, ctx.Err()
-			})
-			if !errors.Is(err, context.Canceled) {
-				t.Errorf("the leader: %v", err)
-			}
-		})
-		<-asking
-		all.Go(func() {
-			got, err := g.Members(t.Context(), "S1", func(context.Context) ([]string, error) { return []string{"U1"}, nil })
-			if err != nil || len(got) != 1 {
-				t.Errorf("the other: %v, error %v", got, err)
-			}
-		})
-		cancel()
-		all.Wait()
+		answer := make(chan struct{})
+		fetch := func(ctx context.Context) ([]string, error) {
+			cancel()
+			<-answer
+			return []string{"U1"}, ctx.Err()
+		}
+		if _, err := g.Members(ctx, "S1", fetch); !errors.Is(err, context.Canceled) {
+			t.Errorf("the first: %v", err)
+		}
+		close(answer)
+		got, err := g.Members(t.Context(), "S1", nil)
+		if err != nil || len(got) != 1 {
+			t.Errorf("the other: %v, error %v", got, err)
+		}
 	})
+}
+
+// A look-up that panics is a failure, and no end of the process.
+func TestALookUpThatPanics(t *testing.T) {
+	g := startMini(t).groups(t, time.Minute)
+	if _, err := g.Members(t.Context(), "S1", func(context.Context) ([]string, error) { panic("odd") }); err == nil {
+		t.Error("no error")
+	}
 }
 
 func TestGroupsFailClosed(t *testing.T) {

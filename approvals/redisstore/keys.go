@@ -8,6 +8,7 @@ func newKeys(workspace string) keys { return keys{"bmcmd:{" + workspace + "}:"} 
 func (k keys) request(id string) string    { return k.prefix + "request:" + id }
 func (k keys) events(id string) string     { return k.prefix + "events:" + id }
 func (k keys) twin(twin string) string     { return k.prefix + "twin:" + twin }
+func (k keys) asked(user string) string    { return k.prefix + "asked:" + user }
 func (k keys) due() string                 { return k.prefix + "due" }
 func (k keys) open() string                { return k.prefix + "open" }
 func (k keys) audit() string               { return k.prefix + "audit" }

@@ -41,12 +41,18 @@ end
 
 // createScript keeps a new request.
 //
-// KEYS: 1 request, 2 due, 3 open, 4 twin, 5 events, 6 audit, 7 server.
+// What a person has asked for lately, and what is open of it, is counted by a list of
+// their requests, by when they came. Nobody takes ids out of it but this script: what
+// has ended or vanished does not count, and goes when its minute is over.
+//
+// KEYS: 1 request, 2 due, 3 open, 4 twin, 5 events, 6 audit, 7 asked, 8 server.
 // ARGV: 1 id, 2 revision, 3 body, 4 event or "", 5 move id, 6 worker, 7 hold,
 // 8 time to keep events, 9 prefix of requests, 10 twin, 11 "1": what was written
-// before is written again, so that replicas can be waited for.
+// before is written again, so that replicas can be waited for, 12 how many requests of
+// the person may be open, 13 how many there may be in a minute; 0 is no limit.
 // Returns: time and server, "fresh" or "there", whether the worker holds it, and the
-// record, without its body if that is the one just sent.
+// record, without its body if that is the one just sent. Or "open"; or "minute", and
+// after how many milliseconds there is room.
 var createScript = redis.NewScript(clockAndRun + `
 local function there(key, status)
   local h = redis.call('HMGET', key, 'body', 'at', 'on', 'holder', 'until', 'rev')
@@ -63,6 +69,20 @@ local other = redis.call('GET', KEYS[4])
 if other and redis.call('ZSCORE', KEYS[3], other) and redis.call('EXISTS', ARGV[9] .. other) == 1 then
   return there(ARGV[9] .. other, 'there')
 end
+local open, recent, oldest = 0, 0, 0
+local asked = redis.call('ZRANGE', KEYS[7], 0, -1, 'WITHSCORES')
+for i = 1, #asked, 2 do
+  local id, age = asked[i], now - asked[i + 1]
+  local lives = redis.call('ZSCORE', KEYS[3], id) and redis.call('EXISTS', ARGV[9] .. id) == 1
+  if lives then open = open + 1 end
+  if math.abs(age) < 60000 then
+    recent, oldest = recent + 1, math.max(oldest, age)
+  elseif not lives then
+    redis.call('ZREM', KEYS[7], id)
+  end
+end
+if ARGV[12] ~= '0' and open >= tonumber(ARGV[12]) then return {t[1], t[2], run, since, 'open'} end
+if ARGV[13] ~= '0' and recent >= tonumber(ARGV[13]) then return {t[1], t[2], run, since, 'minute', text(60000 - oldest)} end
 local hold, at = tonumber(ARGV[7]), text(now)
 redis.call('HSET', KEYS[1], 'body', ARGV[3], 'rev', ARGV[2], 'at', at, 'on', run, 'twin', ARGV[10], 'moves', ' ' .. ARGV[5] .. ' ')
 if hold > 0 then
@@ -71,6 +91,8 @@ end
 redis.call('ZADD', KEYS[2], text(now + hold), ARGV[1])
 redis.call('ZADD', KEYS[3], at, ARGV[1])
 redis.call('SET', KEYS[4], ARGV[1])
+redis.call('ZADD', KEYS[7], at, ARGV[1])
+redis.call('PEXPIRE', KEYS[7], 7 * 24 * 3600 * 1000)
 if ARGV[4] ~= '' then
   redis.call('RPUSH', KEYS[5], at .. ' ' .. ARGV[4])
   redis.call('PEXPIRE', KEYS[5], ARGV[8])

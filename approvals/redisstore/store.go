@@ -69,11 +69,17 @@ func (s *Store) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, b
 	}
 	r, twin := w.Next, w.Next.Twin()
 	a, err := s.confirm(ctx, createScript,
-		[]string{s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.twin(twin), s.keys.events(r.ID), s.keys.audit(), s.keys.server()},
+		[]string{s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.twin(twin), s.keys.events(r.ID), s.keys.audit(), s.keys.asked(r.Requester.User), s.keys.server()},
 		r.ID, r.Revision, body, event, moveID(w), w.Worker, w.Hold.Milliseconds(),
-		s.opts.KeepEvents.Milliseconds(), s.keys.request(""), twin, flag(s.opts.Replicas > 0))
+		s.opts.KeepEvents.Milliseconds(), s.keys.request(""), twin, flag(s.opts.Replicas > 0), w.Limits.Open, w.Limits.AMinute)
 	if err != nil {
 		return approvals.Kept{}, false, err
+	}
+	switch a.text(2) {
+	case "open":
+		return approvals.Kept{}, false, &approvals.TooMany{Open: true, Most: w.Limits.Open}
+	case "minute":
+		return approvals.Kept{}, false, &approvals.TooMany{Most: w.Limits.AMinute, After: time.Duration(number(a.text(3))) * time.Millisecond}
 	}
 	k, err := s.kept(a, w.Next)
 	return k, a.text(2) == "fresh", err

@@ -534,7 +534,7 @@ func TestGarbage(t *testing.T) {
 		left, err := s.client.Keys(t.Context(), "*").Result()
 		left = slices.DeleteFunc(left, func(key string) bool { return key == s.keys.server() }) // where Redis tells its run
 		slices.Sort(left)
-		if want := []string{s.keys.audit(), s.keys.events(k.ID), s.keys.request(k.ID)}; err != nil || !slices.Equal(left, want) {
+		if want := []string{s.keys.asked(k.Requester.User), s.keys.audit(), s.keys.events(k.ID), s.keys.request(k.ID)}; err != nil || !slices.Equal(left, want) {
 			t.Errorf("keys after the end: %v, want %v, error %v", left, want, err)
 		}
 	})

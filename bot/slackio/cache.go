@@ -9,7 +9,8 @@ import (
 )
 
 // cache keeps answers for a while. One look-up of a key runs at a time; who asks meanwhile waits for
-// it. Errors are not kept.
+// it. Errors are kept for a moment, or as long as Slack asks: what it does not tell is not asked for
+// at each click.
 type cache[V any] struct {
 	keep   time.Duration
 	most   int
@@ -20,9 +21,13 @@ type cache[V any] struct {
 	items map[string]item[V]
 }
 
+// failedFor is for how long an error is kept.
+const failedFor = 5 * time.Second
+
 type item[V any] struct {
 	value V
-	asked time.Time // when the look-up began: what changed since is not in it
+	err   error
+	good  time.Time // until when
 }
 
 func newCache[V any](keep time.Duration, most int) *cache[V] {
@@ -32,15 +37,16 @@ func newCache[V any](keep time.Duration, most int) *cache[V] {
 // get returns the value of key. The look-up does not end with the ctx of the one who happened to
 // begin it, but waiting for it does.
 func (c *cache[V]) get(ctx context.Context, key string, look func(context.Context) (V, error)) (V, error) {
-	if v, ok := c.known(key); ok {
-		return v, nil
+	if i, ok := c.known(key); ok {
+		return i.value, i.err
 	}
 	done := c.flight.DoChan(key, func() (any, error) {
-		asked := c.now()
+		good := c.now().Add(c.keep) // from before the look-up: what changed since is not in it
 		v, err := look(context.WithoutCancel(ctx))
-		if err == nil {
-			c.store(key, item[V]{v, asked})
+		if err != nil {
+			good = c.now().Add(min(max(later(err), failedFor), time.Minute))
 		}
+		c.store(key, item[V]{v, err, good})
 		return v, err
 	})
 	select {
@@ -53,14 +59,11 @@ func (c *cache[V]) get(ctx context.Context, key string, look func(context.Contex
 	}
 }
 
-func (c *cache[V]) known(key string) (V, bool) {
+func (c *cache[V]) known(key string) (item[V], bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	i, ok := c.items[key]
-	if !ok || c.now().Sub(i.asked) >= c.keep {
-		return i.value, false
-	}
-	return i.value, true
+	return i, ok && c.now().Before(i.good)
 }
 
 // store makes room by forgetting what is old, and if nothing is, a few of any.
@@ -69,7 +72,7 @@ func (c *cache[V]) store(key string, i item[V]) {
 	defer c.mu.Unlock()
 	if len(c.items) >= c.most {
 		for k, old := range c.items {
-			if c.now().Sub(old.asked) >= c.keep {
+			if !c.now().Before(old.good) {
 				delete(c.items, k)
 			}
 		}

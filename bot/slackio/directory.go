@@ -2,6 +2,7 @@ package slackio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/slack-go/slack"
@@ -48,26 +49,26 @@ func profile(w Workspace, u *slack.User) (approvals.Profile, error) {
 	}, nil
 }
 
-// Members answers for every group asked, or fails. Answers are at most 60 s old.
+// Members answers for each group that Slack tells of; the error is about the others. Answers are at
+// most 60 s old.
 func (s *Slack) Members(ctx context.Context, groups []string) (approvals.Members, error) {
-	found := make([][]string, len(groups))
-	g, ctx := errgroup.WithContext(ctx)
+	found, failed := make([][]string, len(groups)), make([]error, len(groups))
+	var g errgroup.Group
 	g.SetLimit(4)
 	for i, id := range groups {
 		g.Go(func() error {
-			ids, err := s.groups.Members(ctx, id, func(ctx context.Context) ([]string, error) { return s.members(ctx, id) })
-			found[i] = ids
-			return err
+			found[i], failed[i] = s.groups.Members(ctx, id, func(ctx context.Context) ([]string, error) { return s.members(ctx, id) })
+			return nil
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
+	_ = g.Wait()
 	m := make(approvals.Members, len(groups))
 	for i, id := range groups {
-		m[id] = found[i]
+		if failed[i] == nil {
+			m[id] = found[i]
+		}
 	}
-	return m, nil
+	return m, errors.Join(failed...)
 }
 
 // members asks Slack for one group.

@@ -34,7 +34,7 @@ type Handler interface {
 // GroupCache keeps the members of user groups for at most 60 s, shared between replicas.
 type GroupCache interface {
 	// Members returns what is known of group, or what fetch tells. Only one fetch
-	// of a group runs at a time. An error of fetch is returned and not kept.
+	// of a group runs at a time. That it failed is kept for a moment, too.
 	Members(ctx context.Context, group string, fetch func(context.Context) ([]string, error)) ([]string, error)
 }
 

@@ -204,7 +204,7 @@ func (w *world) startBot(ctx context.Context) error {
 	}
 	text := fmt.Sprintf(demoConfig, w.dir, w.slack.APIURL(), address, w.api, endpoint)
 	if w.lean {
-		text = strings.Replace(text, "level: debug", "level: warn", 1)
+		text = strings.Replace(text, "level: debug", "level: warn", 1) + "limits: {open_requests: 1000000, commands_a_minute: 1000000}\n"
 	}
 	cfg, err := config.Parse("demo.yaml", []byte(text))
 	if err != nil {

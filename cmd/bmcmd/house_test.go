@@ -28,6 +28,7 @@ const (
 	libVault     = "github.com/openbao/openbao"
 	libCobra     = "github.com/spf13/cobra"
 	libSync      = "golang.org/x/sync"
+	libRate      = "golang.org/x/time/rate"
 	libCloud     = "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
 )
 
@@ -55,7 +56,7 @@ var house = map[string]row{
 	"bmclient/bmtest/bmtestd": {may: []string{"bmclient/bmtest"}, tests: []string{"bmclient"}},
 
 	"bot": {
-		may:   []string{"approvals", "bmclient"},
+		may:   []string{"approvals", "bmclient", libRate},
 		tests: []string{"approvals/redisstore", "bmclient/bmtest", libRedis, libMiniRedis},
 	},
 	"bot/view": {may: []string{"approvals", "bmclient", libSlack}, tests: []string{"bot/slacksim"}},

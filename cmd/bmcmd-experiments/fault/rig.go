@@ -58,6 +58,7 @@ func newRig(t world.T, programs world.Programs, f Fault) *rig {
 // config adds what the experiment needs to be over in seconds.
 func (r *rig) config(w *world.World, text string) string {
 	text = strings.Replace(text, "  lease: 13s\n", "  lease: 13s\n  search_for: 3s\n", 1)
+	text = strings.Replace(text, "logins:\n", "limits: {open_requests: 1000, commands_a_minute: 1000}\nlogins:\n", 1)
 	if r.fault.config != nil {
 		return r.fault.config(w, text)
 	}

@@ -41,6 +41,8 @@ func (d *decoder) check(c *Config) {
 	d.checkVault(c.Vault)
 	d.checkBM(&c.BM)
 	d.checkTimes(c)
+	d.faultIf(c.Limits.OpenRequests < 1, "limits.open_requests", "this must be 1 or more, or nobody could ask for a run")
+	d.faultIf(c.Limits.CommandsAMinute < 1, "limits.commands_a_minute", "this must be 1 or more, or nobody could ask for anything")
 	d.oneOf("log.format", c.Log.Format, "json", "text")
 	d.checkLogins(c.Logins)
 	d.checkApart(c)

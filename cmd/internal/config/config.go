@@ -32,6 +32,7 @@ type Config struct {
 	Vault  Vault            `yaml:"vault"`
 	BM     BM               `yaml:"bm"     need:"say with which keys the script API is called"`
 	Run    Run              `yaml:"run"`
+	Limits Limits           `yaml:"limits"`
 	Keep   Keep             `yaml:"keep"`
 	Logins []Login          `yaml:"logins" need:"say how hosts are entered"`
 	Rules  approvals.Policy `yaml:"rules"  need:"say who may ask and who may approve"`
@@ -114,6 +115,12 @@ type Run struct {
 	SearchFor      time.Duration `yaml:"search_for"`      // for an unknown run, before people are asked
 }
 
+// Limits are what one person may do.
+type Limits struct {
+	OpenRequests    int `yaml:"open_requests"`     // that have not ended
+	CommandsAMinute int `yaml:"commands_a_minute"` // of every kind; decisions are not counted
+}
+
 // Keep is how long history stays in Redis.
 type Keep struct {
 	Requests time.Duration `yaml:"requests"`
@@ -148,9 +155,10 @@ func defaults() *Config {
 			Timeout:    10 * time.Second,
 			RunTimeout: 30 * time.Second,
 		},
-		Run:  Run{DispatchWithin: 2 * time.Minute, Lease: time.Minute, FollowFor: 15 * time.Minute, SearchFor: 10 * time.Minute},
-		Keep: Keep{Requests: 720 * time.Hour, Events: 9600 * time.Hour, Outputs: 168 * time.Hour},
-		Log:  Log{Level: slog.LevelInfo, Format: "json"},
+		Limits: Limits{OpenRequests: 20, CommandsAMinute: 30},
+		Run:    Run{DispatchWithin: 2 * time.Minute, Lease: time.Minute, FollowFor: 15 * time.Minute, SearchFor: 10 * time.Minute},
+		Keep:   Keep{Requests: 720 * time.Hour, Events: 9600 * time.Hour, Outputs: 168 * time.Hour},
+		Log:    Log{Level: slog.LevelInfo, Format: "json"},
 	}
 }
 

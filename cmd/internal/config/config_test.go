@@ -82,6 +82,7 @@ func TestDefaults(t *testing.T) {
 			Timeout: 10 * time.Second, RunTimeout: 30 * time.Second,
 		},
 		Run:    Run{DispatchWithin: 2 * time.Minute, Lease: time.Minute, FollowFor: 15 * time.Minute, SearchFor: 10 * time.Minute},
+		Limits: Limits{OpenRequests: 20, CommandsAMinute: 30},
 		Keep:   Keep{Requests: 720 * time.Hour, Events: 9600 * time.Hour, Outputs: 168 * time.Hour},
 		Logins: []Login{{Name: "web-root", Hosts: []string{"ins-*"}, User: "root", Password: ref(t, "ref+env://WEB_ROOT")}},
 		Rules: approvals.Policy{{
@@ -141,6 +142,7 @@ func TestExampleShowsDefaults(t *testing.T) {
 		{want.Slack, got.Slack},
 		{want.BM, got.BM},
 		{want.Run, got.Run},
+		{want.Limits, got.Limits},
 		{want.Keep, got.Keep},
 		{want.Log, got.Log},
 	} {
@@ -340,7 +342,7 @@ func TestNothingInIt(t *testing.T) {
 		}
 	}
 	_, err := Parse("c.yaml", []byte("hunter2\n"))
-	if err == nil || err.Error() != "c.yaml:1: this must be keys with values; the keys are slack, redis, vault, bm, run, keep, logins, rules, log" {
+	if err == nil || err.Error() != "c.yaml:1: this must be keys with values; the keys are slack, redis, vault, bm, run, limits, keep, logins, rules, log" {
 		t.Errorf("a word: %v", err)
 	}
 }

@@ -50,7 +50,7 @@ c.yaml:14: logins item 1: there is no key "token" here; it belongs under vault o
 		`hunter2: x
 redis:
 `,
-		`c.yaml:4: there is no such key; the keys at the top are slack, redis, vault, bm, run, keep, logins, rules, log`,
+		`c.yaml:4: there is no such key; the keys at the top are slack, redis, vault, bm, run, limits, keep, logins, rules, log`,
 	},
 	{
 		"a secret as a key under its setting",
@@ -64,7 +64,7 @@ redis:
 		`1: x
 redis:
 `,
-		`c.yaml:4: there is no such key; the keys at the top are slack, redis, vault, bm, run, keep, logins, rules, log`,
+		`c.yaml:4: there is no such key; the keys at the top are slack, redis, vault, bm, run, limits, keep, logins, rules, log`,
 	},
 	{
 		"a key given twice",
@@ -747,6 +747,15 @@ c.yaml:1: keep.requests: this is too short; write at least 48h, so that no open 
 slack:
 `,
 		`c.yaml:1: keep.events: this must not be shorter than keep.requests; history outlives the request`,
+	},
+	{
+		"limits that let nobody do anything",
+		"slack:\n",
+		`limits: {open_requests: 0, commands_a_minute: -1}
+slack:
+`,
+		`c.yaml:1: limits.open_requests: this must be 1 or more, or nobody could ask for a run
+c.yaml:1: limits.commands_a_minute: this must be 1 or more, or nobody could ask for anything`,
 	},
 	{
 		"a login's fields",

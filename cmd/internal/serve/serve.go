@@ -219,8 +219,11 @@ type lateGroups struct{ *redisstore.Groups }
 func (s *Server) openBot(context.Context) error {
 	var err error
 	s.bot, err = bot.New(bot.Config{
-		Desk:  approvals.NewDesk(pointsInStore(s.store), "w-"+rand.Text()[:12], holdOr(hold)),
-		Cloud: pointsInCloud(s.cloud), Logins: pointsInLogins(logins{s}), Directory: s.slack, Board: pointsInBoard(s.slack),
+		Desk: approvals.NewDesk(pointsInStore(s.store), "w-"+rand.Text()[:12], holdOr(hold)).Within(approvals.Limits{
+			Open: s.cfg.Limits.OpenRequests, AMinute: s.cfg.Limits.CommandsAMinute,
+		}),
+		CommandsAMinute: s.cfg.Limits.CommandsAMinute,
+		Cloud:           pointsInCloud(s.cloud), Logins: pointsInLogins(logins{s}), Directory: s.slack, Board: pointsInBoard(s.slack),
 		Policy: s.cfg.Rules, Target: s.cfg.Target(), Scrub: s.resolver.Scrub, Log: s.log,
 		DispatchWithin: s.cfg.Run.DispatchWithin, Lease: s.cfg.Run.Lease, SendFor: s.cfg.BM.RunTimeout + 2*time.Second,
 		FollowFor: s.cfg.Run.FollowFor, SearchFor: s.cfg.Run.SearchFor, Valid: valid(s.cfg.BM.API), Durable: s.durable(),

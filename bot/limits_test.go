@@ -1,0 +1,220 @@
+package bot
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+const (
+	saidTooFast = "You have sent as many commands as one person may, 30 a minute, so nothing was done with this one. Try again in 2 seconds."
+	saidTooMany = "You have 2 open requests, as many as one person may have, so nothing was recorded. Ask again when one has ended; list shows them."
+)
+
+// turnedAway are people who may not, and what they hear.
+var turnedAway = []struct {
+	why   string
+	line  string
+	setup func(r *rig)
+	want  string
+}{
+	{"a guest runs", "run cmd-nozcbhuw ins-1", aGuest, "You cannot ask for runs: a guest may not use bmcmd. Ask a colleague to."},
+	{"a guest runs by an alias", "run restart ins-1", aGuest, "You cannot ask for runs: a guest may not use bmcmd. Ask a colleague to."},
+	{"no rule for the script", "run cmd-nozcbhuw ins-1", func(r *rig) { r.policy[0].Scripts = []string{"cmd-x*"} }, "No rule lets cmd-nozcbhuw run on host ins-1 from this channel. Look at the ids, or ask whoever keeps the rules."},
+	{"a rule that names others", "run cmd-nozcbhuw ins-1", onlyBob, `The rule "ops" does not let you ask for this. Ask somebody whom it names, or whoever keeps the rules.`},
+	{"a rule that names others, by an alias", "run restart ins-1", onlyBob, "No rule lets you run anything on ins-1 from this channel. Look at the ids, or ask whoever keeps the rules."},
+	{"an alias in another channel", "run restart ins-1", func(r *rig) { r.policy[0].Channels = []string{"C0OTHER"} }, "No rule lets you run anything on ins-1 from this channel. Look at the ids, or ask whoever keeps the rules."},
+	{"an alias on other hosts", "run restart ins-1,ins-2", func(r *rig) { r.policy[0].Hosts = []string{"ins-1"} }, "No rule lets you run anything on ins-1 and ins-2 from this channel. Look at the ids, or ask whoever keeps the rules."},
+	{"hosts that nobody enters", "run cmd-nozcbhuw db-1", nil, "No login is configured for db-1; ask whoever keeps the config. Nothing ran."},
+	{"a guest looks", "show restart", aGuest, "A guest may not use bmcmd. Ask a colleague."},
+	{"a guest lists scripts", "list scripts", aGuest, "A guest may not use bmcmd. Ask a colleague."},
+	{"a guest asks how a request stands", "status r-abc", aGuest, "A guest may not use bmcmd. Ask a colleague."},
+	{"a script for others", "show cmd-nozcbhuw", onlyBob, `The rule "ops" does not let you see cmd-nozcbhuw. Ask somebody whom it names, or whoever keeps the rules.`},
+	{"scripts for others, by an alias", "show restart", onlyBob, "No rule lets you see scripts from this channel. Ask whoever keeps the rules."},
+	{"scripts for others, all of them", "list scripts", onlyBob, "No rule lets you see scripts from this channel. Ask whoever keeps the rules."},
+	{"a typo in the verb's place", "run ins-1 cmd-nozcbhuw", nil, `"ins-1" stands where the script belongs. The script comes first, then the instances: run cmd-nozcbhuw ins-1,ins-2`},
+}
+
+func aGuest(r *rig) {
+	guest := someone("ALICE")
+	guest.Guest = true
+	r.people.profiles["ALICE"] = guest
+}
+
+func onlyBob(r *rig) {
+	r.policy[0].Ask, r.policy[0].Show = approvals.Who{Users: []string{"BOB"}}, approvals.Who{Users: []string{"BOB"}}
+}
+
+// Who may not, costs nothing: no call to the cloud, nothing in the store, no message.
+func TestWhoMayNotCostsNothing(t *testing.T) {
+	for _, tt := range turnedAway {
+		t.Run(tt.why, func(t *testing.T) {
+			playWith(t, tt.setup, func(r *rig) {
+				if w := r.hears(r.says("ALICE", tt.line), tt.want); w.Request != "" {
+					r.Errorf("it is request %s", w.Request)
+				}
+				r.pass(time.Minute)
+				r.did("read scripts post notice")
+				if n := len(r.memory.rows); n != 0 {
+					r.Errorf("%d requests are kept", n)
+				}
+			})
+		})
+	}
+}
+
+// The button Ask again is held to the same.
+func TestAskAgainBySomebodyWhoMayNot(t *testing.T) {
+	play(t, func(r *rig) {
+		id := r.asks("ALICE")
+		r.press("ALICE", Cancel, id)
+		r.people.set(func(d *directory) { d.profiles["EVE"] = approvals.Profile{Person: someone("EVE").Person, Guest: true} })
+		r.press("EVE", Again, id)
+		r.did("post", "post 1.0 received")
+		if n := len(r.memory.rows); n != 1 {
+			r.Errorf("%d requests are kept", n)
+		}
+	})
+}
+
+// Where Slack does not tell who asks, the command is kept and not lost, and the look-up
+// tells what would have been told at once.
+func TestARequestIsKeptIfSlackDoesNotTell(t *testing.T) {
+	for _, tt := range turnedAway {
+		if !strings.HasPrefix(tt.line, "run cmd") && !strings.HasPrefix(tt.line, "run restart") {
+			continue
+		}
+		t.Run(tt.why, func(t *testing.T) {
+			playWith(t, tt.setup, func(r *rig) {
+				r.people.set(func(d *directory) { d.fault = errors.New("internal_error") })
+				w := r.words(r.says("ALICE", tt.line))
+				if !strings.HasPrefix(w.Text, "Recorded") {
+					r.Fatalf("the answer is %q", w.Text)
+				}
+				r.people.set(func(d *directory) { d.fault = nil })
+				r.pass(time.Minute)
+				if k := r.is(w.Request, approvals.Refused); k.Why != tt.want {
+					r.Errorf("the look-up says %q, want %q", k.Why, tt.want)
+				}
+				r.did("read scripts")
+			})
+		})
+	}
+}
+
+// However somebody floods, by whatever commands, they get so many a minute; everybody else
+// goes on, and decisions are not counted.
+func TestCommandsOfOnePersonInAMinute(t *testing.T) {
+	play(t, func(r *rig) {
+		id := r.asks("ALICE")
+		lines := []string{"list", "show restart", "status " + id, "help", "run cmd-nozcbhuw", "list scripts", "run cmd-nozcbhuw ins-%d"}
+		for n := range 30 {
+			line := strings.ReplaceAll(lines[n%len(lines)], "%d", fmt.Sprint(n))
+			if w, ok := r.says("EVE", line).(Words); ok && w.Text == saidTooFast {
+				r.Fatalf("%q, the %dth, is refused", line, n+1)
+			}
+		}
+		kept, calls := len(r.memory.rows), len(r.journal.of("read", "scripts"))
+		for _, line := range lines {
+			r.hears(r.says("EVE", line), saidTooFast)
+		}
+		r.hears(r.press("EVE", Again, id), saidTooFast)
+		if n, m := len(r.memory.rows), len(r.journal.of("read", "scripts")); n != kept || m != calls {
+			r.Errorf("%d requests more, %d calls more", n-kept, m-calls)
+		}
+		if _, ok := r.says("BOB", "list").(List); !ok {
+			r.Error("another person is refused, too")
+		}
+		for range 40 {
+			r.press("BOB", Run, id)
+		}
+		r.hears(r.press("BOB", Approve, id), saidApproved)
+		r.pass(2 * time.Second)
+		if _, ok := r.says("EVE", "list").(List); !ok {
+			r.Error("there is no room at the time that was named")
+		}
+	})
+}
+
+// Requests are counted where they are created: those of the button Ask again as well.
+func TestOpenRequestsOfOnePerson(t *testing.T) {
+	playWith(t, nil, func(r *rig) {
+		old := r.asks("ALICE")
+		r.press("ALICE", Cancel, old)
+		limited := r.newBot(func(c *Config) {
+			c.Desk = approvals.NewDesk(r.store, "worker-limited", hold).Within(approvals.Limits{Open: 2})
+		})
+		r.first = limited
+		r.says("ALICE", "run cmd-nozcbhuw ins-1")
+		r.says("ALICE", "run cmd-nozcbhuw ins-2")
+		r.hears(r.says("ALICE", "run cmd-nozcbhuw ins-3"), saidTooMany)
+		r.hears(r.press("ALICE", Again, old), saidTooMany)
+		if w := r.words(r.says("EVE", "run cmd-nozcbhuw ins-3")); w.Request == "" {
+			r.Errorf("another person hears %q", w.Text)
+		}
+	})
+}
+
+// What a pace remembers is bounded, also if everybody floods.
+func TestAPaceIsBounded(t *testing.T) {
+	p := newPace(2, time.Hour)
+	for n := range 3 * pacedKeys {
+		p.wait(fmt.Sprint(n))
+	}
+	if n := len(p.of); n > pacedKeys {
+		t.Errorf("%d keys are remembered", n)
+	}
+}
+
+// A group that Slack does not tell is asked for once for each command, click and look-up,
+// however many requests and rules need it.
+func TestAGroupIsAskedForOnce(t *testing.T) {
+	for _, fault := range []error{nil, errors.New("ratelimited")} {
+		playWith(t, func(r *rig) {
+			r.policy[0].Ask.Groups, r.policy[0].Requesters = []string{"S-oncall"}, approvals.Who{Users: []string{"ALICE"}, Groups: []string{"S-oncall"}}
+			r.policy[0].Show = r.policy[0].Requesters
+		}, func(r *rig) {
+			var last string
+			for n := range 20 {
+				last = r.words(r.says("ALICE", fmt.Sprintf("run cmd-nozcbhuw ins-%d", n))).Request
+			}
+			r.people.set(func(d *directory) { d.noGroups = fault })
+			for what, do := range map[string]func(){
+				"list":         func() { r.says("DAVE", "list") },
+				"show":         func() { r.says("DAVE", "show restart") },
+				"list scripts": func() { r.says("DAVE", "list scripts") },
+				"status":       func() { r.says("DAVE", "status "+last) },
+				"approve":      func() { r.press("DAVE", Deny, last) },
+			} {
+				r.people.set(func(d *directory) { clear(d.asked) })
+				do()
+				if diff := cmp.Diff(map[string]int{"S-oncall": 1}, r.people.asked); diff != "" {
+					r.Errorf("%s, %v: asked for (-want +got):\n%s", what, fault, diff)
+				}
+			}
+		})
+	}
+}
+
+// However often people ask how a request stands, its card is drawn once in a while, and
+// not at all for those whom it does not concern.
+func TestStatusDoesNotDrawEachTime(t *testing.T) {
+	play(t, func(r *rig) {
+		id := r.asks("ALICE")
+		for range 25 {
+			r.says("EVE", "status "+id)
+		}
+		r.did("draw")
+		for range 25 {
+			r.says("ALICE", "status "+id)
+			r.says("BOB", "status "+id)
+		}
+		r.did("draw", "draw 1.0 pending")
+	})
+}
