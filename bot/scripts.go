@@ -93,6 +93,9 @@ func (b *Bot) listScripts(ctx context.Context, t Typed, c Command) Answer {
 		case errors.Is(err, approvals.ErrMembersUnknown):
 			untold = err
 			return false
+		case approvals.ScriptID.Check(s.CmdID) != nil:
+			b.Log.Warn("a script is not listed: no rule is for an id of this form", "script", b.Scrub(cut(s.CmdID)))
+			return true
 		case err != nil:
 			return true
 		}

@@ -146,7 +146,7 @@ func TestListScripts(t *testing.T) {
 			r.policy[i].Ask, r.policy[i].Approve = approvals.Who{Anyone: true}, approvals.Who{Users: []string{"BOB"}}
 			r.policy[i].Quorum, r.policy[i].Lifetime = 1, time.Hour
 		}
-		r.cloud.keeps("cmd-web1 restart-web", "cmd-web2 stop-web", "cmd-db1 vacuum", "cmd-my1 own-"+canaryPassword, "cmd-none orphan")
+		r.cloud.keeps("cmd-web1 restart-web", "cmd-web2 stop-web", "cmd-db1 vacuum", "cmd-my1 own-"+canaryPassword, "cmd-none orphan", "cmd-WEB3 shout-web")
 	}
 	for _, tt := range []struct {
 		why, user, channel, line string

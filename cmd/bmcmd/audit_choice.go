@@ -56,8 +56,8 @@ func (ch *choice) parse(now time.Time) (err error) {
 		}
 	}
 	for _, h := range ch.hosts {
-		if _, err := path.Match(h, ""); err != nil || h == "" {
-			return fmt.Errorf("--host %q is no pattern; write an id, or * ? [a-z] as in rules", h)
+		if err := approvals.HostID.CheckPattern(strings.ToLower(h)); err != nil { // older requests may have capitals
+			return fmt.Errorf("--host %q: %w", h, err)
 		}
 	}
 	for _, r := range ch.requests {
