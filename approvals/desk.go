@@ -116,8 +116,8 @@ func (d *Desk) Take(ctx context.Context, n int) ([]Kept, time.Duration, error) {
 	return d.store.Take(ctx, d.worker, d.hold, n)
 }
 
-// Aside leaves an event of what changed nothing, whatever the request's state: a
-// refused click, or what came too late.
+// Aside leaves an event of what changed nothing, whatever the request's state: what came
+// too late.
 func (d *Desk) Aside(ctx context.Context, k Kept, by Person, what, note string) error {
 	m := Aside(what, by, note)
 	for {
@@ -129,9 +129,27 @@ func (d *Desk) Aside(ctx context.Context, k Kept, by Person, what, note string) 
 	}
 }
 
-// Events are a request's events, oldest first.
-func (d *Desk) Events(ctx context.Context, id string) ([]Event, error) {
-	return d.store.Events(ctx, id)
+// Refused notes that by's click was not taken, and why. The record and who holds it stay
+// as they are. Of one person most are kept, the rest is counted.
+func (d *Desk) Refused(ctx context.Context, k Kept, by Person, click, note string, most int) error {
+	f := Refusal{Request: k.ID, Click: click, State: k.State, By: by, Note: note, At: k.Clock()}
+	for counted, tries := k.Refused, 0; ; tries++ {
+		next, err := f.after(counted)
+		if err == nil {
+			counted, err = d.store.KeepRefusal(ctx, next, most)
+		}
+		if !errors.Is(err, ErrConflict) || tries == refusalTries {
+			return err
+		}
+	}
+}
+
+// refusalTries is how often a refused click is tried to be kept while others are faster.
+const refusalTries = 10
+
+// Events are a request's newest events, n at most or, with 0, all: oldest first.
+func (d *Desk) Events(ctx context.Context, id string, n int) ([]Event, error) {
+	return d.store.Events(ctx, id, n)
 }
 
 // KeepOutputs keeps what the hosts of a request printed, for a set time only.

@@ -108,21 +108,57 @@ func TestHoldEndsWhenNothingIsToBeDone(t *testing.T) {
 	}
 }
 
-func TestRefusedClicksLeaveAnEvent(t *testing.T) {
+// A refused click is kept, and changes nothing of the request. Its next event names it.
+func TestRefusedClicks(t *testing.T) {
 	m := newMemory()
 	d := NewDesk(m, "w1", time.Minute)
 	k := pendingOn(t, d, 1)
-	if err := d.Aside(t.Context(), k, dave, "refused approve", "not among those who may approve"); err != nil {
+	for _, p := range []Person{dave, dave, alice} { // with a version in hand that counts none of them
+		if err := d.Refused(t.Context(), k, p, "approve", "not among those who may approve", 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clicks, counted := m.records[k.ID].clicks, m.records[k.ID].count
+	if len(clicks) != 2 || clicks[0].By != dave || clicks[1].By != alice || clicks[0].State != Pending || clicks[0].At.IsZero() || counted.All != 3 {
+		t.Errorf("kept are %+v, counted %+v; want one of each person, and all three counted", clicks, counted)
+	}
+	k, err := d.Advance(t.Context(), k, Vote(bob, k.Digest, someFacts(1), within))
+	if err != nil {
+		t.Errorf("a version from before the clicks is not good any more: %v", err)
+	}
+	if k, err = d.Advance(t.Context(), k, Wait("busy", t0)); err != nil {
 		t.Fatal(err)
 	}
-	events, err := d.Events(t.Context(), k.ID)
+	events, err := d.Events(t.Context(), k.ID, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	last := events[len(events)-1]
-	if last.Move != "refused approve" || !last.By.Same(dave) || last.From != Pending || last.To != Pending || last.At.IsZero() || Verify(events) != nil {
-		t.Errorf("event %+v", last)
+	if last := events[len(events)-1]; last.refused() != counted || VerifyRefusals(clicks, last.refused()) != nil || Verify(events) != nil {
+		t.Errorf("the next event names %+v, want %+v", last.refused(), counted)
 	}
+	for why, bad := range map[string][]Refusal{
+		"one was changed":     {clicks[0], func() Refusal { c := clicks[1]; c.Note = "fine"; return rehash(t, c) }()},
+		"the first is gone":   clicks[1:],
+		"the last is gone":    clicks[:1],
+		"they changed places": {clicks[1], clicks[0]},
+		"all are gone":        nil,
+	} {
+		if VerifyRefusals(bad, counted) == nil {
+			t.Errorf("%s, and it is not seen", why)
+		}
+	}
+}
+
+func rehash(t *testing.T, f Refusal) Refusal {
+	t.Helper()
+	text, err := f.Encode()
+	if err == nil {
+		f, err = DecodeRefusal(text)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
 // A version in hand is good for one run of the store's server only. After a restore
@@ -144,7 +180,7 @@ func TestAVersionOfAnotherServerIsNotWritten(t *testing.T) {
 	if got, err = d.Advance(t.Context(), got, Cancel(alice)); err != nil || got.State != Cancelled {
 		t.Errorf("on that version: %s, error %v", got.State, err)
 	}
-	if events, _ := d.Events(t.Context(), k.ID); Verify(events) != nil {
+	if events, _ := d.Events(t.Context(), k.ID, 0); Verify(events) != nil {
 		t.Errorf("the chain: %v", Verify(events))
 	}
 }

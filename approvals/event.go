@@ -1,79 +1,155 @@
 package approvals
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
-// Event is what a move or a refused click leaves behind. Events are only added,
-// and outlive their request.
+// Event is what a move leaves behind. Events are only added, and outlive their request.
 //
-// The events of a request are a chain: each holds the hash of the one before it, and
-// its own over all of its fields. The record holds the newest hash, the head, and the
-// last message in the card's thread shows it. So whoever changes, removes or adds an
-// event afterwards has to change all that follow, and what Slack has.
+// The events of a request are a chain: each names the hash of the one before it, and its
+// own is SHA-256 of the very bytes that are stored. The record holds the newest hash, the
+// head, and the last message in the card's thread shows it. So whoever changes, removes or
+// adds an event afterwards has to change all that follow, and what Slack has.
+//
+// Each also names a hash of what the record says after it, see [Request.Facts], and how
+// many clicks were refused until then, see [Refusals]: neither can be changed alone.
+//
+// Together they say what ran and why for as long as they are kept, without the record:
+// receive has what was asked, prepare what would run, with the script itself, answer what
+// the API said, and finish what became of each host.
 type Event struct {
+	V        int       `json:"v"` // of this form: 2; see event1 for the one before it
 	Request  string    `json:"request"`
-	Revision int64     `json:"revision"` // of the record after the move
+	N        int       `json:"n"`              // its place in the chain, from 1
+	Prev     string    `json:"prev,omitempty"` // the hash of the one before it; empty: it is the first
+	Revision int64     `json:"revision"`       // of the record after the move
 	Move     string    `json:"move"`
 	From     State     `json:"from,omitempty"`
 	To       State     `json:"to,omitempty"`
 	By       Person    `json:"by,omitzero"`
 	Note     string    `json:"note,omitempty"`
 	Digest   Digest    `json:"digest,omitempty"`
-	At       time.Time `json:"at"` // of the first event the store's own, and in no hash
+	At       time.Time `json:"at,omitzero"` // of the first event the store's own, and not stored with it
 
-	// The first event says what was asked for, and prepare what that means.
-	Channel string   `json:"channel,omitempty"`
-	Script  string   `json:"script,omitempty"`
-	Hosts   []string `json:"hosts,omitempty"`
+	Came    time.Time    `json:"came,omitzero"`     // of the second event: when the first was stored
+	Channel string       `json:"channel,omitempty"` // of the first
+	Asked   *Asked       `json:"asked,omitempty"`   // of the first
+	Plan    *Plan        `json:"plan,omitempty"`    // of prepare
+	Answer  *Answer      `json:"answer,omitempty"`
+	Hosts   []HostResult `json:"hosts,omitempty"` // of finish
 
-	N    int    `json:"n"`              // its place in the chain, from 1
-	Prev string `json:"prev,omitempty"` // the hash of the one before it; empty: it is the first
-	Hash string `json:"hash"`
+	Refused *Refusals `json:"refused,omitempty"` // until then
+	Facts   string    `json:"facts,omitempty"`   // the hash of what the record says after the move
+
+	Hash string `json:"-"` // of the bytes that are stored; it stands before them
 }
 
-// Sum is the hash of e, in hex: SHA-256 over a versioned, length-prefixed encoding of
-// all of its other fields.
-func (e Event) Sum() string {
-	at := ""
-	if e.N > 1 {
-		at = e.At.UTC().Format(time.RFC3339Nano)
+// Encode makes the bytes of e that are stored and hashed.
+func (e Event) Encode() ([]byte, error) {
+	if e.V < eventVersion {
+		return json.Marshal(e.old())
 	}
-	enc := encoder{sha256.New()}
-	enc.text("bmcmd event 1", strconv.Itoa(e.N), e.Prev, e.Request, strconv.FormatInt(e.Revision, 10), e.Move, string(e.From), string(e.To),
-		e.By.Org, e.By.ID, e.By.User, e.By.Name, e.Note, string(e.Digest), at, e.Channel, e.Script)
-	enc.list(e.Hosts)
-	return hex.EncodeToString(enc.h.Sum(nil))
+	if e.N == 1 {
+		e.At = time.Time{}
+	}
+	return encodePlain(e)
+}
+
+const eventVersion = 2
+
+// DecodeEvent reads what [Event.Encode] made, and hashes it. It has to be those very
+// bytes: else a key could stand twice, or in capitals too, once for people and once for
+// us. Earlier forms are read as well.
+func DecodeEvent(text []byte) (e Event, err error) {
+	var form struct {
+		V int `json:"v"`
+	}
+	if err := json.Unmarshal(text, &form); err != nil {
+		return e, err
+	}
+	switch {
+	case form.V > eventVersion:
+		return e, fmt.Errorf("an event of form %d, and this bmcmd reads up to %d", form.V, eventVersion)
+	case form.V < eventVersion:
+		var old event1
+		if err = json.Unmarshal(text, &old); err == nil && !old.writtenAs(text) {
+			err = errNotWritten
+		}
+		return old.event(), err
+	}
+	if err = json.Unmarshal(text, &e); err == nil {
+		if again, failed := e.Encode(); failed != nil || !bytes.Equal(again, text) {
+			err = errNotWritten
+		}
+	}
+	e.Hash = hashOf(text)
+	return e, err
+}
+
+var errNotWritten = errors.New("it is not as it was written")
+
+// Sum is the hash that e has to have, in hex.
+func (e Event) Sum() string {
+	if e.V < eventVersion {
+		return e.old().sum()
+	}
+	text, err := e.Encode()
+	if err != nil {
+		return ""
+	}
+	return hashOf(text)
+}
+
+func hashOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 // chain makes e the newest event of r.
 func (r *Request) chain(e Event) Event {
-	if e.Move == "receive" || e.Move == "prepare" {
-		e.Channel, e.Script, e.Hosts = r.Origin.Channel, r.Asked.Script, slices.Clone(r.Asked.Hosts)
-	}
-	e.clean()
 	r.Events++
-	e.N, e.Prev = r.Events, r.Head
+	e.V, e.N, e.Prev, e.Facts = eventVersion, r.Events, r.Head, r.Facts()
+	if e.N == 2 {
+		e.Came = r.Received
+	}
+	switch e.Move {
+	case "receive":
+		asked := r.Asked
+		e.Channel, e.Asked = r.Origin.Channel, &asked
+	case "prepare":
+		e.Plan = r.Plan
+	case "answer":
+		e.Answer = r.LastSend().Answer
+	case "finish":
+		e.Hosts = withoutDiffs(r.Follow.Hosts)
+	}
+	if r.Refused.All > 0 {
+		refused := r.Refused
+		e.Refused = &refused
+	}
 	e.Hash = e.Sum()
 	r.Head = e.Hash
 	return e
 }
 
-// clean makes every text of e one that JSON keeps as it is: what is no text would be
-// another one when it is read again, and its hash with it.
-func (e *Event) clean() {
-	for _, s := range []*string{&e.Move, &e.By.Org, &e.By.ID, &e.By.User, &e.By.Name, &e.Note, &e.Channel, &e.Script} {
-		*s = strings.ToValidUTF8(*s, "\uFFFD")
+// withoutDiffs leaves out the changed lines of scripts: what was approved is in the plan,
+// and what ran instead is named by its hash.
+func withoutDiffs(hosts []HostResult) []HostResult {
+	hosts = slices.Clone(hosts)
+	for i := range hosts {
+		hosts[i].Drift = slices.Clone(hosts[i].Drift)
+		for j := range hosts[i].Drift {
+			hosts[i].Drift[j].Diff = ""
+		}
 	}
-	for i := range e.Hosts {
-		e.Hosts[i] = strings.ToValidUTF8(e.Hosts[i], "\uFFFD")
-	}
+	return hosts
 }
 
 // Broken says where a chain does not hold: which event, from 1, and why.
@@ -102,6 +178,12 @@ func Verify(events []Event) error {
 			why = "does not follow the one before it: that one was changed or put in"
 		case i > 0 && (e.Request != before.Request || e.From != before.To || e.Revision <= before.Revision):
 			why = "does not begin where the one before it ended"
+		case i == 1 && !e.Came.IsZero() && e.Came.UnixMilli() != before.At.UnixMilli():
+			why = "names another time for the one before it: that one was moved in time"
+		case e.Plan != nil && e.Plan.Digest() != e.Digest:
+			why = "has a plan that is not the one of its digest"
+		case i > 0 && e.refused().less(before.refused()):
+			why = "counts fewer refused clicks than the one before it"
 		case i > 0 && inAnyRow(e.Move) && !inTable(e.Move, e.From, e.To), !inAnyRow(e.Move) && i > 0 && e.From != e.To:
 			why = "is a move that there is not"
 		}

@@ -315,7 +315,7 @@ func (l *life) check(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	events, _ := l.store.Events(context.Background(), l.id)
+	events, _ := l.store.Events(context.Background(), l.id, 0)
 	l.checkHistory(t, k.Request, events)
 	for _, e := range events[l.events:] {
 		if e.To == Executing {

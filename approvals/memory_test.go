@@ -41,6 +41,8 @@ type record struct {
 	twin   string
 	moves  []string
 	events []Event
+	clicks []Refusal
+	count  Refusals
 	out    Outputs
 	holder string
 	until  time.Time
@@ -74,7 +76,7 @@ func (m *memory) copy() *memory {
 	c := &memory{records: map[string]*record{}, held: maps.Clone(m.held)}
 	for id, r := range m.records {
 		q := *r
-		q.moves, q.events = slices.Clone(r.moves), slices.Clone(r.events)
+		q.moves, q.events, q.clicks = slices.Clone(r.moves), slices.Clone(r.events), slices.Clone(r.clicks)
 		c.records[id] = &q
 	}
 	return c
@@ -93,6 +95,7 @@ func (m *memory) kept(r *record, worker string) Kept {
 	if err := json.Unmarshal(r.body, &q); err != nil {
 		panic(err)
 	}
+	q.Refused = r.count
 	return Kept{Request: q, Now: m.now, Seen: time.Now(), Mine: r.holder == worker && r.until.After(m.now), Server: m.server}
 }
 
@@ -201,6 +204,10 @@ func (m *memory) write(r *record, s Swap) {
 	if s.Event.Move != "" {
 		r.events = append(r.events, s.Event)
 	}
+	if n := len(r.events); n > 0 && s.Next.Facts() != r.events[n-1].Facts {
+		last := r.events[n-1]
+		panic("after " + last.Move + " a move without an event has changed what " + s.Next.ID + " says: it is a fact, or left out of Facts")
+	}
 	switch {
 	case r.until.After(m.now) && r.holder != s.Worker:
 	case s.Hold > 0:
@@ -224,13 +231,41 @@ func (m *memory) Take(_ context.Context, worker string, hold time.Duration, n in
 	return taken, 0, nil
 }
 
-func (m *memory) Events(_ context.Context, id string) ([]Event, error) {
+func (m *memory) Events(_ context.Context, id string, n int) ([]Event, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if r, there := m.records[id]; there {
-		return slices.Clone(r.events), nil
+	r, there := m.records[id]
+	if !there {
+		return nil, nil
 	}
-	return nil, nil
+	if n == 0 {
+		n = len(r.events)
+	}
+	return slices.Clone(r.events[max(0, len(r.events)-n):]), nil
+}
+
+func (m *memory) KeepRefusal(_ context.Context, f Refusal, most int) (Refusals, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, there := m.records[f.Request]
+	if !there {
+		return Refusals{}, ErrNotFound
+	}
+	his := 0
+	for _, c := range r.clicks {
+		if c.By.Same(f.By) {
+			his++
+		}
+	}
+	if his < most && len(r.clicks) < MostRefusals {
+		if f.Prev != r.count.Head {
+			return r.count, ErrConflict
+		}
+		r.clicks = append(r.clicks, f)
+		r.count.N, r.count.Head = f.N, f.Hash
+	}
+	r.count.All++
+	return r.count, nil
 }
 
 func (m *memory) KeepOutputs(_ context.Context, id string, out Outputs) error {

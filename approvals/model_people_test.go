@@ -1,8 +1,8 @@
 package approvals
 
 import (
+	"context"
 	"errors"
-	"time"
 
 	"pgregory.net/rapid"
 )
@@ -40,7 +40,9 @@ func (w *world) click(t *rapid.T) {
 		_, err = w.try(t, d, m.id, Vote(p, m.digest, w.facts, modelWithin), w.vote(p, m.digest))
 	}
 	if err != nil && !errors.Is(err, ErrUncertain) {
-		_, _ = w.try(t, d, m.id, Aside("refused click", p, err.Error()), func(*mirror, time.Time) bool { return true })
+		if k, err := d.Load(context.Background(), m.id); err == nil {
+			_ = d.Refused(context.Background(), k, p, "click", "no", MostRefusalsBy)
+		}
 	}
 }
 

@@ -86,6 +86,7 @@ var (
 // those of the move, or wrap [ErrNotAllowed] if the table does not have it.
 func (r Request) Apply(m Move, now time.Time) (Request, Event, error) {
 	next := r.clone()
+	next.Schema = Schema
 	next.Revision++
 	if r.Counted(m.click) {
 		return Request{}, Event{}, ErrRepeated

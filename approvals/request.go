@@ -85,6 +85,8 @@ type Request struct {
 
 	Head   string `json:"head,omitempty"`   // the hash of the newest event; see [Event]
 	Events int    `json:"events,omitempty"` // how many there are
+
+	Refused Refusals `json:"-"` // clicks; the store counts them beside the record
 }
 
 // Origin is where it was typed.

@@ -118,8 +118,15 @@ type Store interface {
 	// far as known, or zero.
 	Take(ctx context.Context, worker string, hold time.Duration, n int) (taken []Kept, wake time.Duration, err error)
 
-	// Events are a request's events, oldest first; none for an unknown id.
-	Events(ctx context.Context, id string) ([]Event, error)
+	// Events are a request's newest events, n at most or, with 0, all: oldest first; none
+	// for an unknown id.
+	Events(ctx context.Context, id string, n int) ([]Event, error)
+
+	// KeepRefusal keeps a refused click as the next of its request. If its person has most
+	// kept there, or the request [MostRefusals], it is only counted. Nothing else of the
+	// request changes. It answers what is counted by then; ErrConflict says that f does not
+	// follow it. A repeat changes nothing where f was kept.
+	KeepRefusal(ctx context.Context, f Refusal, most int) (Refusals, error)
 
 	// KeepOutputs keeps what a request's hosts printed, for a set time only. Repeats
 	// replace.

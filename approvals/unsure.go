@@ -228,8 +228,8 @@ func Lift(p Person, digest Digest, today Facts) Move {
 	}}
 }
 
-// Aside leaves an event that changes nothing: a refused click, or what came too late
-// for any move. It may be left in every state.
+// Aside leaves an event that changes nothing: what came too late for any move. It may be
+// left in every state. A refused click leaves none, but a [Refusal].
 func Aside(name string, by Person, note string) Move {
 	return Move{Name: name, By: by, Note: note, aside: true, apply: func(r *Request, _ time.Time) error {
 		if name == "" || name == "receive" || inAnyRow(name) {

@@ -151,8 +151,8 @@ func (b *Bot) counted(c Click, k approvals.Kept) Answer {
 	return w
 }
 
-// refused answers a click that was not counted, leaves an event, and has a card
-// drawn again that may be out of date.
+// refused answers a click that was not taken, notes it, and has a card drawn again that
+// may be out of date.
 func (b *Bot) refused(ctx context.Context, c Click, k approvals.Kept, p approvals.Person, cause error) Answer {
 	if p.User == "" {
 		p.User = c.By.User
@@ -166,8 +166,12 @@ func (b *Bot) refused(ctx context.Context, c Click, k approvals.Kept, p approval
 	}
 	work, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	if err := b.Desk.Aside(work, k, p, "refused "+string(c.Button), b.Scrub(cause.Error())); err != nil {
-		b.Log.Warn("a refused click left no event", "request", k.ID, "click", c.Button, b.said(err))
+	most := approvals.MostRefusalsBy
+	if errors.Is(cause, approvals.ErrNotAdmitted) || errors.Is(cause, errWho) {
+		most = approvals.MostRefusalsOut
+	}
+	if err := b.Desk.Refused(work, k, p, string(c.Button), b.Scrub(cause.Error()), most); err != nil {
+		b.Log.Warn("a refused click was not noted", "request", k.ID, "click", c.Button, b.said(err))
 	}
 	refresh := approvals.Redraw()
 	switch {

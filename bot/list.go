@@ -35,12 +35,15 @@ func (b *Bot) status(ctx context.Context, t Typed, id string) Answer {
 	if !k.State.Ended() && concerned {
 		b.showAgain(ctx, k)
 	}
-	events, err := b.Desk.Events(ctx, id)
+	events, err := b.Desk.Events(ctx, id, statusEvents)
 	if err != nil {
 		return b.explain(err, k)
 	}
 	return Status{Request: k, Events: events, Link: b.Board.Link(ctx, k.Card)}
 }
+
+// statusEvents is how many of a request's events a status is made from: the newest.
+const statusEvents = 20
 
 // asked reports whether p asked for k, also before that was looked up.
 func asked(k approvals.Kept, p approvals.Person) bool {

@@ -44,6 +44,8 @@ type row struct {
 	due      time.Time // zero: never
 	ended    bool
 	events   []approvals.Event
+	clicks   []approvals.Refusal
+	refused  approvals.Refusals
 	out      approvals.Outputs
 }
 
@@ -93,6 +95,7 @@ func (s *memory) kept(r *row, worker string) approvals.Kept {
 	if err := json.Unmarshal(r.body, &k.Request); err != nil {
 		panic(err)
 	}
+	k.Refused = r.refused
 	k.Received, k.KeptOn, k.Server = r.received, r.keptOn, s.server
 	k.Now, k.Seen = time.Now(), time.Now()
 	k.Mine = worker != "" && r.holder == worker && time.Now().Before(r.until)
@@ -109,6 +112,10 @@ func (r *row) write(s approvals.Swap) {
 	r.free = r.ended || s.Next.Unsure.Lifted
 	if s.Event.Move != "" {
 		r.events = append(r.events, s.Event)
+	}
+	if n := len(r.events); n > 0 && s.Next.Facts() != r.events[n-1].Facts {
+		last := r.events[n-1]
+		panic("after " + last.Move + " a mark has changed what a record says: it is a fact, or left out of Facts")
 	}
 	now := time.Now()
 	if r.holder != s.Worker && now.Before(r.until) {
@@ -146,7 +153,7 @@ func (s *memory) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, 
 	}
 	r := &row{received: time.Now(), keptOn: s.server.Run}
 	s.twins[twin] = w.Next.ID
-	w.Next.Received = r.received
+	w.Next.Received, w.Event.At = r.received, r.received
 	r.write(w)
 	s.rows[w.Next.ID] = r
 	if f == lostAfter {
@@ -267,13 +274,40 @@ func (s *memory) Take(ctx context.Context, worker string, hold time.Duration, n 
 	return taken, wake, nil
 }
 
-func (s *memory) Events(ctx context.Context, id string) ([]approvals.Event, error) {
+func (s *memory) Events(ctx context.Context, id string, n int) ([]approvals.Event, error) {
 	_, err := s.begin(ctx, "events", "", "")
 	defer s.mu.Unlock()
 	if r := s.rows[id]; err == nil && r != nil {
-		return slices.Clone(r.events), nil
+		if n == 0 {
+			n = len(r.events)
+		}
+		return slices.Clone(r.events[max(0, len(r.events)-n):]), nil
 	}
 	return nil, err
+}
+
+func (s *memory) KeepRefusal(ctx context.Context, f approvals.Refusal, most int) (approvals.Refusals, error) {
+	_, err := s.begin(ctx, "refusal", "", "")
+	defer s.mu.Unlock()
+	r := s.rows[f.Request]
+	if err != nil || r == nil {
+		return approvals.Refusals{}, errors.Join(err, approvals.ErrNotFound)
+	}
+	his := 0
+	for _, c := range r.clicks {
+		if c.By == f.By {
+			his++
+		}
+	}
+	if his < most && len(r.clicks) < approvals.MostRefusals {
+		if f.Prev != r.refused.Head {
+			return r.refused, approvals.ErrConflict
+		}
+		r.clicks = append(r.clicks, f)
+		r.refused.N, r.refused.Head = f.N, f.Hash
+	}
+	r.refused.All++
+	return r.refused, nil
 }
 
 func (s *memory) KeepOutputs(ctx context.Context, id string, out approvals.Outputs) error {

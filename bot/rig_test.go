@@ -275,7 +275,7 @@ func (r *rig) ran(times int) {
 // moves are the names of the request's events.
 func (r *rig) moves(id string) []string {
 	r.Helper()
-	events, err := r.store.Events(context.Background(), id)
+	events, err := r.store.Events(context.Background(), id, 0)
 	if err != nil {
 		r.Fatal(err)
 	}

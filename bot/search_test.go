@@ -103,7 +103,7 @@ func TestAnUnknownRunIsSearchedFor(t *testing.T) {
 				if tt.want == approvals.Unknown && !tt.asked && k.Due().IsZero() {
 					t.Error("nobody searches any more")
 				}
-				events, err := r.store.Events(context.Background(), id)
+				events, err := r.store.Events(context.Background(), id, 0)
 				if err != nil || approvals.Verify(events) != nil {
 					t.Errorf("the chain: %v, %v", err, approvals.Verify(events))
 				}

@@ -148,7 +148,7 @@ func TestLift(t *testing.T) {
 		if k := r.is(id, approvals.Unknown); !strings.Contains(k.Unsure.Evidence, "which may be this run, or another that was sent after its hosts were freed") {
 			t.Errorf("evidence %q", k.Unsure.Evidence)
 		}
-		events, _ := r.store.Events(context.Background(), id)
+		events, _ := r.store.Events(context.Background(), id, 0)
 		if err := approvals.Verify(events); err != nil {
 			t.Error(err)
 		}

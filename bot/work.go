@@ -96,8 +96,16 @@ func (b *Bot) step(ctx context.Context, k approvals.Kept) (approvals.Kept, error
 // advance stores a move on the version in hand. If the store does not say what
 // became of it, it is asked until it tells. A move that was stored after all comes
 // back as a newer version, with ErrConflict.
+//
+// A newer version that says the same, and that this bot still holds, is as good as the
+// one in hand: else whoever has the card drawn again and again keeps a long look from
+// ever being stored.
 func (b *Bot) advance(ctx context.Context, k approvals.Kept, m approvals.Move) (approvals.Kept, error) {
 	next, err := b.advanceOnce(ctx, k, m)
+	for errors.Is(err, approvals.ErrConflict) && next.Mine && next.Server == k.Server && next.Facts() == k.Facts() {
+		k = next
+		next, err = b.advanceOnce(ctx, k, m)
+	}
 	for tries := 0; notAnswered(err) && tries < 3; tries++ {
 		b.Log.Warn("the store has not answered", "request", k.ID, "move", m.Name, b.said(err))
 		now, touchErr := b.touch(ctx, k.ID)

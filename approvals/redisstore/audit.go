@@ -44,7 +44,10 @@ type History struct {
 	Events     []approvals.Event // oldest first
 	EventsErr  error             // ErrUnreadable: what lies there is no list
 	Unreadable []int             // places in Events, from 1, of what is no event: it is empty there
-	Newest     time.Time         // when the last event was written, in milliseconds
+	Refusals   []approvals.Refusal
+	Lost       []int     // places in Refusals, from 1, of what is no refused click, or is missing
+	Odd        bool      // the record is not written as this bmcmd writes it
+	Newest     time.Time // when the last event was written, in milliseconds
 
 	Indexed time.Time // when the index says that this was; zero: it is not in the index
 	Now     time.Time // Redis' clock
@@ -57,23 +60,24 @@ func (h History) Empty() bool {
 
 // historyScript reads requests.
 //
-// KEYS: 1 index, then request and events of each.
+// KEYS: 1 index, then request, events and refused clicks of each.
 // ARGV: 1 how many events of each, 2 "1": leave out those that are in the index, then
 // the id of each, then the mark.
 // Returns: seconds, microseconds, then of each: id, when it came, body ("" for none),
-// ms in the index or "", how many events ("?" if they are no list), and the first.
+// refused clicks as in the record, ms in the index or "", how many events ("?" if they are
+// no list), the first of them, and the refused clicks, by number, from 1.
 var historyScript = redis.NewScript(clock + `
 local out = {t[1], t[2]}
-for i = 2, #KEYS, 2 do
-  local id = ARGV[2 + i / 2]
+for i = 2, #KEYS, 3 do
+  local id = ARGV[2 + (i + 1) / 3]
   local ms = redis.call('ZSCORE', KEYS[1], id)
   if not (ms and ARGV[2] == '1') then
-    local at, body, n, first = '', '', '0', {}
+    local at, body, refused, n, first, clicks = '', '', '', '0', {}, {}
     if redis.call('EXISTS', KEYS[i]) == 1 then
       body = '?'
       if redis.call('TYPE', KEYS[i]).ok == 'hash' then
-        local h = redis.call('HMGET', KEYS[i], 'body', 'at')
-        body, at = h[1] or '?', h[2] or ''
+        local h = redis.call('HMGET', KEYS[i], 'body', 'at', 'refused')
+        body, at, refused = h[1] or '?', h[2] or '', h[3] or ''
       end
     end
     if redis.call('EXISTS', KEYS[i + 1]) == 1 then
@@ -83,8 +87,13 @@ for i = 2, #KEYS, 2 do
         first = redis.call('LRANGE', KEYS[i + 1], 0, ARGV[1] - 1)
       end
     end
-    for _, x in ipairs({id, at, body, ms and text(tonumber(ms)) or '', n}) do out[#out + 1] = x end
-    out[#out + 1] = first
+    if redis.call('TYPE', KEYS[i + 2]).ok == 'hash' then
+      repeat
+        local click = redis.call('HGET', KEYS[i + 2], tostring(#clicks + 1))
+        if click then clicks[#clicks + 1] = click end
+      until not click
+    end
+    for _, x in ipairs({id, at, body, refused, ms and text(tonumber(ms)) or '', n, first, clicks}) do out[#out + 1] = x end
   end
 end
 return out
@@ -188,14 +197,14 @@ func (a *Audit) batch(ctx context.Context, ids []string, onlyLost bool, see func
 	keys := []string{a.keys.audit()}
 	args := []any{auditEvents, flag(onlyLost)}
 	for _, id := range ids {
-		keys = append(keys, a.keys.request(id), a.keys.events(id))
+		keys = append(keys, a.keys.request(id), a.keys.events(id), a.keys.refused(id))
 		args = append(args, id)
 	}
 	got, err := a.read(ctx, historyScript, keys, args...)
 	if err != nil {
 		return err
 	}
-	for i := 0; i+5 < len(got.rest); i += 6 {
+	for i := 0; i+7 < len(got.rest); i += 8 {
 		h, err := a.history(ctx, got, i)
 		if err != nil {
 			return err
@@ -216,16 +225,26 @@ func (a *Audit) history(ctx context.Context, got answer, i int) (History, error)
 		h.RecordErr = approvals.ErrNotFound
 	default:
 		h.Record, h.RecordErr = decode(body, got.text(i+1))
+		h.Record.Refused = refusedClicks(got.text(i + 3))
+		h.Odd = h.RecordErr == nil && odd(body)
 	}
-	if ms := got.text(i + 3); ms != "" {
+	clicks, _ := got.rest[i+7].([]any)
+	for n, c := range clicks {
+		f, err := decodeRefusal(fmt.Sprint(c))
+		if err != nil {
+			h.Lost = append(h.Lost, n+1)
+		}
+		h.Refusals = append(h.Refusals, f)
+	}
+	if ms := got.text(i + 4); ms != "" {
 		h.Indexed = time.UnixMilli(number(ms)).UTC()
 	}
-	if got.text(i+4) == "?" {
+	if got.text(i+5) == "?" {
 		h.EventsErr = fmt.Errorf("%w: the events of %s are no list: look at them with redis-cli", approvals.ErrUnreadable, h.ID)
 		return h, nil
 	}
-	lines, _ := got.rest[i+5].([]any)
-	for n := int(number(got.text(i + 4))); ; {
+	lines, _ := got.rest[i+6].([]any)
+	for n := int(number(got.text(i + 5))); ; {
 		for _, l := range lines {
 			h.add(fmt.Sprint(l))
 		}

@@ -240,7 +240,7 @@ func TestAuditOfTheStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		h := p.one(k.ID)
-		want, err := s.Events(t.Context(), k.ID)
+		want, err := s.Events(t.Context(), k.ID, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -340,7 +340,7 @@ func TestAuditEventsGoAway(t *testing.T) {
 	p := srv.past(t)
 	p.happens("r-1", auditEvents+1, 1000)
 	a := &Audit{caller: p.caller, keys: p.keys}
-	got, err := a.read(t.Context(), historyScript, []string{"none", p.keys.request("r-1"), p.keys.events("r-1")}, auditEvents, "", "r-1")
+	got, err := a.read(t.Context(), historyScript, []string{"none", p.keys.request("r-1"), p.keys.events("r-1"), p.keys.refused("r-1")}, auditEvents, "", "r-1")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -109,7 +109,7 @@ func TestFiftyVotesAtOnce(t *testing.T) {
 				t.Errorf("quorum %d: %d approvals counted of %d decisions", quorum, n, len(got.Decisions))
 			}
 			moves := map[string]int{}
-			events, err := desks[0].Events(t.Context(), k.ID)
+			events, err := desks[0].Events(t.Context(), k.ID, 0)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,7 +9,8 @@
 //
 //	request:ID     hash: body (JSON), rev, at (when it came, ms), on (the run of the
 //	               server that it came to), twin, moves (ids of the last 32 moves),
-//	               holder and until (ms) while held, holds while its hosts are kept
+//	               holder and until (ms) while held, holds while its hosts are kept,
+//	               refused ("all kept head" of its refused clicks)
 //	due            sorted set of ids by when somebody must look at them (ms)
 //	open           sorted set of the ids that have not ended, by when they came (ms)
 //	twin:TWIN      the id of the open request that asks for just this
@@ -18,7 +19,10 @@
 //	hosts:SCRIPT   hash: the request that holds each host for a run of the script
 //	audit          sorted set of ids by when their newest event was written (ms), for
 //	               as long as that event stays
-//	events:ID      list of "ms JSON", oldest first; outlives the request
+//	events:ID      list of "ms hash JSON", oldest first; outlives the request. Those of the
+//	               first form are "ms JSON", with the hash inside
+//	refused:ID     hash: "hash JSON" of each refused click that is kept, under its number,
+//	               and how often each person pressed; as long as the events
 //	server         "run ms": the run of the server that was last asked, and when it was
 //	               first asked
 //	take:ID        list of what one Take handed out, for a lost reply; short-lived
@@ -48,6 +52,14 @@
 // hosts, in the same script, or is refused with who holds them. A host belongs to a
 // request only as long as that one's record says that it holds: a record that was lost
 // keeps nobody waiting. Whoever ends lets go.
+//
+// # Why refused clicks are no moves
+//
+// A click that is not taken changes nothing, and anybody can press. As a move it would
+// raise the revision, and whoever presses each half second would keep a look that takes a
+// second from ever being stored. So refused clicks lie beside the record, twenty of a
+// person and 200 of a request at most, and the rest is a number. They are a chain of their
+// own; the request's next event names its newest, and with it all before.
 //
 // # Why every answer says which run of the server gave it
 //

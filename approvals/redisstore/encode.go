@@ -12,16 +12,17 @@ import (
 
 // encode makes the two texts that a swap stores, each once.
 func encode(w approvals.Swap) (body, event []byte, err error) {
-	if body, err = json.Marshal(w.Next); err != nil {
+	if body, err = w.Next.Encode(); err != nil {
 		return nil, nil, fmt.Errorf("request %s: %w", w.Next.ID, err)
 	}
 	if w.Event.Move == "" {
 		return body, []byte{}, nil
 	}
-	if event, err = json.Marshal(w.Event); err != nil {
+	text, err := w.Event.Encode()
+	if err != nil {
 		return nil, nil, fmt.Errorf("event of %s: %w", w.Next.ID, err)
 	}
-	return body, event, nil
+	return body, append([]byte(w.Event.Hash+" "), text...), nil
 }
 
 // decode reads a record. The schema is read first: a newer one may have changed
@@ -36,14 +37,23 @@ func decode(body, at string) (approvals.Request, error) {
 	return r, nil
 }
 
-// record is decode, and says which run of the server the request came to: the record
-// itself says so from its second version on.
-func record(body, at, on string) (approvals.Request, error) {
-	r, err := decode(body, at)
-	if err == nil && r.KeptOn == "" {
-		r.KeptOn = on
+// record is decode of what scripts answer: body, at, on and refused, from place i on.
+func record(a answer, i int) (approvals.Request, error) {
+	r, err := decode(a.text(i), a.text(i+1))
+	if err == nil && r.KeptOn == "" { // the record itself says so from its second version on
+		r.KeptOn = a.text(i + 2)
 	}
+	r.Refused = refusedClicks(a.text(i + 3))
 	return r, err
+}
+
+// refusedClicks reads what refuseScript keeps in a request's hash.
+func refusedClicks(text string) (c approvals.Refusals) {
+	if all, rest, ok := strings.Cut(text, " "); ok {
+		n, head, _ := strings.Cut(rest, " ")
+		c = approvals.Refusals{All: int(number(all)), N: int(number(n)), Head: head}
+	}
+	return c
 }
 
 // unreadable says what is wrong with a record, without quoting it.
@@ -68,16 +78,45 @@ func received(r approvals.Request, at string) time.Time {
 	return time.UnixMilli(number(at)).UTC()
 }
 
+// decodeEvent reads "ms hash JSON", or "ms JSON" of the first form of events.
 func decodeEvent(line string) (approvals.Event, error) {
-	var e approvals.Event
 	at, text, _ := strings.Cut(line, " ")
-	if err := json.Unmarshal([]byte(text), &e); err != nil {
-		return e, fmt.Errorf("%w: an event is not what bmcmd wrote: look at it with redis-cli", approvals.ErrUnreadable)
+	hash, first := "", strings.HasPrefix(text, "{")
+	if !first {
+		hash, text, _ = strings.Cut(text, " ")
+	}
+	e, err := approvals.DecodeEvent([]byte(text))
+	if err != nil {
+		return approvals.Event{}, fmt.Errorf("%w: an event is not what bmcmd wrote: look at it with redis-cli", approvals.ErrUnreadable)
+	}
+	if !first {
+		e.Hash = hash // as it was written; Verify holds it against the text
 	}
 	if e.At.IsZero() {
 		e.At = time.UnixMilli(number(at)).UTC()
 	}
 	return e, nil
+}
+
+// decodeRefusal reads "hash JSON".
+func decodeRefusal(text string) (approvals.Refusal, error) {
+	hash, text, _ := strings.Cut(text, " ")
+	f, err := approvals.DecodeRefusal([]byte(text))
+	if err != nil || f.Hash != hash {
+		return approvals.Refusal{}, fmt.Errorf("%w: a refused click is not what bmcmd wrote: look at it with redis-cli", approvals.ErrUnreadable)
+	}
+	return f, nil
+}
+
+// odd reports whether a record is not written as this bmcmd writes what it reads there: a
+// key that stands twice, or in capitals, says one thing to people and another to us.
+func odd(body string) bool {
+	var r approvals.Request
+	if json.Unmarshal([]byte(body), &r) != nil || r.Schema != approvals.Schema {
+		return false // unreadable, or written by an earlier bmcmd
+	}
+	again, err := r.Encode()
+	return err != nil || string(again) != body
 }
 
 // due is in milliseconds, rounded up: what is handed out is due by Redis' clock

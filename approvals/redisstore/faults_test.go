@@ -189,7 +189,7 @@ func TestLostReplies(t *testing.T) {
 				if tt.name == "create" {
 					id = asked(7).ID
 				}
-				events, err := direct.Events(t.Context(), id)
+				events, err := direct.Events(t.Context(), id, 0)
 				if err != nil || len(events) != tt.events {
 					t.Errorf("%s with %d replies lost: %d events, want %d, error %v", tt.name, lost, len(events), tt.events, err)
 				}
@@ -260,7 +260,7 @@ func TestRedisAway(t *testing.T) {
 				t.Errorf("%s: %s: %v", tt.why, c.name, err)
 			}
 		}
-		if _, err := s.Events(t.Context(), k.ID); !errors.Is(err, approvals.ErrUnavailable) {
+		if _, err := s.Events(t.Context(), k.ID, 0); !errors.Is(err, approvals.ErrUnavailable) {
 			t.Errorf("%s: events: %v", tt.why, err)
 		}
 		if err := s.Enter(t.Context()); !errors.Is(err, approvals.ErrUnavailable) {

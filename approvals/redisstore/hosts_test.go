@@ -90,7 +90,7 @@ func TestHosts(t *testing.T) {
 					if got.Revision != two.Revision {
 						t.Errorf("refused, and the answer is revision %d", got.Revision)
 					}
-					if events, _ := s.Events(t.Context(), two.ID); len(events) != 1 {
+					if events, _ := s.Events(t.Context(), two.ID, 0); len(events) != 1 {
 						t.Errorf("refused, and there are %d events", len(events))
 					}
 				}

@@ -7,6 +7,7 @@ func newKeys(workspace string) keys { return keys{"bmcmd:{" + workspace + "}:"} 
 
 func (k keys) request(id string) string    { return k.prefix + "request:" + id }
 func (k keys) events(id string) string     { return k.prefix + "events:" + id }
+func (k keys) refused(id string) string    { return k.prefix + "refused:" + id }
 func (k keys) twin(twin string) string     { return k.prefix + "twin:" + twin }
 func (k keys) asked(user string) string    { return k.prefix + "asked:" + user }
 func (k keys) due() string                 { return k.prefix + "due" }

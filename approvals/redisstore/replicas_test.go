@@ -105,7 +105,7 @@ func TestReplicas(t *testing.T) {
 	}
 	wake()
 	confirmed("that move", func() error { k, err = s.Swap(t.Context(), w); return err })
-	if events, err := s.Events(t.Context(), k.ID); err != nil || len(events) != 4 || k.Revision != 4 {
+	if events, err := s.Events(t.Context(), k.ID, 0); err != nil || len(events) != 4 || k.Revision != 4 {
 		t.Errorf("revision %d, %d events, error %v", k.Revision, len(events), err)
 	}
 }

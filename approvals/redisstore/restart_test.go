@@ -37,7 +37,7 @@ func TestRestartBetweenTwoMoves(t *testing.T) {
 	if !errors.Is(err, approvals.ErrRestarted) || got.Revision != k.Revision || got.Server.Run == was.Run || got.Server.Run == "" {
 		t.Fatalf("after a restart: revision %d, on %+v, error %v", got.Revision, got.Server, err)
 	}
-	if events, err := s.Events(t.Context(), k.ID); err != nil || len(events) != 2 {
+	if events, err := s.Events(t.Context(), k.ID, 0); err != nil || len(events) != 2 {
 		t.Errorf("refused, and there are %d events, error %v", len(events), err)
 	}
 	if loaded, err := s.Load(t.Context(), first.ID); err != nil || loaded.KeptOn != was.Run || loaded.Server.Run == was.Run {

@@ -7,7 +7,8 @@ import "github.com/redis/go-redis/v9"
 // microseconds. Some keys are known only inside a script: they are made from a
 // prefix with the same hash tag, so they lie in the same slot. The last ARGV of
 // each is a mark that means nothing to Redis. A record in an answer is its body,
-// when it came, and the run of the server that it came to.
+// when it came, the run of the server that it came to, and its refused clicks: false
+// where there are none.
 
 // clock gives t (what TIME says) and now; text writes a whole number without an
 // exponent.
@@ -55,10 +56,10 @@ end
 // after how many milliseconds there is room.
 var createScript = redis.NewScript(clockAndRun + `
 local function there(key, status)
-  local h = redis.call('HMGET', key, 'body', 'at', 'on', 'holder', 'until', 'rev')
-  if ARGV[11] == '1' then redis.call('HSET', key, 'rev', h[6]) end
-  local mine = h[4] == ARGV[6] and tonumber(h[5]) > now
-  return {t[1], t[2], run, since, status, mine and '1' or '', h[1], h[2], h[3]}
+  local h = redis.call('HMGET', key, 'body', 'at', 'on', 'refused', 'holder', 'until', 'rev')
+  if ARGV[11] == '1' then redis.call('HSET', key, 'rev', h[7]) end
+  local mine = h[5] == ARGV[6] and tonumber(h[6]) > now
+  return {t[1], t[2], run, since, status, mine and '1' or '', h[1], h[2], h[3], h[4]}
 end
 local moves = redis.call('HGET', KEYS[1], 'moves')
 if moves then
@@ -107,7 +108,8 @@ return {t[1], t[2], run, since, 'fresh', hold > 0 and '1' or '', '', at, run}
 // A host belongs to the request that stands there, as long as that one's record has
 // the field holds: one that was lost keeps nobody waiting.
 //
-// KEYS: 1 request, 2 due, 3 open, 4 events, 5 audit, 6 hosts of its script, 7 server.
+// KEYS: 1 request, 2 due, 3 open, 4 events, 5 audit, 6 hosts of its script, 7 refused
+// clicks, 8 server.
 // ARGV: 1 id, 2 revision it replaces, 3 revision it makes, 4 body, 5 event or "",
 // 6 move id, 7 not after or "", 8 worker, 9 hold, 10 due or "", 11 "end" if it ends,
 // "free" if whoever asks for the same gets a new one, or "", 12 time to keep the
@@ -120,13 +122,13 @@ return {t[1], t[2], run, since, 'fresh', hold > 0 and '1' or '', '', at, run}
 // the host follow.
 var swapScript = redis.NewScript(clockAndRun + `
 local key, id, worker, hosts = KEYS[1], ARGV[1], ARGV[8], ARGV[17]
-local h = redis.call('HMGET', key, 'rev', 'moves', 'holder', 'until', 'at', 'on', 'twin')
+local h = redis.call('HMGET', key, 'rev', 'moves', 'holder', 'until', 'at', 'on', 'twin', 'refused')
 if not h[1] then return {t[1], t[2], run, since, 'none'} end
 local good = h[3] and tonumber(h[4]) > now
 local mine = good and h[3] == worker
 local function answer(status, old, other, host)
   local body = old and redis.call('HGET', key, 'body') or false
-  return {t[1], t[2], run, since, status, mine and '1' or '', body, h[5], h[6], other, host}
+  return {t[1], t[2], run, since, status, mine and '1' or '', body, h[5], h[6], h[8], other, host}
 end
 if string.find(h[2], ' ' .. ARGV[6] .. ' ', 1, true) then
   if ARGV[18] == '1' then redis.call('HSET', key, 'rev', h[1]) end
@@ -154,6 +156,7 @@ redis.call('HSET', key, 'body', ARGV[4], 'rev', ARGV[3], 'moves', moves)
 if ARGV[5] ~= '' then
   redis.call('RPUSH', KEYS[4], text(now) .. ' ' .. ARGV[5])
   redis.call('PEXPIRE', KEYS[4], ARGV[13])
+  redis.call('PEXPIRE', KEYS[7], ARGV[13])
   redis.call('ZADD', KEYS[5], text(now), id)
 end
 
@@ -206,14 +209,14 @@ if not again then ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now), 
 local out, ends = {t[1], t[2], run, since, ''}, text(now + ARGV[3])
 for _, id in ipairs(ids) do
   local key = ARGV[1] .. id
-  local h = redis.call('HMGET', key, 'body', 'at', 'on', 'holder')
+  local h = redis.call('HMGET', key, 'body', 'at', 'on', 'refused', 'holder')
   if not h[1] then
     redis.call('ZREM', KEYS[1], id)
-  elseif not again or h[4] == ARGV[2] then
+  elseif not again or h[5] == ARGV[2] then
     redis.call('HSET', key, 'holder', ARGV[2], 'until', ends)
     redis.call('ZADD', KEYS[1], ends, id)
     if not again then redis.call('RPUSH', KEYS[2], id) end
-    for i = 1, 3 do out[#out + 1] = h[i] end
+    for i = 1, 4 do out[#out + 1] = h[i] end
   end
 end
 if #out > 5 then redis.call('PEXPIRE', KEYS[2], ARGV[3]) end
@@ -227,8 +230,8 @@ return out
 // KEYS: 1 request, 2 server.
 // Returns: time and server, and the record if it is there.
 var loadScript = redis.NewScript(clockAndRun + `
-local h = redis.call('HMGET', KEYS[1], 'body', 'at', 'on')
-return {t[1], t[2], run, since, h[1], h[2], h[3]}
+local h = redis.call('HMGET', KEYS[1], 'body', 'at', 'on', 'refused')
+return {t[1], t[2], run, since, h[1], h[2], h[3], h[4]}
 `)
 
 // openScript lists the newest open requests.
@@ -239,10 +242,44 @@ return {t[1], t[2], run, since, h[1], h[2], h[3]}
 var openScript = redis.NewScript(clockAndRun + `
 local out = {t[1], t[2], run, since}
 for _, id in ipairs(redis.call('ZREVRANGE', KEYS[1], 0, ARGV[2] - 1)) do
-  local h = redis.call('HMGET', ARGV[1] .. id, 'body', 'at', 'on')
+  local h = redis.call('HMGET', ARGV[1] .. id, 'body', 'at', 'on', 'refused')
   if h[1] then
-    for i = 1, 3 do out[#out + 1] = h[i] end
+    for i = 1, 4 do out[#out + 1] = h[i] end
   end
 end
 return out
+`)
+
+// refuseScript keeps a refused click, or only counts it. It touches neither the revision
+// nor the hold nor when the request is due.
+//
+// refused in the request's hash is "all kept head". The clicks lie in a hash: each under
+// its number, and how often each person pressed that has one there, under "by" and who
+// that is.
+//
+// KEYS: 1 request, 2 refused clicks, 3 events.
+// ARGV: 1 number, 2 head that it follows, 3 its hash, 4 its text, 5 person, 6 most of a
+// person, 7 most of a request, 8 time to keep it where the request has no events, then
+// the mark.
+// Returns: seconds, microseconds, "kept", "counted", "conflict" or "none", and refused.
+var refuseScript = redis.NewScript(clock + `
+local refused = redis.call('HGET', KEYS[1], 'refused')
+if not refused and redis.call('EXISTS', KEYS[1]) == 0 then return {t[1], t[2], 'none', ''} end
+local all, kept, head = string.match(refused or '0 0 ', '^(%d+) (%d+) (%x*)$')
+all, kept = tonumber(all), tonumber(kept)
+if head == ARGV[3] then return {t[1], t[2], 'kept', refused} end
+local by = 'by ' .. ARGV[5]
+local his = tonumber(redis.call('HGET', KEYS[2], by) or 0)
+local keep = his < tonumber(ARGV[6]) and kept < tonumber(ARGV[7])
+if keep then
+  if head ~= ARGV[2] or kept + 1 ~= tonumber(ARGV[1]) then return {t[1], t[2], 'conflict', refused or ''} end
+  kept, head = kept + 1, ARGV[3]
+  redis.call('HSET', KEYS[2], ARGV[1], ARGV[3] .. ' ' .. ARGV[4])
+end
+if keep or his > 0 then redis.call('HINCRBY', KEYS[2], by, 1) end
+refused = text(all + 1) .. ' ' .. text(kept) .. ' ' .. head
+redis.call('HSET', KEYS[1], 'refused', refused)
+local left = redis.call('PTTL', KEYS[3])
+redis.call('PEXPIRE', KEYS[2], left > 0 and left or ARGV[8])
+return {t[1], t[2], keep and 'kept' or 'counted', refused}
 `)

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -95,7 +96,7 @@ func (s *Store) Load(ctx context.Context, id string) (approvals.Kept, error) {
 	if a.text(2) == "" {
 		return approvals.Kept{}, approvals.ErrNotFound
 	}
-	k.Request, err = record(a.text(2), a.text(3), a.text(4))
+	k.Request, err = record(a, 2)
 	return k, err
 }
 
@@ -119,7 +120,7 @@ func (s *Store) Swap(ctx context.Context, w approvals.Swap) (approvals.Kept, err
 		args = append(args, host)
 	}
 	a, err := s.confirm(ctx, swapScript, []string{
-		s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.events(r.ID), s.keys.audit(), s.keys.hosts(r.Asked.Script), s.keys.server(),
+		s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.events(r.ID), s.keys.audit(), s.keys.hosts(r.Asked.Script), s.keys.refused(r.ID), s.keys.server(),
 	}, args...)
 	if err != nil {
 		return approvals.Kept{}, err
@@ -146,7 +147,7 @@ func refused(a answer) error {
 	case "restarted":
 		return approvals.ErrRestarted
 	case "busy":
-		return &approvals.Busy{Request: a.text(7), Host: a.text(8)}
+		return &approvals.Busy{Request: a.text(8), Host: a.text(9)}
 	}
 	return nil
 }
@@ -168,27 +169,45 @@ func (s *Store) Take(ctx context.Context, worker string, hold time.Duration, n i
 
 // Events is as [approvals.Store] says. An event that has no time of its own bears
 // that of its writing.
-func (s *Store) Events(ctx context.Context, id string) ([]approvals.Event, error) {
-	var lines []string
-	for n := 0; ; n++ {
-		var err error
-		if lines, err = s.client.LRange(ctx, s.keys.events(id), 0, -1).Result(); err == nil {
-			break
-		}
-		if n+1 < attempts && mayPass(err) && pause(ctx, n) {
-			continue
-		}
-		return nil, explain(ctx, approvals.ErrUnavailable, err)
+func (s *Store) Events(ctx context.Context, id string, n int) ([]approvals.Event, error) {
+	a, err := s.read(ctx, eventsScript, []string{s.keys.events(id)}, -n, -1)
+	if err != nil {
+		return nil, err
 	}
+	lines, _ := a.rest[0].([]any)
 	out := make([]approvals.Event, 0, len(lines))
 	for _, line := range lines {
-		e, err := decodeEvent(line)
+		e, err := decodeEvent(fmt.Sprint(line))
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, e)
 	}
 	return out, nil
+}
+
+// KeepRefusal is as [approvals.Store] says.
+func (s *Store) KeepRefusal(ctx context.Context, f approvals.Refusal, most int) (approvals.Refusals, error) {
+	text, err := f.Encode()
+	if err != nil {
+		return approvals.Refusals{}, fmt.Errorf("refused click on %s: %w", f.Request, err)
+	}
+	who := f.By.Key()
+	if f.By.ID == "" { // not looked up
+		who = f.By.User
+	}
+	a, err := s.write(ctx, refuseScript, []string{s.keys.request(f.Request), s.keys.refused(f.Request), s.keys.events(f.Request)},
+		f.N, f.Prev, f.Hash, text, who, most, approvals.MostRefusals, s.opts.KeepEvents.Milliseconds())
+	if err != nil {
+		return approvals.Refusals{}, err
+	}
+	switch a.text(0) {
+	case "none":
+		return approvals.Refusals{}, approvals.ErrNotFound
+	case "conflict":
+		return refusedClicks(a.text(1)), approvals.ErrConflict
+	}
+	return refusedClicks(a.text(1)), nil
 }
 
 // Open is as [approvals.Store] says. A record that cannot be read is left out,
@@ -219,17 +238,17 @@ func (s *Store) answered(a answer) approvals.Kept {
 func (s *Store) kept(a answer, sent approvals.Request) (approvals.Kept, error) {
 	k := s.answered(a)
 	k.Mine = a.text(3) == "1"
-	body, at, on := a.text(4), a.text(5), a.text(6)
-	if body == "" {
+	if a.text(4) == "" {
 		k.Request = sent
-		k.Received = received(sent, at)
+		k.Received = received(sent, a.text(5))
 		if k.KeptOn == "" {
-			k.KeptOn = on
+			k.KeptOn = a.text(6)
 		}
+		k.Refused = refusedClicks(a.text(7))
 		return k, nil
 	}
 	var err error
-	k.Request, err = record(body, at, on)
+	k.Request, err = record(a, 4)
 	return k, err
 }
 
@@ -237,8 +256,8 @@ func (s *Store) kept(a answer, sent approvals.Request) (approvals.Kept, error) {
 func (s *Store) list(a answer, i int, mine bool) []approvals.Kept {
 	var out []approvals.Kept
 	all := s.answered(a)
-	for ; i+2 < len(a.rest); i += 3 {
-		r, err := record(a.text(i), a.text(i+1), a.text(i+2))
+	for ; i+3 < len(a.rest); i += 4 {
+		r, err := record(a, i)
 		if err != nil {
 			s.opts.Log.Warn("a record is left out", "error", err)
 			continue

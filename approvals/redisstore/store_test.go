@@ -43,7 +43,7 @@ func TestCreateStampsAndHolds(t *testing.T) {
 		if wake <= 0 || wake > time.Minute {
 			t.Errorf("wake is %v, want the end of the hold", wake)
 		}
-		events, err := s.Events(t.Context(), k.ID)
+		events, err := s.Events(t.Context(), k.ID, 0)
 		if err != nil || len(events) != 1 || events[0].Move != "receive" || !events[0].At.Equal(k.Received) {
 			t.Errorf("events %+v, error %v; want one, at %v", events, err, k.Received)
 		}
@@ -62,7 +62,7 @@ func TestCreateAgainIsTheSame(t *testing.T) {
 		if err != nil || fresh || !again.Mine {
 			t.Errorf("the same envelope to the holder: fresh %v, mine %v, error %v", fresh, again.Mine, err)
 		}
-		if events, _ := s.Events(t.Context(), k.ID); len(events) != 1 {
+		if events, _ := s.Events(t.Context(), k.ID, 0); len(events) != 1 {
 			t.Errorf("%d events, want 1", len(events))
 		}
 	})
@@ -163,7 +163,7 @@ func TestUnknownID(t *testing.T) {
 		if _, err := s.Swap(t.Context(), next(approvals.Kept{Request: asked(1)}, amy, 0, nil)); !errors.Is(err, approvals.ErrNotFound) {
 			t.Errorf("Swap: %v", err)
 		}
-		if events, err := s.Events(t.Context(), "r-none"); err != nil || len(events) != 0 {
+		if events, err := s.Events(t.Context(), "r-none", 0); err != nil || len(events) != 0 {
 			t.Errorf("Events: %v, %v", events, err)
 		}
 	})
@@ -198,7 +198,7 @@ func TestSwap(t *testing.T) {
 		if err != nil || again.Revision != 3 {
 			t.Errorf("the same again after another: revision %d, error %v; want the newest", again.Revision, err)
 		}
-		if events, _ := s.Events(t.Context(), k.ID); len(events) != 3 {
+		if events, _ := s.Events(t.Context(), k.ID, 0); len(events) != 3 {
 			t.Errorf("%d events, want 3", len(events))
 		}
 	})
@@ -245,7 +245,7 @@ func TestSwapTooLate(t *testing.T) {
 		if got, _ := s.Load(t.Context(), k.ID); got.Revision != k.Revision {
 			t.Errorf("the late swap was written: revision %d", got.Revision)
 		}
-		if events, _ := s.Events(t.Context(), k.ID); len(events) != 2 {
+		if events, _ := s.Events(t.Context(), k.ID, 0); len(events) != 2 {
 			t.Errorf("%d events, want 2", len(events))
 		}
 	})
@@ -260,7 +260,7 @@ func TestQuietSwapLeavesNoEvent(t *testing.T) {
 		if _, err := s.Swap(t.Context(), w); err != nil {
 			t.Fatal(err)
 		}
-		if events, _ := s.Events(t.Context(), k.ID); len(events) != 1 {
+		if events, _ := s.Events(t.Context(), k.ID, 0); len(events) != 1 {
 			t.Errorf("%d events, want 1", len(events))
 		}
 	})

@@ -168,7 +168,7 @@ func TestStoredForms(t *testing.T) {
 				if string(k.State) != name || !k.Received.Truncate(time.Minute).Equal(began) || k.Asked.Reason == "" {
 					t.Errorf("%s is read as %s, came at %s, reason %q", name, k.State, k.Received, k.Asked.Reason)
 				}
-				events, err := d.Events(t.Context(), k.ID)
+				events, err := d.Events(t.Context(), k.ID, 0)
 				if err != nil || approvals.Verify(events) != nil || len(events) != k.Request.Events || events[len(events)-1].Hash != k.Head {
 					t.Errorf("%s: %d events of %d, %v, %v", name, len(events), k.Request.Events, err, approvals.Verify(events))
 				}
@@ -179,7 +179,7 @@ func TestStoredForms(t *testing.T) {
 				if k, err = d.Advance(t.Context(), k, m); err != nil || k.State != to {
 					t.Errorf("%s from %s leads to %s, want %s: %v", m.Name, name, k.State, to, err)
 				}
-				if events, _ = d.Events(t.Context(), k.ID); approvals.Verify(events) != nil || events[len(events)-1].Hash != k.Head {
+				if events, _ = d.Events(t.Context(), k.ID, 0); approvals.Verify(events) != nil || events[len(events)-1].Hash != k.Head {
 					t.Errorf("%s: after %s the chain does not hold: %v", name, m.Name, approvals.Verify(events))
 				}
 			}

@@ -40,7 +40,7 @@ func Status(k approvals.Kept, events []approvals.Event, address string) Message 
 	if row := auditRow(r); row != nil {
 		p.line(row...)
 	}
-	p.timeline(events)
+	p.timeline(events, r)
 	return p.message("status")
 }
 
@@ -52,14 +52,17 @@ func changed(all []approvals.Change) string {
 	return strings.Join(names, ", ")
 }
 
-func (p *page) timeline(events []approvals.Event) {
+func (p *page) timeline(events []approvals.Event, r approvals.Request) {
+	if n := r.Refused.All; n > 0 {
+		p.line(label("Not taken: "), say(safe(count(n, "click"))), say(" by people who could not decide then; the audit has who they are"))
+	}
 	if len(events) == 0 {
 		return
 	}
 	p.flush()
 	p.line(label("What happened"))
 	rows := newest(events, maxCost-p.cost-1000)
-	if over := len(events) - len(rows); over > 0 {
+	if over := max(r.Events, len(events)) - len(rows); over > 0 {
 		p.line(say(safe(count(over, "earlier event"))))
 	}
 	for _, row := range rows {

@@ -40,9 +40,13 @@ func (k kept) all(ctx context.Context) (map[string]*story, error) {
 			return nil, err
 		}
 		for _, line := range lines {
-			var e approvals.Event
 			at, text, _ := strings.Cut(line, " ")
-			if err := json.Unmarshal([]byte(text), &e); err != nil {
+			hash, text, _ := strings.Cut(text, " ")
+			e, err := approvals.DecodeEvent([]byte(text))
+			if err == nil && e.Hash != hash {
+				err = fmt.Errorf("the hash of event %d is another", e.N)
+			}
+			if err != nil {
 				return nil, fmt.Errorf("events of %s: %w", id, err)
 			}
 			if e.At.IsZero() {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
@@ -55,7 +54,7 @@ func (a *archive) many(n int) {
 		push := []any{"RPUSH", a.key("events", id)}
 		for k := range 12 {
 			e := approvals.Event{
-				Request: id, Revision: int64(k + 1), Move: "refused approve", From: approvals.Refused, To: approvals.Refused, At: at, N: k + 1, Prev: prev,
+				V: 2, Request: id, Revision: int64(k + 1), Move: "refused approve", From: approvals.Refused, To: approvals.Refused, At: at, N: k + 1, Prev: prev,
 				By: bert, Note: "the rule does not name you, and it is not known who of the others would be asked",
 			}
 			if k == 0 {
@@ -63,11 +62,11 @@ func (a *archive) many(n int) {
 			}
 			e.Hash = e.Sum()
 			prev = e.Hash
-			line, err := json.Marshal(e)
+			line, err := e.Encode()
 			if err != nil {
 				a.t.Fatal(err)
 			}
-			push = append(push, fmt.Sprint(at.UnixMilli(), " ", string(line)))
+			push = append(push, fmt.Sprint(at.UnixMilli(), " ", e.Hash, " ", string(line)))
 		}
 		a.do(push...)
 		a.do("ZADD", a.indexKey(), at.UnixMilli(), id)

@@ -52,6 +52,9 @@ func check(p past) (out []finding) {
 	if n, why := chain(p.id, readable); n > 0 {
 		add(p.at(n), why)
 	}
+	if what := inClicks(p, readable); what != "" {
+		add(p.id, what)
+	}
 	if p.word.Record == unreadable {
 		add(p.id, "its record is not what this bmcmd can read")
 	}
@@ -59,6 +62,9 @@ func check(p past) (out []finding) {
 		return out
 	}
 	last := p.events[len(p.events)-1]
+	if last.Facts != "" && p.word.Facts != last.Facts && p.word.Head == last.Hash {
+		add(p.id, "its record is not the one that its last event names: somebody changed there who asked, what for, what would run, a decision, a send, what people said, or how it ended")
+	}
 	switch {
 	case len(out) > 0 && p.word.Events == len(p.events):
 	case p.word.Events > len(p.events):
@@ -91,6 +97,32 @@ func chain(id string, events []approvals.Event) (int, string) {
 	return 0, ""
 }
 
+// inClicks says what is wrong with the refused clicks of a request: each event, and the
+// record, name the newest of those that were kept by then.
+func inClicks(p past, events []approvals.Event) string {
+	if p.lost {
+		return "a refused click is not what bmcmd wrote"
+	}
+	var counts []approvals.Refusals
+	for _, e := range events {
+		if e.Refused != nil {
+			counts = append(counts, *e.Refused)
+		}
+	}
+	if c := p.word.Refused; c != nil {
+		counts = append(counts, *c)
+	}
+	for i := range counts {
+		if i > 0 && counts[i].All < counts[i-1].All || p.word.Record == kept && p.word.Refused == nil {
+			return fmt.Sprintf("its record counts fewer refused clicks than the %d that an event names", counts[max(0, i-1)].All)
+		}
+	}
+	if b, ok := errors.AsType[*approvals.Broken](approvals.VerifyRefusals(p.clicks, counts...)); ok {
+		return fmt.Sprintf("refused click %d %s", b.N, b.Why)
+	}
+	return ""
+}
+
 // keeping is how long things stay in Redis.
 type keeping struct{ requests, events time.Duration }
 
@@ -102,6 +134,9 @@ func checkHistory(h redisstore.History, keep keeping) []finding {
 	add := func(what, do string) { out = append(out, finding{p.id, what, do}) }
 	if what := tooEarly(h, keep); what != "" {
 		add(what, askSlack)
+	}
+	if h.Odd {
+		add("its record is not written as bmcmd writes it: a key may stand twice, once for people and once for bmcmd", askSlack)
 	}
 	if h.RecordErr == nil && len(h.Events) > 0 {
 		if what := inRecord(h.Record, h.Events); what != "" {

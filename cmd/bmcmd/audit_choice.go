@@ -107,16 +107,22 @@ func (ch choice) takes(p past) bool {
 	by := func(e approvals.Event) bool {
 		return slices.Contains(ch.persons, e.By.User) || slices.Contains(ch.persons, e.By.ID)
 	}
-	script := func(e approvals.Event) bool { return e.Script != "" && slices.Contains(ch.scripts, e.Script) }
+	script := func(e approvals.Event) bool {
+		return e.Asked != nil && (slices.Contains(ch.scripts, e.Asked.Script) || e.Asked.Alias != "" && slices.Contains(ch.scripts, e.Asked.Alias)) ||
+			e.Plan != nil && slices.Contains(ch.scripts, e.Plan.Script.CmdID)
+	}
 	host := func(e approvals.Event) bool {
-		return slices.ContainsFunc(e.Hosts, func(h string) bool {
+		return e.Asked != nil && slices.ContainsFunc(e.Asked.Hosts, func(h string) bool {
 			return slices.ContainsFunc(ch.hosts, func(pattern string) bool { ok, _ := path.Match(pattern, h); return ok })
 		})
+	}
+	clicked := func(c approvals.Refusal) bool {
+		return slices.Contains(ch.persons, c.By.User) || slices.Contains(ch.persons, c.By.ID)
 	}
 	any := func(given bool, fits func(approvals.Event) bool) bool {
 		return !given || slices.ContainsFunc(p.events, fits)
 	}
-	return any(!ch.after.IsZero() || !ch.before.IsZero(), within) && any(len(ch.persons) > 0, by) &&
+	return any(!ch.after.IsZero() || !ch.before.IsZero(), within) && (any(len(ch.persons) > 0, by) || slices.ContainsFunc(p.clicks, clicked)) &&
 		any(len(ch.scripts) > 0, script) && any(len(ch.hosts) > 0, host) &&
 		(len(ch.requests) == 0 || slices.Contains(ch.requests, p.id))
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/bmcmd/bmcmd/approvals/redisstore"
 )
 
-// exportVersion is the version of the lines below. A verify reads no newer one.
-const exportVersion = 1
+// exportVersion is the version of the lines below. A verify reads no newer one. In the
+// first, a line of kind event was the event itself.
+const exportVersion = 2
 
 // The lines of an export, by their kind.
 type (
@@ -24,8 +25,16 @@ type (
 		Filters   map[string][]string `json:"filters,omitempty"`
 	}
 	eventLine struct {
-		Kind string `json:"kind"` // event
-		approvals.Event
+		Kind  string          `json:"kind"`        // event
+		At    time.Time       `json:"at,omitzero"` // of the first, by Redis: no hash has it
+		Hash  string          `json:"hash"`
+		Event json.RawMessage `json:"event"` // as it is stored
+	}
+	clickLine struct {
+		Kind    string          `json:"kind"` // refused
+		Request string          `json:"request"`
+		Hash    string          `json:"hash,omitempty"`
+		Click   json.RawMessage `json:"click,omitempty"` // as it is stored; none: it cannot be read
 	}
 	// unreadableLine stands for what lies among events and is none.
 	unreadableLine struct {
@@ -38,6 +47,7 @@ type (
 		Request string `json:"request"`
 		Lines   int    `json:"lines"` // how many events stand above
 		Last    string `json:"last"`  // the hash of the last of them
+		Clicks  int    `json:"clicks,omitempty"`
 		word
 	}
 	endLine struct {
@@ -55,6 +65,9 @@ type word struct {
 	Head   string           `json:"head,omitempty"`
 	Events int              `json:"events,omitempty"`
 	Digest approvals.Digest `json:"digest,omitempty"`
+
+	Facts   string              `json:"facts,omitempty"`
+	Refused *approvals.Refusals `json:"refused,omitempty"`
 }
 
 const (
@@ -69,14 +82,19 @@ type past struct {
 	events []approvals.Event
 	noList bool  // what lies where events belong cannot be read at all
 	odd    []int // places, from 1, of what is no event: it is empty there
-	word   word  // empty if an export lacks it
+	clicks []approvals.Refusal
+	lost   bool // some clicks are not what bmcmd wrote
+	word   word // empty if an export lacks it
 }
 
 func pastOf(h redisstore.History) past {
-	p := past{id: h.ID, events: h.Events, odd: h.Unreadable, noList: h.EventsErr != nil}
+	p := past{id: h.ID, events: h.Events, odd: h.Unreadable, noList: h.EventsErr != nil, clicks: h.Refusals, lost: len(h.Lost) > 0}
 	switch {
 	case h.RecordErr == nil:
-		p.word = word{Record: kept, State: h.Record.State, Head: h.Record.Head, Events: h.Record.Events, Digest: h.Record.Digest}
+		p.word = word{Record: kept, State: h.Record.State, Head: h.Record.Head, Events: h.Record.Events, Digest: h.Record.Digest, Facts: h.Record.Facts()}
+		if h.Record.Refused.All > 0 {
+			p.word.Refused = &h.Record.Refused
+		}
 	case errors.Is(h.RecordErr, approvals.ErrNotFound):
 		p.word.Record = gone
 	default:
@@ -100,9 +118,22 @@ func (p past) lines() (out []any) {
 			out = append(out, unreadableLine{Kind: unreadable, Request: p.id, N: i + 1})
 			continue
 		}
-		out = append(out, eventLine{Kind: "event", Event: e})
+		text, _ := e.Encode()
+		l := eventLine{Kind: "event", Hash: e.Hash, Event: approvals.PlainJSON(text)}
+		if e.N == 1 {
+			l.At = e.At
+		}
+		out = append(out, l)
 	}
-	return append(out, headLine{Kind: "head", Request: p.id, Lines: len(p.events), Last: p.last(), word: p.word})
+	for _, c := range p.clicks {
+		l := clickLine{Kind: "refused", Request: p.id}
+		if c.Hash != "" {
+			l.Hash = c.Hash
+			l.Click, _ = c.Encode()
+		}
+		out = append(out, l)
+	}
+	return append(out, headLine{Kind: "head", Request: p.id, Lines: len(p.events), Last: p.last(), Clicks: len(p.clicks), word: p.word})
 }
 
 // encodeLine is the one way to write a line. What could do something to a terminal
@@ -112,5 +143,5 @@ func encodeLine(v any) ([]byte, error) {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	err := e.Encode(v)
-	return tame(b.Bytes()), err
+	return approvals.PlainJSON(b.Bytes()), err
 }

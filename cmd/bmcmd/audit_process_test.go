@@ -47,7 +47,7 @@ func TestProcessAudit(t *testing.T) {
 		t.Errorf("verify says %s", said)
 	}
 	text := ask("export", "-c", w.Config)
-	for _, s := range []string{`"move":"refused approve"`, `"move":"vote"`, `"move":"claim"`, `"move":"finish"`, `"state":"succeeded"`, `"state":"failed"`} {
+	for _, s := range []string{`"kind":"refused"`, `"move":"vote"`, `"move":"claim"`, `"move":"finish"`, `"state":"succeeded"`, `"state":"failed"`} {
 		if !strings.Contains(text, s) {
 			t.Errorf("the export lacks %s:\n%s", s, text)
 		}

@@ -26,10 +26,11 @@ type exportReader struct {
 	find func(finding)
 	see  func(past)
 
-	n     int // of the line, from 1
-	sum   hash.Hash
-	open  *past // of which a head is still awaited
-	ended bool
+	version int // of the export's form
+	n       int // of the line, from 1
+	sum     hash.Hash
+	open    *past // of which a head is still awaited
+	ended   bool
 }
 
 // readExport reads an export line by line: its first line goes to begin, each request
@@ -50,6 +51,7 @@ func readExport(in io.Reader, find func(finding), begin func(exportLine), see fu
 		if err != nil {
 			return err
 		}
+		x.version = first.Version
 		x.sum.Write(lines.Bytes())
 		begin(first)
 	}
@@ -104,9 +106,9 @@ func (x *exportReader) line(text []byte) {
 	}
 	switch kind.Kind {
 	case "event":
-		if l, ok := take[eventLine](x, text); ok {
-			x.event(l.Request, l.Event, true)
-		}
+		x.eventLine(text)
+	case "refused":
+		x.click(text)
 	case unreadable:
 		if l, ok := take[unreadableLine](x, text); ok {
 			x.event(l.Request, approvals.Event{}, false)
@@ -125,6 +127,42 @@ func (x *exportReader) line(text []byte) {
 	x.sum.Write(text)
 }
 
+// eventLine takes an event, whose bytes are just those that are stored: their hash is
+// made anew.
+func (x *exportReader) eventLine(text []byte) {
+	l := eventLine{}
+	if x.version < exportVersion {
+		l.Event = append([]byte("{"), bytes.TrimPrefix(bytes.TrimSuffix(text, []byte("\n")), []byte(`{"kind":"event",`))...)
+	} else if l, _ = take[eventLine](x, text); l.Event == nil {
+		return
+	}
+	e, err := approvals.DecodeEvent(l.Event)
+	if err != nil {
+		x.wrong("is not as bmcmd wrote it")
+	}
+	if x.version >= exportVersion {
+		e.Hash = l.Hash // Verify holds it against the event
+	}
+	if e.N == 1 && !l.At.IsZero() {
+		e.At = l.At
+	}
+	x.event(e.Request, e, true)
+}
+
+// click takes a refused click.
+func (x *exportReader) click(text []byte) {
+	l, ok := take[clickLine](x, text)
+	if !ok {
+		return
+	}
+	x.begin(l.Request)
+	c, err := approvals.DecodeRefusal(l.Click)
+	if err != nil || c.Hash != l.Hash {
+		x.open.lost = true
+	}
+	x.open.clicks = append(x.open.clicks, c)
+}
+
 // take reads a line of a known kind. It has to be the very bytes that bmcmd writes:
 // else a field could stand twice, once for people and once for this.
 func take[L any](x *exportReader, text []byte) (l L, ok bool) {
@@ -141,13 +179,18 @@ func (x *exportReader) wrong(what string) {
 }
 
 func (x *exportReader) event(id string, e approvals.Event, readable bool) {
-	x.close(id)
-	if x.open == nil {
-		x.open = &past{id: id}
-	}
+	x.begin(id)
 	x.open.events = append(x.open.events, e)
 	if !readable {
 		x.open.odd = append(x.open.odd, len(x.open.events))
+	}
+}
+
+// begin has a request open: this one.
+func (x *exportReader) begin(id string) {
+	x.close(id)
+	if x.open == nil {
+		x.open = &past{id: id}
 	}
 }
 
@@ -170,6 +213,10 @@ func (x *exportReader) head(l headLine) {
 		p = *x.open
 	}
 	p.word, x.open = l.word, nil
+	if len(p.clicks) != l.Clicks {
+		x.find(finding{p.id, fmt.Sprintf("%s stand above its head on line %d, which says %d: some were removed or added",
+			counted(len(p.clicks), "refused click"), x.n, l.Clicks), askExport})
+	}
 	if len(p.events) != l.Lines || !strings.EqualFold(p.last(), l.Last) {
 		x.find(finding{p.id, fmt.Sprintf("%s stand above its head on line %d, which says %d and names the last: some were changed, removed or added",
 			counted(len(p.events), "event"), x.n, l.Lines), askExport})

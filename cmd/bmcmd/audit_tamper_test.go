@@ -46,7 +46,9 @@ func TestAuditFindsTampering(t *testing.T) {
 		},
 		{
 			"the hosts that were asked for", func(a *archive, d, c, o string) {
-				a.event(o, 1, func(e *approvals.Event) { e.Hosts = []string{"ins-test"} })
+				a.event(o, 1, func(e *approvals.Event) {
+					e.Asked = &approvals.Asked{Script: e.Asked.Script, Hosts: []string{"ins-test"}}
+				})
 			}, "$O, event 1 (receive, 20", "was changed",
 		},
 		{
@@ -102,7 +104,7 @@ func TestAuditFindsTampering(t *testing.T) {
 		{
 			"an event without a hash", func(a *archive, d, c, o string) {
 				a.event(d, 4, func(e *approvals.Event) { e.Hash = "" })
-			}, "$D, event 4 (refused approve, 20", "has no hash: it was put in",
+			}, "$D, event 4 (late answer, 20", "has no hash: it was put in",
 		},
 		{
 			"an event that is none", func(a *archive, d, c, o string) {
@@ -141,7 +143,7 @@ func TestAuditFindsTampering(t *testing.T) {
 				a.record(d, func(r *approvals.Request) {
 					r.Decisions = append(r.Decisions, approvals.Decision{Person: cleo, Verdict: approvals.Approve, Digest: r.Digest})
 				})
-			}, "$D: its record has a decision (approve by U0CLEO) of which there is no event", "",
+			}, "$D: its record has a decision (approve by U0CLEO) of which there is no event", "$D: its record is not the one that its last event names",
 		},
 		{
 			"the approved script", func(a *archive, d, c, o string) {
@@ -155,6 +157,114 @@ func TestAuditFindsTampering(t *testing.T) {
 					r.Digest = r.Plan.Digest()
 				})
 			}, "$C, event 5 (cancel, 20", "is for another digest than the record has",
+		},
+		{
+			"who asked", func(a *archive, d, c, o string) {
+				a.record(d, func(r *approvals.Request) { r.Requester = cleo })
+			}, "$D" + otherRecord, "$D" + otherRecord,
+		},
+		{
+			"the reason", func(a *archive, d, c, o string) {
+				a.record(o, func(r *approvals.Request) { r.Asked.Reason = "as agreed" })
+			}, "$O" + otherRecord, "$O" + otherRecord,
+		},
+		{
+			"the hosts that were asked for, in the record", func(a *archive, d, c, o string) {
+				a.record(c, func(r *approvals.Request) { r.Asked.Hosts = []string{"ins-test"} })
+			}, "$C" + otherRecord, "$C" + otherRecord,
+		},
+		{
+			"the parameters", func(a *archive, d, c, o string) {
+				a.record(c, func(r *approvals.Request) { r.Asked.Parameters = "--dry-run" })
+			}, "$C" + otherRecord, "$C" + otherRecord,
+		},
+		{
+			"an approval is removed", func(a *archive, d, c, o string) {
+				a.record(c, func(r *approvals.Request) { r.Decisions = nil })
+			}, "$C" + otherRecord, "$C" + otherRecord,
+		},
+		{
+			"who ended it", func(a *archive, d, c, o string) {
+				a.record(c, func(r *approvals.Request) { r.EndedBy = &bert })
+			}, "$C" + otherRecord, "$C" + otherRecord,
+		},
+		{
+			"when it ended", func(a *archive, d, c, o string) {
+				a.record(c, func(r *approvals.Request) { r.EndedAt = r.EndedAt.Add(-time.Hour) })
+			}, "$C" + otherRecord, "$C" + otherRecord,
+		},
+		{
+			"a send is put in", func(a *archive, d, c, o string) {
+				a.record(c, func(r *approvals.Request) { r.Sends = append(r.Sends, approvals.Send{Worker: "w-none"}) })
+			}, "$C" + otherRecord, "$C" + otherRecord,
+		},
+		{
+			"what people said", func(a *archive, d, c, o string) {
+				a.record(c, func(r *approvals.Request) {
+					r.Unsure.Statements = append(r.Unsure.Statements, approvals.Statement{Person: bert, Finding: approvals.DidNotRun})
+				})
+			}, "$C" + otherRecord, "$C" + otherRecord,
+		},
+		{
+			"what became of the hosts", func(a *archive, d, c, o string) {
+				a.record(c, func(r *approvals.Request) { r.Follow.Hosts = []approvals.HostResult{{Host: "ins-db1"}} })
+			}, "$C" + otherRecord, "$C" + otherRecord,
+		},
+		{
+			"a key in capitals, too, in an event", func(a *archive, d, c, o string) {
+				a.edit(d, 5, `"note":`, `"NOTE":"fine with me","note":`)
+			}, "$D, event 5: is not what bmcmd wrote", "$D, event 5: is not what bmcmd wrote",
+		},
+		{
+			"the same after it", func(a *archive, d, c, o string) {
+				a.edit(d, 5, `"wrong host",`, `"fine with me","NOTE":"wrong host",`)
+			}, "$D, event 5: is not what bmcmd wrote", "is not what bmcmd wrote",
+		},
+		{
+			"a key twice", func(a *archive, d, c, o string) {
+				a.edit(d, 5, `"note":`, `"note":"fine with me","note":`)
+			}, "$D, event 5: is not what bmcmd wrote", "is not what bmcmd wrote",
+		},
+		{
+			"a key that there is not", func(a *archive, d, c, o string) {
+				a.edit(d, 5, `"note":`, `"comment":"fine with me","note":`)
+			}, "$D, event 5: is not what bmcmd wrote", "is not what bmcmd wrote",
+		},
+		{
+			"a key in capitals, too, in the record", func(a *archive, d, c, o string) {
+				body := a.do("HGET", a.key("request", d), "body").(string)
+				a.do("HSET", a.key("request", d), "body", strings.Replace(body, `"requester":`, `"REQUESTER":{"user":"U0CLEO"},"requester":`, 1))
+			}, "$D: its record is not written as bmcmd writes it", "",
+		},
+		{
+			"a refused click is changed", func(a *archive, d, c, o string) {
+				line := a.do("HGET", a.key("refused", d), "1").(string)
+				a.do("HSET", a.key("refused", d), "1", strings.Replace(line, "U0ANNE", "U0CLEO", 1))
+			}, "$D: a refused click is not what bmcmd wrote", "is not what bmcmd wrote",
+		},
+		{
+			"a refused click is changed, and its hash with it", func(a *archive, d, c, o string) {
+				a.click(d, 2, func(f *approvals.Refusal) { f.By = cleo })
+			}, "$D: refused click 2 was changed", "$D: refused click 2 was changed",
+		},
+		{
+			"a refused click is removed", func(a *archive, d, c, o string) {
+				a.do("HDEL", a.key("refused", d), "2")
+			}, "$D: refused click 2 is missing", "$D: refused click 2 is missing",
+		},
+		{
+			"refused clicks are removed, and not counted any more", func(a *archive, d, c, o string) {
+				a.do("DEL", a.key("refused", d))
+				a.do("HDEL", a.key("request", d), "refused")
+			}, "$D: its record counts fewer refused clicks", "$D: its record counts fewer refused clicks",
+		},
+		{
+			"when it was asked for", func(a *archive, d, c, o string) {
+				all := a.lines(d)
+				_, rest, _ := strings.Cut(all[0], " ")
+				all[0] = "1700000000000 " + rest
+				a.put(d, all)
+			}, "names another time for the one before it", "names another time for the one before it",
 		},
 		{
 			"the record is put back", func(a *archive, d, c, o string) {
@@ -219,6 +329,39 @@ func TestAuditFindsTampering(t *testing.T) {
 	}
 }
 
+// otherRecord is what is said of a record that was changed.
+const otherRecord = ": its record is not the one that its last event names"
+
+// edit changes the text of an event, and makes its hash anew.
+func (a *archive) edit(id string, n int, was, is string) {
+	all := a.lines(id)
+	parts := strings.SplitN(all[n-1], " ", 3)
+	text := strings.Replace(parts[2], was, is, 1)
+	if text == parts[2] {
+		a.t.Fatalf("%s is not in %s", was, text)
+	}
+	sum := sha256.Sum256([]byte(text))
+	all[n-1] = parts[0] + " " + hex.EncodeToString(sum[:]) + " " + text
+	a.put(id, all)
+	a.do("HSET", a.key("request", id), "body", strings.ReplaceAll(a.do("HGET", a.key("request", id), "body").(string), parts[1], hex.EncodeToString(sum[:])))
+}
+
+// click changes a refused click, and makes its hash anew.
+func (a *archive) click(id string, n int, change func(f *approvals.Refusal)) {
+	_, text, _ := strings.Cut(a.do("HGET", a.key("refused", id), fmt.Sprint(n)).(string), " ")
+	f, err := approvals.DecodeRefusal([]byte(text))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	change(&f)
+	forged, err := f.Encode()
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	sum := sha256.Sum256(forged)
+	a.do("HSET", a.key("refused", id), fmt.Sprint(n), hex.EncodeToString(sum[:])+" "+string(forged))
+}
+
 // more is an event that would be the next of a request, as whoever knows the code could
 // make it.
 func (a *archive) more(id, move string) string {
@@ -231,14 +374,19 @@ func (a *archive) more(id, move string) string {
 
 // older makes the events of a request older and a second apart, in the index, too.
 func (a *archive) older(id string, ms int64) {
+	var first, at int64
+	if _, err := fmt.Sscan(a.lines(id)[0], &first); err != nil {
+		a.t.Fatal(err)
+	}
+	a.anew(id, func(e *approvals.Event) {
+		if e.N == 2 {
+			e.Came = time.UnixMilli(first - ms - 60_000).UTC()
+		}
+	})
 	all := a.lines(id)
-	var at int64
 	for i, l := range all {
 		_, text, _ := strings.Cut(l, " ")
-		if _, err := fmt.Sscan(l, &at); err != nil {
-			a.t.Fatal(err)
-		}
-		at -= ms + 60_000 - int64(i)*1000
+		at = first - ms - 60_000 + int64(i)*1000
 		all[i] = fmt.Sprint(at, " ", text)
 	}
 	a.put(id, all)
@@ -311,7 +459,9 @@ func (a *archive) anew(id string, change func(e *approvals.Event)) {
 		})
 	}
 	a.put(id, all)
-	a.record(id, func(r *approvals.Request) { r.Head = prev })
+	if a.do("EXISTS", a.key("request", id)) == int64(1) {
+		a.record(id, func(r *approvals.Request) { r.Head = prev })
+	}
 }
 
 // TestAuditFindsTamperedExport changes an export in every way. Where it could be, its
@@ -333,17 +483,17 @@ func TestAuditFindsTamperedExport(t *testing.T) {
 		fits   []string // with a last line that fits; nil: nothing is to be seen
 	}{
 		{"an event changed", set(5, strings.Replace(whole[5], "wrong host", "right host", 1)), 1, []string{file, "event 5 (deny, 20"}, []string{a.denied + ", event 5"}},
-		{"the first event's time, which is in no hash", set(1, strings.Replace(whole[1], `"at":"2`, `"at":"1`, 1)), 1, []string{file}, nil},
-		{"an event removed", set(4, ""), 1, []string{file, "event 4 (deny, 20"}, []string{"4 events stand above its head on line 6, which says 5"}},
+		{"the first event's time, which the second names", set(1, strings.Replace(whole[1], `"at":"2`, `"at":"1`, 1)), 1, []string{file}, []string{"names another time for the one before it"}},
+		{"an event removed", set(4, ""), 1, []string{file, "event 4 (deny, 20"}, []string{"4 events stand above its head on line 8, which says 5"}},
 		{"the last event removed", set(5, ""), 1, []string{file}, []string{"is the last of 4, and the record counts 5"}},
 		{"an event twice", set(3, whole[3]+whole[3]), 1, []string{file, "one is missing, or stands twice"}, []string{"stands twice"}},
-		{"two events change places", strings.Join(slices.Concat(whole[:3], []string{whole[4], whole[3]}, whole[5:]), ""), 1, []string{file}, []string{"event 3 (refused approve"}},
-		{"an event in another request", strings.Join(slices.Concat(whole[:4], whole[5:8], whole[4:5], whole[8:]), ""), 1, []string{file, "its head is missing before line"}, []string{"its head is missing"}},
-		{"requests change places", strings.Join(slices.Concat(whole[:1], whole[7:13], whole[1:7], whole[13:]), ""), 1, []string{file}, nil},
-		{"a request removed", strings.Join(slices.Concat(whole[:1], whole[7:]), ""), 1, []string{file}, nil},
-		{"a head removed", set(6, ""), 1, []string{file, a.denied + ": its head is missing before line 7"}, []string{"its head is missing"}},
-		{"a head changed", set(6, strings.Replace(whole[6], "denied", "cancelled", 1)), 1, []string{file, "ends in denied, and the record says cancelled"}, []string{"the record says cancelled"}},
-		{"the record said to be gone", set(6, strings.Replace(whole[6], `"record":"kept"`, `"record":"gone"`, 1)), 1, []string{file}, nil},
+		{"two events change places", strings.Join(slices.Concat(whole[:3], []string{whole[4], whole[3]}, whole[5:]), ""), 1, []string{file}, []string{"event 3 (late answer"}},
+		{"an event in another request", strings.Join(slices.Concat(whole[:4], whole[5:10], whole[4:5], whole[10:]), ""), 1, []string{file, "its head is missing before line"}, []string{"its head is missing"}},
+		{"requests change places", strings.Join(slices.Concat(whole[:1], whole[9:15], whole[1:9], whole[15:]), ""), 1, []string{file}, nil},
+		{"a request removed", strings.Join(slices.Concat(whole[:1], whole[9:]), ""), 1, []string{file}, nil},
+		{"a head removed", set(8, ""), 1, []string{file, a.denied + ": its head is missing before line 9"}, []string{"its head is missing"}},
+		{"a head changed", set(8, strings.Replace(whole[8], "denied", "cancelled", 1)), 1, []string{file, "ends in denied, and the record says cancelled"}, []string{"the record says cancelled"}},
+		{"the record said to be gone", set(8, strings.Replace(whole[8], `"record":"kept"`, `"record":"gone"`, 1)), 1, []string{file}, nil},
 		{"the filters changed", set(0, strings.Replace(whole[0], `T0AUDIT`, `T0OTHER`, 1)), 1, []string{file}, nil},
 		{"a field twice, once for people and once for us", set(5, strings.Replace(whole[5], `"note":`, `"note":"right host","note":`, 1)), 1, []string{"line 6: is not as bmcmd wrote it"}, []string{"line 6: is not as bmcmd wrote it"}},
 		{"a field that there is not", set(5, strings.Replace(whole[5], `"note":`, `"approved":true,"note":`, 1)), 1, []string{"line 6: is not as bmcmd wrote it"}, []string{"line 6"}},
@@ -353,20 +503,20 @@ func TestAuditFindsTamperedExport(t *testing.T) {
 		{"a line of another kind", set(5, `{"kind":"note"}`+"\n"), 1, []string{"line 6: is not a line of an export"}, []string{"line 6"}},
 		{"cut after the first line", cut(1), 1, []string{"the file: it is cut after line 1: the last line, of kind end, is missing"}, nil},
 		{"cut within a request", cut(3), 1, []string{"it is cut after line 3"}, nil},
-		{"cut between two requests", cut(7), 1, []string{"it is cut after line 7"}, nil},
-		{"cut before the end", cut(len(whole) - 1), 1, []string{"it is cut after line 15"}, nil},
+		{"cut between two requests", cut(9), 1, []string{"it is cut after line 9"}, nil},
+		{"cut before the end", cut(len(whole) - 1), 1, []string{"it is cut after line 17"}, nil},
 		{"cut within a line", cut(8) + whole[8][:50], 1, []string{"line 9: is not a line of an export, or half of one", "it is cut after line 9"}, nil},
-		{"cut within the last line", cut(len(whole)-1) + whole[15][:len(whole[15])-1], 1, []string{"line 16: is not a line of an export, or half of one", "it is cut"}, nil},
-		{"more after the end", cut(len(whole)) + whole[5], 1, []string{"line 17: stands after the end"}, nil},
+		{"cut within the last line", cut(len(whole)-1) + whole[17][:len(whole[17])-1], 1, []string{"line 18: is not a line of an export, or half of one", "it is cut"}, nil},
+		{"more after the end", cut(len(whole)) + whole[5], 1, []string{"line 19: stands after the end"}, nil},
 		{"empty", "", 2, []string{"it is empty; export again"}, nil},
 		{"another file", "{}\n", 2, []string{"its first line is not of kind export"}, nil},
-		{"a file of a newer bmcmd", set(0, strings.Replace(whole[0], `"version":1`, `"version":2`, 1)), 2, []string{"a newer bmcmd wrote it; upgrade this one"}, nil},
+		{"a file of a newer bmcmd", set(0, strings.Replace(whole[0], `"version":2`, `"version":3`, 1)), 2, []string{"a newer bmcmd wrote it; upgrade this one"}, nil},
 		{"a line without an end", whole[0] + strings.Repeat("x", mostLine+1), 2, []string{"line 2 is longer than any of bmcmd's"}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {
 			a.bmcmd(tt.text, "verify", "--from", "-").expect(t, tt.status, tt.says...)
-			if tt.status == 1 && strings.HasSuffix(tt.text, whole[15]) {
+			if tt.status == 1 && strings.HasSuffix(tt.text, whole[17]) {
 				s := a.bmcmd(closed(t, tt.text), "verify", "--from", "-")
 				s.expect(t, min(1, len(tt.fits)), tt.fits...)
 			}

@@ -113,7 +113,12 @@ func (a *archive) fill() {
 	}
 	k := a.asks("Ev1", "cmd-restart", "ins-web1", "ins-web2")
 	k = a.moves(k, approvals.Prepare(anne, plan("cmd-restart", "ins-web1", "ins-web2")), approvals.Open("C0OPS", "1.1"))
-	if err := a.desk.Aside(a.t.Context(), k, anne, "refused approve", "nobody decides on their own <request>\x1b[31m\u202e"); err != nil {
+	for range 2 {
+		if err := a.desk.Refused(a.t.Context(), k, anne, "approve", "nobody decides on their own <request>\x1b[31m\u202e", 20); err != nil {
+			a.t.Fatal(err)
+		}
+	}
+	if err := a.desk.Aside(a.t.Context(), k, approvals.Person{}, "late answer", "RunUserCmd: \x1b[31m\u202e<accepted>"); err != nil {
 		a.t.Fatal(err)
 	}
 	a.denied = a.moves(k, approvals.Veto(bert, k.Digest, "wrong host", today)).ID
@@ -187,20 +192,20 @@ func (a *archive) event(id string, n int, change func(e *approvals.Event)) {
 
 func rewritten(t testing.TB, line string, change func(e *approvals.Event)) string {
 	t.Helper()
-	ms, text, _ := strings.Cut(line, " ")
-	var e approvals.Event
-	if err := json.Unmarshal([]byte(text), &e); err != nil {
-		t.Fatal(err)
-	}
-	change(&e)
-	b, err := json.Marshal(e)
+	parts := strings.SplitN(line, " ", 3)
+	e, err := approvals.DecodeEvent([]byte(parts[2]))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ms + " " + string(b)
+	change(&e)
+	b, err := e.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parts[0] + " " + e.Hash + " " + string(b)
 }
 
-// record changes a record.
+// record changes a record, as bmcmd would write it.
 func (a *archive) record(id string, change func(r *approvals.Request)) {
 	a.t.Helper()
 	var r approvals.Request
@@ -208,7 +213,7 @@ func (a *archive) record(id string, change func(r *approvals.Request)) {
 		a.t.Fatal(err)
 	}
 	change(&r)
-	b, err := json.Marshal(r)
+	b, err := r.Encode()
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -281,25 +286,28 @@ func TestAuditExport(t *testing.T) {
 	all := lines(a.export().out)
 	var kinds []string
 	for _, l := range all {
-		var got struct{ Kind, Request, Move string }
+		var got struct {
+			Kind, Request string
+			Event         struct{ Move, Request string }
+		}
 		if err := json.Unmarshal([]byte(l), &got); err != nil {
 			t.Fatal(err)
 		}
-		kinds = append(kinds, strings.Join(strings.Fields(got.Kind+" "+got.Move+" "+got.Request), " "))
+		kinds = append(kinds, strings.Join(strings.Fields(got.Kind+" "+got.Event.Move+" "+got.Request+got.Event.Request), " "))
 		if strings.ContainsAny(l, "\x1b\u202e") {
 			t.Errorf("a line could do something to a terminal: %q", l)
 		}
 	}
 	d, c, o := a.denied, a.cancelled, a.open
 	want := []string{
-		"export", "event receive " + d, "event prepare " + d, "event open " + d, "event refused approve " + d, "event deny " + d, "head " + d,
+		"export", "event receive " + d, "event prepare " + d, "event open " + d, "event late answer " + d, "event deny " + d, "refused " + d, "refused " + d, "head " + d,
 		"event receive " + c, "event prepare " + c, "event open " + c, "event vote " + c, "event cancel " + c, "head " + c,
 		"event receive " + o, "head " + o, "end",
 	}
 	if !slices.Equal(kinds, want) {
 		t.Errorf("the lines are\n%s\nwant\n%s", strings.Join(kinds, "\n"), strings.Join(want, "\n"))
 	}
-	if len(all) < 5 || !strings.Contains(all[4], `<request>\u001b[31m\u202e`) {
+	if len(all) < 5 || !strings.Contains(all[4], `\u003caccepted\u003e`) || !strings.Contains(all[6], `\u003crequest\u003e\u001b[31m\u202e`) {
 		t.Errorf("what was typed is not whole: %s", all[4])
 	}
 }

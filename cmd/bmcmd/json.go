@@ -3,12 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"time"
-	"unicode"
-	"unicode/utf16"
 	"unicode/utf8"
 
+	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bmclient"
 )
 
@@ -156,26 +154,6 @@ func (k *call) printJSON(v any) error {
 	if err := e.Encode(v); err != nil {
 		return err
 	}
-	_, err := k.out.Write(tame(b.Bytes()))
+	_, err := k.out.Write(approvals.PlainJSON(b.Bytes()))
 	return err
-}
-
-// tame escapes what is not seen in JSON. The encoder has done so for everything
-// below a space, and such characters stand only inside strings.
-func tame(in []byte) []byte {
-	out := make([]byte, 0, len(in))
-	for len(in) > 0 {
-		r, n := utf8.DecodeRune(in)
-		switch {
-		case r == '\n' || unicode.IsPrint(r):
-			out = append(out, in[:n]...)
-		case r > 0xffff:
-			high, low := utf16.EncodeRune(r)
-			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
-		default:
-			out = fmt.Appendf(out, `\u%04x`, r)
-		}
-		in = in[n:]
-	}
-	return out
 }

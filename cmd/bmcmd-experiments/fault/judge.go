@@ -103,7 +103,7 @@ func (r *rig) read() (ledger, error) {
 	defer client.Close()
 	for _, k := range all {
 		l.records[k.ID] = k
-		if l.events[k.ID], err = store.Events(r.ctx, k.ID); err != nil {
+		if l.events[k.ID], err = store.Events(r.ctx, k.ID, 0); err != nil {
 			return l, err
 		}
 		if l.held[k.ID], err = client.HExists(r.ctx, "bmcmd:{"+workspace+"}:request:"+k.ID, "holds").Result(); err != nil {
