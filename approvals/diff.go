@@ -6,11 +6,12 @@ import "strings"
 const (
 	diffLines  = 60
 	diffMatrix = 2000
+	changeLine = 1000 // bytes of a line, or of a value
 )
 
 // lineDiff shows the lines that differ, "-" for what was approved and "+" for
-// what is there now, without the lines that are the same at both ends. Lines
-// longer than a screen are left whole: whoever shows them cuts.
+// what is there now, without the lines that are the same at both ends. It is kept in the
+// record, for each host where one ran something else: long lines are cut.
 func lineDiff(was, is string) string {
 	if strings.TrimSuffix(was, "\n") == strings.TrimSuffix(is, "\n") {
 		return "(only the newline at the end differs)"
@@ -25,7 +26,7 @@ func lineDiff(was, is string) string {
 	var out []string
 	mark := func(sign, line string) {
 		if line != "" {
-			out = append(out, sign+strings.TrimSuffix(line, "\n"))
+			out = append(out, sign+cutChange(strings.TrimSuffix(line, "\n")))
 		}
 	}
 	if len(a) > diffMatrix || len(b) > diffMatrix {
@@ -38,6 +39,14 @@ func lineDiff(was, is string) string {
 		out = append(out[:diffLines], "(… more lines differ)")
 	}
 	return strings.Join(out, "\n")
+}
+
+// cutChange bounds a line, or a value, of a change. What is there now may be megabytes.
+func cutChange(s string) string {
+	if len(s) <= changeLine {
+		return s
+	}
+	return strings.ToValidUTF8(s[:changeLine], "") + "…"
 }
 
 type diffStep struct{ sign, line string }

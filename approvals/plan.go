@@ -122,7 +122,7 @@ func (p Plan) Changes(now Plan) []Change {
 	var out []Change
 	add := func(what, was, is string) {
 		if was != is {
-			out = append(out, Change{What: what, Was: was, Is: is})
+			out = append(out, Change{What: what, Was: cutChange(was), Is: cutChange(is)})
 		}
 	}
 	add("script id", p.Script.CmdID, now.Script.CmdID)

@@ -163,6 +163,8 @@ func (s *signals) of(id string) (posted chan approvals.Digest, answered chan str
 	return s.m[id].posted, s.m[id].answered
 }
 
+func (s *signals) Fits(approvals.Request) error { return nil }
+
 func (s *signals) Post(_ context.Context, r approvals.Request) (channel, ts string, err error) {
 	posted, _ := s.of(r.ID)
 	posted <- r.Digest

@@ -238,6 +238,13 @@ func (b *board) ask(call string, r approvals.Request) error {
 	return hook(call, r)
 }
 
+func (b *board) Fits(r approvals.Request) error {
+	if r.Plan != nil && len(r.Plan.Script.Content) > 12_000 {
+		return fmt.Errorf("%w: the script has %d characters", ErrTooLong, len(r.Plan.Script.Content))
+	}
+	return nil
+}
+
 func (b *board) Post(_ context.Context, r approvals.Request) (channel, ts string, err error) {
 	if err := b.ask("post", r); err != nil {
 		return "", "", err

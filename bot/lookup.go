@@ -32,6 +32,9 @@ func (b *Bot) lookUp(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 		var who approvals.Person
 		var plan approvals.Plan
 		if who, plan, err = b.prepare(work, k.Request); err == nil {
+			err = b.showable(k, approvals.Prepare(who, plan))
+		}
+		if err == nil {
 			if k, err = b.advance(ctx, k, approvals.Prepare(who, plan)); err != nil {
 				return k, err
 			}
@@ -54,6 +57,18 @@ func (b *Bot) lookUp(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 	}
 	b.Log.Warn("a look-up is tried again", "request", k.ID, b.said(err))
 	return b.advance(ctx, k, approvals.Delay(k.Clock().Add(pause(err, k.Tries))))
+}
+
+// showable refuses a plan that no card can show before it is stored: it may be megabytes.
+func (b *Bot) showable(k approvals.Kept, prepare approvals.Move) error {
+	next, _, err := k.Apply(prepare, k.Clock())
+	if err == nil {
+		err = b.Board.Fits(next)
+	}
+	if err != nil {
+		return b.unpostable(fmt.Errorf("%w: %w", errChat, err))
+	}
+	return nil
 }
 
 // opened stores that the card is up. If somebody moved the request meanwhile (the

@@ -77,6 +77,8 @@ type Directory interface {
 // Board shows requests to people. Its errors wrap one of those below, or mean
 // "try again".
 type Board interface {
+	// Fits is nil if a card can show r, without asking the chat.
+	Fits(r approvals.Request) error
 	// Post puts the card of r up and mentions who may approve.
 	Post(ctx context.Context, r approvals.Request) (channel, ts string, err error)
 	// Redraw draws the card as r says.

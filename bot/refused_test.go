@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"bytes"
 	"context"
 	"testing"
 	"time"
@@ -77,6 +78,58 @@ func TestAThousandPressesOfAGuest(t *testing.T) {
 		}
 		if s, ok := r.says("ALICE", "status "+id).(Status); !ok || len(s.Events) != before.Request.Events {
 			r.Errorf("status loads %d events", len(s.Events))
+		}
+	})
+}
+
+// kept is how many bytes the store has of a request.
+func (r *rig) kept(id string) (n int) {
+	r.memory.mu.Lock()
+	defer r.memory.mu.Unlock()
+	row := r.memory.rows[id]
+	n = len(row.body)
+	for _, e := range row.events {
+		text, err := e.Encode()
+		if err != nil {
+			r.Fatal(err)
+		}
+		n += len(text)
+	}
+	return n
+}
+
+// A script of five megabytes can be shown on no card. Nothing of it is kept.
+func TestWhatCannotBeShownIsNotKept(t *testing.T) {
+	big := bytes.Repeat([]byte("x"), 5<<20)
+	has := func(r *rig, content []byte) {
+		r.cloud.set(func(c *cloud) {
+			s := c.scripts["cmd-nozcbhuw"]
+			s.Content = content
+			c.scripts["cmd-nozcbhuw"] = s
+		})
+	}
+	playTwo(t, func(r *rig) {
+		has(r, big)
+		total := 0
+		for range 10 {
+			id := r.asks("ALICE")
+			r.is(id, approvals.Refused)
+			total += r.kept(id)
+		}
+		if total > 40_000 {
+			r.Errorf("ten refused runs keep %d bytes", total)
+		}
+	})
+	playTwo(t, func(r *rig) {
+		id := r.asks("ALICE")
+		has(r, big)
+		r.press("BOB", Approve, id)
+		r.press("DAVE", Approve, id)
+		if k := r.is(id, approvals.Refused); len(k.Changes) != 1 {
+			r.Errorf("changes %+v", k.Changes)
+		}
+		if n := r.kept(id); n > 20_000 {
+			r.Errorf("a run whose script became that large keeps %d bytes", n)
 		}
 	})
 }

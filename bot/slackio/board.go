@@ -77,6 +77,12 @@ func card(r approvals.Request) (view.Message, error) {
 	return m, err
 }
 
+// Fits is as [bot.Board] says.
+func (s *Slack) Fits(r approvals.Request) error {
+	_, err := card(r)
+	return err
+}
+
 // Post puts the card of r up, in the thread it was asked for in. If that thread is gone, the card
 // goes into the channel: a request that people wait for must be seen.
 func (s *Slack) Post(ctx context.Context, r approvals.Request) (channel, ts string, err error) {
