@@ -32,7 +32,7 @@ type Audit struct {
 
 // NewAudit is [New] for who only looks back.
 func NewAudit(client redis.UniversalClient, workspace string) *Audit {
-	return &Audit{caller: caller{client}, keys: newKeys(workspace)}
+	return &Audit{caller: caller{client: client}, keys: newKeys(workspace)}
 }
 
 // History is what is left of one request: its record and its events of the same moment.
@@ -277,7 +277,7 @@ const mostWorkspaces = 20
 // It looks at the name of every key there is.
 func Workspaces(ctx context.Context, client redis.UniversalClient) ([]string, error) {
 	found := map[string]bool{}
-	a := &Audit{caller: caller{client}}
+	a := &Audit{caller: caller{client: client}}
 	err := a.scan(ctx, "bmcmd:{*}:*", func(keys []string) error {
 		for _, k := range keys {
 			name, rest, _ := strings.Cut(strings.TrimPrefix(k, "bmcmd:{"), "}:")

@@ -26,7 +26,7 @@ type Budget struct {
 // says how many calls of an action there may be in which time; 0 is no limit. It
 // must say the same on every replica.
 func NewBudget(client redis.UniversalClient, workspace, name string, limits func(action string) (n int, per time.Duration)) *Budget {
-	return &Budget{caller: caller{client}, keys: newKeys(workspace), name: name, limits: limits, pause: rest}
+	return &Budget{caller: caller{client: client}, keys: newKeys(workspace), name: name, limits: limits, pause: rest}
 }
 
 // Take waits until one more call of action may be made, and counts it. run says

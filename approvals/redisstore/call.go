@@ -35,7 +35,18 @@ func (m *mark) MarshalBinary() ([]byte, error) {
 }
 
 // caller runs scripts.
-type caller struct{ client redis.UniversalClient }
+type caller struct {
+	client redis.UniversalClient
+	brief  bool // all keys of scripts expire soon: see [Store.Rehearse]
+}
+
+// way is how scripts go over a connection.
+func (c caller) way(on redis.Scripter) redis.Scripter {
+	if c.brief {
+		return brief{on}
+	}
+	return on
+}
 
 // answer is what a script returned, after the time.
 type answer struct {
@@ -94,14 +105,14 @@ func (c caller) attempt(ctx context.Context, to spread, script *redis.Script, ke
 		return nil, false, err
 	}
 	if to.n == 0 {
-		return once(ctx, c.client, script, keys, args)
+		return once(ctx, c.way(c.client), script, keys, args)
 	}
 	conn, err := c.hold(ctx, keys[0])
 	if err != nil {
 		return nil, false, err
 	}
 	defer conn.Close()
-	reply, mayHaveRun, err = once(ctx, conn, script, keys, args)
+	reply, mayHaveRun, err = once(ctx, c.way(conn), script, keys, args)
 	if err != nil {
 		c.moved(ctx, err)
 		return nil, mayHaveRun, err
@@ -171,16 +182,22 @@ func code(err error) string {
 	return word
 }
 
-// known is err as far as it may be shown: how an error begins that is known, else its
-// first word. The rest may quote what was sent.
-func known(err error) string {
+// known is Redis' answer as far as it may be shown: how an error begins that is known,
+// else its first word. The rest may quote what was sent.
+func known(answer string) string {
 	for _, begins := range outside {
-		if strings.HasPrefix(said(err), begins) {
+		if strings.HasPrefix(answer, begins) {
 			return begins
 		}
 	}
-	return code(err)
+	word, _, _ := strings.Cut(answer, " ")
+	return word
 }
+
+// answered is an error of Redis, of which no more than [known] is shown.
+type answered string
+
+func (a *answered) Error() string { return "Redis answered " + known(string(*a)) }
 
 // notRun reports whether err is Redis' word that the script was not executed, or had
 // written nothing.
@@ -188,7 +205,7 @@ func notRun(err error) bool {
 	if _, refused := refusals[code(err)]; refused {
 		return true
 	}
-	return slices.Contains(outside, known(err)) && !fromScript(err)
+	return slices.Contains(outside, known(said(err))) && !fromScript(err)
 }
 
 // fromScript reports whether an error of a command was raised inside a script, perhaps
@@ -227,7 +244,8 @@ func explain(ctx context.Context, kind, err error) error {
 	var netErr *net.OpError
 	switch {
 	case word != "":
-		return fmt.Errorf("%w: Redis answered %s", kind, known(err))
+		a := answered(said(err))
+		return fmt.Errorf("%w: %w", kind, &a)
 	case errors.As(err, &netErr):
 		return fmt.Errorf("%w: %s: %w", kind, netErr.Op, netErr.Err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

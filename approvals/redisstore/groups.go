@@ -46,7 +46,7 @@ func NewGroups(client redis.UniversalClient, workspace string, ttl time.Duration
 	if ttl <= 0 || ttl > oldest {
 		ttl = oldest
 	}
-	return &Groups{caller: caller{client}, keys: newKeys(workspace), ttl: ttl, running: map[string]*lookup{}}
+	return &Groups{caller: caller{client: client}, keys: newKeys(workspace), ttl: ttl, running: map[string]*lookup{}}
 }
 
 // Members are a group's members: remembered, or asked for by fetch. fetch has ten

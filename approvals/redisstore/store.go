@@ -59,7 +59,7 @@ func New(client redis.UniversalClient, workspace string, opts Options) *Store {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Store{caller: caller{client}, keys: newKeys(workspace), opts: opts, clock: &redisClock{local: opts.Now}, most: mostOutput, wait: replicaWait}
+	return &Store{caller: caller{client: client}, keys: newKeys(workspace), opts: opts, clock: &redisClock{local: opts.Now}, most: mostOutput, wait: replicaWait}
 }
 
 // Create is as [approvals.Store] says. Without a hold, the request is due at once.
