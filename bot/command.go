@@ -30,6 +30,7 @@ type Command struct {
 	Hosts      []string // for run, each once, in the order typed
 	Repeated   []string // hosts that were typed more than once
 	Parameters string   // for run, byte for byte
+	Separator  string   // for run: what stood before them and was read as --; empty if it was --
 	Reason     string   // for run
 	Doubts     []string // for run: what may be a credential, for the eyes of the one who typed it
 	Request    string   // for status
@@ -39,36 +40,56 @@ type Command struct {
 }
 
 // ParseError says what is wrong with a line and what to do, in words for people.
-type ParseError struct{ Text string }
+type ParseError struct {
+	Text  string
+	Paste string // what may be meant, to be pasted as it stands; ends Text
+}
 
-func (e *ParseError) Error() string { return e.Text }
+func (e *ParseError) Error() string { return strings.TrimSpace(e.Text + " " + e.Paste) }
 
-func wrong(format string, args ...any) error { return &ParseError{fmt.Sprintf(format, args...)} }
+func wrong(format string, args ...any) error { return &ParseError{Text: fmt.Sprintf(format, args...)} }
 
 // longestLine bounds what is parsed at all, in bytes.
 const longestLine = 16 << 10
 
 // Parse reads a line as it was typed, without the slash command or mention. Quotes,
 // dashes and spaces that a keyboard or Slack made "smart" are understood in the
-// command's own words and refused in parameters, which are kept byte for byte.
+// command's own words and refused in parameters, which are kept byte for byte. Holes
+// that are still to be filled in are refused, too: [ParseTemplate] lets them stand.
 // Every error is a *[ParseError].
 func Parse(line string) (Command, error) {
+	c, holes, err := parse(line)
+	if len(holes) > 0 && (c.Unknown == "" || IsOpen(c.Unknown)) {
+		return Command{}, unfilled(holes[0])
+	}
+	return c, err
+}
+
+// parse is Parse with the holes that are still to be filled in.
+func parse(line string) (c Command, holes []string, err error) {
 	if len(line) > longestLine {
-		return Command{}, wrong("This line has %d bytes, more than I read (%d). Put long input into the script itself.", len(line), longestLine)
+		return c, nil, wrong("This line has %d bytes, more than I read (%d). Put long input into the script itself.", len(line), longestLine)
 	}
 	words, err := split(line)
 	if err != nil {
-		return Command{}, err
+		return c, nil, err
 	}
-	if len(words.own) == 0 && !words.hasParameters {
+	c, err = words.command()
+	return c, words.holes, err
+}
+
+func (l *words) command() (Command, error) {
+	if len(l.own) > 1 && strings.IndexAny(l.own[0].text, "/@<") == 0 && slices.Contains(verbs, verbOf(l.own[1])) {
+		l.own = l.own[1:] // the command or the mention, pasted along
+	}
+	switch {
+	case len(l.own) == 0 && !l.hasParameters:
 		return Command{Verb: VerbHelp}, nil
-	}
-	if len(words.own) == 0 {
+	case len(l.own) == 0:
 		return Command{}, wrong("Nothing stands before the --. A run looks like: run cmd-nozcbhuw ins-1,ins-2 -- --fast")
 	}
-	verb := Verb(strings.ToLower(words.own[0].text))
-	rest := words.own[1:]
-	if verb != VerbRun && words.hasParameters {
+	verb, rest := verbOf(l.own[0]), l.own[1:]
+	if verb != VerbRun && l.hasParameters {
 		return Command{}, wrong("Only run takes parameters after --. Leave them out, or type: help")
 	}
 	switch verb {
@@ -77,14 +98,16 @@ func Parse(line string) (Command, error) {
 	case VerbShow:
 		return parseShow(rest)
 	case VerbRun:
-		return parseRun(rest, words)
+		return l.run(rest)
 	case VerbStatus:
 		return parseStatus(rest)
 	case VerbList:
 		return parseList(rest)
 	}
-	return Command{Verb: VerbHelp, Unknown: words.own[0].text, Nearest: nearest(string(verb))}, nil
+	return Command{Verb: VerbHelp, Unknown: l.own[0].text, Nearest: nearest(string(verb))}, nil
 }
+
+func verbOf(w word) Verb { return Verb(strings.ToLower(w.text)) }
 
 func parseShow(rest []word) (Command, error) {
 	if len(rest) != 1 {
@@ -145,9 +168,12 @@ func parseStatus(rest []word) (Command, error) {
 	return Command{Verb: VerbStatus, Request: id}, nil
 }
 
-func parseRun(rest []word, all words) (Command, error) {
-	c := Command{Verb: VerbRun, Parameters: all.parameters}
-	if err := checkParameters(all.parameters); err != nil {
+func (l *words) run(rest []word) (Command, error) {
+	c := Command{Verb: VerbRun, Parameters: l.parameters}
+	if l.separator != "--" {
+		c.Separator = l.separator
+	}
+	if err := checkParameters(l.parameters); err != nil {
 		return Command{}, err
 	}
 	rest, reason, err := takeReason(rest)
@@ -165,7 +191,7 @@ func parseRun(rest []word, all words) (Command, error) {
 	if likeHost(c.Script) || !isScript(rest[0]) && slices.ContainsFunc(rest[1:], isScript) {
 		return Command{}, wrong("%q stands where the script belongs. The script comes first, then the instances: run cmd-nozcbhuw ins-1,ins-2", c.Script)
 	}
-	if c.Hosts, c.Repeated, err = hosts(rest[1:]); err != nil {
+	if c.Hosts, c.Repeated, err = l.hosts(rest[1:]); err != nil {
 		return Command{}, err
 	}
 	if len(c.Hosts) == 0 {

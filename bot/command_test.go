@@ -20,6 +20,7 @@ func TestParse(t *testing.T) {
 	}
 	reason := func(s string) func(*Command) { return func(c *Command) { c.Reason = s } }
 	params := func(s string) func(*Command) { return func(c *Command) { c.Parameters = s } }
+	dash := func(s string) func(*Command) { return func(c *Command) { c.Separator = s } }
 	twice := func(s ...string) func(*Command) { return func(c *Command) { c.Repeated = s } }
 	help := Command{Verb: VerbHelp}
 
@@ -57,6 +58,23 @@ func TestParse(t *testing.T) {
 		{"both", "run cmd-nozcbhuw ins-1, ins-2 ,ins-3", run("ins-1 ins-2 ins-3")},
 		{"commas for nothing", "run cmd-nozcbhuw ,ins-1,,ins-2,", run("ins-1 ins-2")},
 		{"commas of a Chinese keyboard", "run cmd-nozcbhuw ins-1，ins-2、ins-3", run("ins-1 ins-2 ins-3")},
+		{"semicolons", "run cmd-nozcbhuw ins-1;ins-2; ins-3 ;", run("ins-1 ins-2 ins-3")},
+		{"semicolons of a Chinese keyboard", "run cmd-nozcbhuw ins-1；ins-2", run("ins-1 ins-2")},
+		{"quotes around each instance", `run "cmd-nozcbhuw" "ins-1","ins-2" 'ins-3'`, run("ins-1 ins-2 ins-3")},
+		{"quotes, commas and spaces", `run cmd-nozcbhuw "ins-1", "ins-2", ins-3`, run("ins-1 ins-2 ins-3")},
+		{"quotes around all of them", `run cmd-nozcbhuw "ins-1, ins-2 ins-3"`, run("ins-1 ins-2 ins-3")},
+		{"corner brackets around them", "run cmd-nozcbhuw 「ins-1、ins-2」 『ins-3』", run("ins-1 ins-2 ins-3")},
+		{"backticks around each", "run `cmd-nozcbhuw` `ins-1`,`ins-2` `ins-3`", run("ins-1 ins-2 ins-3")},
+		{"backticks around the whole", "`run cmd-nozcbhuw ins-1 -- a b`", run("ins-1", params("a b"))},
+		{"two of them, so that one may stand inside", "``run cmd-nozcbhuw ins-1 -- a`b``", run("ins-1", params("a`b"))},
+		{"a code block", "```\nrun cmd-nozcbhuw ins-1 -- a\nb \n```", run("ins-1", params("a\nb "))},
+		{"a code block on one line", "```run cmd-nozcbhuw ins-1```", run("ins-1")},
+		{"a list of instances with lines", "run cmd-nozcbhuw\nins-1\nins-2", run("ins-1 ins-2")},
+		{"backticks in parameters are the script's", "run cmd-nozcbhuw ins-1 -- `date`", run("ins-1", params("`date`"))},
+		{"the command, pasted along", "/bmcmd run cmd-nozcbhuw ins-1", run("ins-1")},
+		{"and in backticks", "`/bmcmd run cmd-nozcbhuw ins-1`", run("ins-1")},
+		{"a mention, pasted along", "@bmcmd run cmd-nozcbhuw ins-1", run("ins-1")},
+		{"a second mention", "<@U0BOT> run cmd-nozcbhuw ins-1", run("ins-1")},
 		{"the API's own example has ids without a prefix", "run cmd-nozcbhuw sdfrfss", run("sdfrfss")},
 		{"ids of all clouds", "run cmd-nozcbhuw cpm-an5a9wv4,tcpm-1 lhins-1 rins-1", run("cpm-an5a9wv4 tcpm-1 lhins-1 rins-1")},
 		{"order is kept, duplicates are dropped and said once", "run cmd-nozcbhuw ins-2 ins-1 ins-2 ins-2", run("ins-2 ins-1", twice("ins-2"))},
@@ -75,12 +93,29 @@ func TestParse(t *testing.T) {
 		{"an apostrophe is a letter", `run cmd-nozcbhuw ins-1 --reason 'it doesn't start'`, run("ins-1", reason("it doesn't start"))},
 		{"quotes inside quotes stay", `run cmd-nozcbhuw ins-1 --reason "db said “no”"`, run("ins-1", reason("db said “no”"))},
 		{"the long dash of an option", `run cmd-nozcbhuw ins-1 —reason "disk full"`, run("ins-1", reason("disk full"))},
+		{"the dashes of a Chinese keyboard", "run cmd-nozcbhuw ins-1 ——reason 「disk full」", run("ins-1", reason("disk full"))},
+		{"wide hyphens, letters and sign", "run cmd-nozcbhuw ins-1 －－ｒｅａｓｏｎ＝“disk full”", run("ins-1", reason("disk full"))},
+		{"a quote right behind the option", "run cmd-nozcbhuw ins-1 --reason“disk full”", run("ins-1", reason("disk full"))},
+		{"corner brackets right behind it, and no space after them", "run cmd-nozcbhuw ——reason「磁盘满」ins-1", run("ins-1", reason("磁盘满"))},
+		{"white corner brackets", "run cmd-nozcbhuw ins-1 --reason 『a b』", run("ins-1", reason("a b"))},
+		{"wide apostrophes", "run cmd-nozcbhuw ins-1 --reason ＇a b＇", run("ins-1", reason("a b"))},
+		{"wide letters of the verb", "ｒｕｎ cmd-nozcbhuw ins-1", run("ins-1")},
+		{"a wide blank between all words", "run　cmd-nozcbhuw　ins-1　--reason　x", run("ins-1", reason("x"))},
+		{"quotes with commas behind are text in a reason", `run cmd-nozcbhuw ins-1 --reason "he said "x", then left"`, run("ins-1", reason(`he said "x", then left`))},
+		{"a hole in a reason's quotes is text", `run cmd-nozcbhuw ins-1 --reason "restart <nginx>"`, run("ins-1", reason("restart <nginx>"))},
 		{"one hyphen", `run cmd-nozcbhuw ins-1 -reason "disk full"`, run("ins-1", reason("disk full"))},
 		{"a reason is people's text and kept as it is", `run cmd-nozcbhuw ins-1 --reason="disk – full — again"`, run("ins-1", reason("disk – full — again"))},
 
 		{"parameters", "run cmd-nozcbhuw ins-1 -- -f /var/log", run("ins-1", params("-f /var/log"))},
-		{"after the long dash that Slack makes of --", "run cmd-nozcbhuw ins-1 — -f", run("ins-1", params("-f"))},
-		{"after the shorter dash", "run cmd-nozcbhuw ins-1 – -f", run("ins-1", params("-f"))},
+		{"after the long dash that Slack makes of --", "run cmd-nozcbhuw ins-1 — -f", run("ins-1", params("-f"), dash("—"))},
+		{"after the shorter dash", "run cmd-nozcbhuw ins-1 – -f", run("ins-1", params("-f"), dash("–"))},
+		{"after the dashes of a Chinese keyboard", "run cmd-nozcbhuw ins-1 —— nginx", run("ins-1", params("nginx"), dash("——"))},
+		{"after wide hyphens", "run cmd-nozcbhuw ins-1 －－ nginx", run("ins-1", params("nginx"), dash("－－"))},
+		{"after a mix of them", "run cmd-nozcbhuw ins-1 —- nginx", run("ins-1", params("nginx"), dash("—-"))},
+		{"after two that are set nicely", "run cmd-nozcbhuw ins-1 ‐‐ nginx", run("ins-1", params("nginx"), dash("‐‐"))},
+		{"after a drawn line", "run cmd-nozcbhuw ins-1 ── nginx", run("ins-1", params("nginx"), dash("──"))},
+		{"with a wide blank behind", "run cmd-nozcbhuw ins-1 ——　nginx", run("ins-1", params("nginx"), dash("——"))},
+		{"what follows is never normalised", "run cmd-nozcbhuw ins-1 -- ；「ａ」，、", run("ins-1", params("；「ａ」，、"))},
 		{"-- and nothing", "run cmd-nozcbhuw ins-1 --", run("ins-1")},
 		{"-- and one space", "run cmd-nozcbhuw ins-1 -- ", run("ins-1")},
 		{"one space belongs to --, all others are kept", "run cmd-nozcbhuw ins-1 --  a  b  ", run("ins-1", params(" a  b  "))},
@@ -156,15 +191,16 @@ func TestParseRefuses(t *testing.T) {
 		{"an instance of Bare Metal is no script", "show cpm-an5a9wv4", `"cpm-an5a9wv4" is an instance. show takes a script, for example: show cmd-nozcbhuw`},
 		{"a pattern", "run cmd-nozcbhuw ins-*", `"ins-*" is a pattern. Name each instance, so that everybody sees where it runs.`},
 		{"a pattern among others", "run cmd-nozcbhuw ins-1,ins-?", `"ins-?" is a pattern. Name each instance, so that everybody sees where it runs.`},
-		{"semicolons part nothing", "run cmd-nozcbhuw ins-1;ins-2", `"ins-1;ins-2" is no instance id: it holds a ;. Parameters for the script stand after --.`},
+		{"a second command", "run cmd-nozcbhuw ins-1\nshow cmd-other", `"show" begins a second command. Send one at a time.`},
+		{"behind a semicolon", "run cmd-nozcbhuw ins-1; list", `"list" begins a second command. Send one at a time.`},
 		{"an id begins with a letter or digit", "run cmd-nozcbhuw ins-1,-f", `"-f" is no instance id. Parameters for the script stand after --.`},
 		{"a long dash inside an id", "run cmd—nozcbhuw ins-1", `"cmd—nozcbhuw" is not the id of a script: it begins with cmd-, and has small letters, digits and - only; did you mean cmd-nozcbhuw?`},
-		{"NUL is a character", "run cmd-nozcbhuw ins-1\x00;reboot", "\"ins-1\\x00;reboot\" is no instance id: it holds the character U+0000. Parameters for the script stand after --."},
+		{"NUL is a character", "run cmd-nozcbhuw ins-1\x00;reboot", "\"ins-1\\x00\" is no instance id: it holds the character U+0000. Parameters for the script stand after --."},
 		{"also in a script", "run cmd-x\x00 ins-1", "\"cmd-x\\x00\" is no script: it holds the character U+0000. Give its id, like cmd-nozcbhuw; list scripts shows them."},
 		{"also in a request", "status r-\x00a", "\"r-\\x00a\" is no request id: it holds the character U+0000. Ids look like r-k3m9q2xabc."},
 		{"what turns text around is not dropped", "run cmd-nozcbhuw ins-\u202e1", notHost("ins-\\u202e1", "ins-1")},
 		{"a Cyrillic letter that looks like ours", "run cmd-nоzcbhuw ins-1", `"cmd-nоzcbhuw" is no script: it holds the character 'о' (U+043E). Give its id, like cmd-nozcbhuw; list scripts shows them.`},
-		{"instances in quotes", `run cmd-nozcbhuw "ins-1 ins-2"`, `"ins-1 ins-2" stands in quotes, so I cannot tell what it is. A reason goes after --reason, parameters after --.`},
+		{"words in quotes that may be a reason", `run cmd-nozcbhuw ins-1 "disk full"`, `"disk full" stands in quotes, so I cannot tell what it is. A reason goes after --reason, parameters after --.`},
 		{"an endless id", "run cmd-nozcbhuw " + strings.Repeat("a", 65), `"` + strings.Repeat("a", 64) + `…" is too long for an instance id. Part instances by commas or spaces.`},
 
 		{"an option that is none of ours", "run cmd-nozcbhuw ins-1 --force", "I do not know the option --force. What goes to the script stands after --, for example: run cmd-nozcbhuw ins-1 -- --force"},
@@ -183,11 +219,16 @@ func TestParseRefuses(t *testing.T) {
 		{"text behind a closing quote", `run cmd-nozcbhuw ins-1 --reason "disk"full`, `A quote is opened and not closed. Close it with another ", with a space after it.`},
 		{"a quote inside a word", `run cmd-nozcbhuw ins"1"`, `A quote stands inside a word, so I cannot tell what it opens or closes. Put a space before it, or leave it out.`},
 
+		{"backticks that close too late", "run cmd-nozcbhuw `ins-1 -- a`", "A backtick is opened and not closed before the end of the command. Put the whole command in backticks, or leave them out."},
+		{"backticks that close too early", "`run cmd-nozcbhuw ins-1 -- a` please", "A backtick is opened and not closed before the end of the command. Put the whole command in backticks, or leave them out."},
+		{"backticks at its end may be either's", "```run cmd-nozcbhuw ins-1 -- `a````", "I cannot tell which backticks belong to the command. Leave out those around it."},
+
 		{"a curly quote in parameters", "run cmd-nozcbhuw ins-1 -- grep “x y”", curly("a curly quote (U+201C)", "6", `grep "x y"`)},
 		{"a curly apostrophe", "run cmd-nozcbhuw ins-1 -- it’s", curly("a curly apostrophe (U+2019)", "3", `it's`)},
 		{"a long dash where -- was typed", "run cmd-nozcbhuw ins-1 -- —fast", curly("a long dash (U+2014)", "1", `--fast`)},
 		{"a non-breaking space", "run cmd-nozcbhuw ins-1 -- a\u00a0b", curly("a non-breaking space (U+00A0)", "2", `a b`)},
 		{"an ellipsis", "run cmd-nozcbhuw ins-1 -- a…", curly("an ellipsis (U+2026)", "2", `a...`)},
+		{"a tab stays what it is", "run cmd-nozcbhuw ins-1 -- a\tb\u00a0c", curly("a non-breaking space (U+00A0)", "4", "a\tb c")},
 		{"a zero-width space", "run cmd-nozcbhuw ins-1 -- a\u200bb", curly("a zero-width space (U+200B)", "2", `ab`)},
 		{"places are counted in characters, not bytes", "run cmd-nozcbhuw ins-1 -- 重启 ”", curly("a curly quote (U+201D)", "4", `重启 "`)},
 		{"the plain version has nothing else that is refused", "run cmd-nozcbhuw ins-1 -- “\u202e\u200ea\u0007”", curly("a curly quote (U+201C)", "1", `"a"`)},
@@ -251,9 +292,9 @@ func print(c Command) string {
 	case VerbRun:
 		line := "run " + c.Script + " " + strings.Join(append(c.Hosts, c.Repeated...), ",")
 		if c.Reason != "" {
-			line += " --reason " + quote(c.Reason)
+			line += " --reason " + quote("--reason", c.Reason)
 		}
-		return line + " -- " + c.Parameters
+		return line + " " + orHyphens(c.Separator) + " " + c.Parameters
 	case VerbHelp:
 		return c.Unknown
 	case VerbList:
@@ -262,13 +303,20 @@ func print(c Command) string {
 	return string(c.Verb)
 }
 
+func orHyphens(separator string) string {
+	if separator == "" {
+		return "--"
+	}
+	return separator
+}
+
 func printList(c Command) string {
 	line := "list"
 	if c.Scripts {
 		line += " scripts"
 	}
 	if c.Search != "" {
-		line += " " + quote(c.Search)
+		line += " " + quote("scripts", c.Search)
 	}
 	if c.Page > 0 {
 		line += fmt.Sprintf(" page %d", c.Page)
@@ -276,10 +324,11 @@ func printList(c Command) string {
 	return line
 }
 
-// quote finds quotes that the text does not close itself.
-func quote(s string) string {
-	for _, q := range [][2]string{{`"`, `"`}, {"'", "'"}} {
-		if w, n, err := readWord(q[0] + s + q[1]); err == nil && n == len(q[0]+s+q[1]) && w.text == s {
+// quote finds quotes behind the word before that the text does not close itself.
+func quote(before, s string) string {
+	for _, q := range [][2]string{{`"`, `"`}, {"'", "'"}, {"「", "」"}, {"『", "』"}} {
+		l := reader{rest: q[0] + s + q[1], words: words{own: []word{{text: before}}}}
+		if l.word() == nil && l.rest == "" && l.own[1].text == s {
 			return q[0] + s + q[1]
 		}
 	}
@@ -290,7 +339,7 @@ func FuzzParse(f *testing.F) {
 	for _, line := range []string{
 		"", "help", "show cmd-nozcbhuw", "run cmd-nozcbhuw ins-1,ins-2 ins-2",
 		`run cmd-x a --reason "disk full" -- --fast  -- `, "run cmd-x a — “x”", "run cmd-x a —reason “it’s — full”",
-		"status K3M9", "list", "list scripts web page 2", `list script "page 3"`, "show restart", "run restart a", "rnu", "run cmd-x a -- a\nb\u200bc", `run --reason='a"b' cmd-x a`, "\xff", "run cmd-x a \x00=' '", "run cmd-x a --reason=\"a\u00a0",
+		"status K3M9", "list", "list scripts web page 2", `list script "page 3"`, "show restart", "run restart a", "rnu", "run cmd-x a -- a\nb\u200bc", `run --reason='a"b' cmd-x a`, "\xff", "run cmd-x a \x00=' '", "run cmd-x a --reason=\"a\u00a0", `"" 0`, "run cmd-x a —— b", "```\nrun `cmd-x` \"a\",b\n```", "run cmd-x <a>,HOST_1 ——reason「b」c -- $d",
 	} {
 		f.Add(line)
 	}
@@ -309,8 +358,8 @@ func printParsePrint(t *testing.T, line string) {
 		}
 		return
 	}
-	if !strings.HasSuffix(line, c.Parameters) {
-		t.Fatalf("Parse(%q): parameters %q are not the line's end", line, c.Parameters)
+	if !strings.Contains(line, c.Parameters) {
+		t.Fatalf("Parse(%q): parameters %q are not in the line", line, c.Parameters)
 	}
 	if c.Verb == VerbHelp && c.Unknown != "" {
 		return // any word at all
@@ -334,10 +383,11 @@ func FuzzPlainVersionIsAccepted(f *testing.F) {
 		if err == nil {
 			return
 		}
-		_, paste, offered := strings.Cut(err.Error(), "paste this after --: ")
-		if !offered {
+		var p *ParseError
+		if !errors.As(err, &p) || p.Paste == "" {
 			return
 		}
+		paste := p.Paste
 		c, err := Parse("run cmd-x ins-1 -- " + paste)
 		if err != nil && !strings.Contains(err.Error(), "what looks like") && !strings.Contains(err.Error(), "more than I read") {
 			t.Fatalf("%q was offered for %q, and refused: %v", paste, parameters, err)

@@ -5,7 +5,7 @@
 // # What a command goes through
 //
 //   - Somebody types a line. The chat (package slackio) hands it in as [Typed], and
-//     command.go, split.go and ids.go read it: [Parse]. pasted.go looks for credentials
+//     command.go, split.go, holes.go and ids.go read it: [Parse]. pasted.go looks for credentials
 //     in it, and confirm.go asks the person first where a line may mean two things.
 //   - limits.go says how much of that one person may send.
 //   - typed.go keeps a run as a request before it answers "Recorded". Its id is made

@@ -48,6 +48,7 @@ type Answer interface{ answer() }
 type Words struct {
 	Text    string
 	Who     approvals.Who // people to name after the text, without pinging them
+	Paste   string        // what to paste, byte for byte; stands behind the text
 	Request string        // its id, where there is one
 	Link    string        // to its card
 }

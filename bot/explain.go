@@ -53,7 +53,7 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 	var many *approvals.TooMany
 	switch {
 	case errors.As(err, &p):
-		w.Text = p.Text
+		w.Text, w.Paste = p.Text, p.Paste
 	case errors.As(err, &no):
 		w.Text = no.text
 	case errors.As(err, &many):

@@ -32,7 +32,7 @@ func TestExplain(t *testing.T) {
 		want string
 		who  approvals.Who
 	}{
-		{&ParseError{"On which instances? For example: run cmd-x ins-1"}, "On which instances? For example: run cmd-x ins-1", approvals.Who{}},
+		{&ParseError{Text: "On which instances? For example: run cmd-x ins-1"}, "On which instances? For example: run cmd-x ins-1", approvals.Who{}},
 		{refuse("The login differs. Ask separately."), "The login differs. Ask separately.", approvals.Who{}},
 		{approvals.ErrNotFound, "I know no such request. Look at the id; list shows the open ones.", approvals.Who{}},
 		{approvals.ErrUncertain, "I cannot tell whether this was recorded, because my store did not answer. Look at the card; if it does not change within a minute, press again.", approvals.Who{}},

@@ -3,6 +3,7 @@ package bot
 import (
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/bmcmd/bmcmd/approvals"
@@ -54,14 +55,24 @@ func scriptWord(s string) (string, error) {
 	return s, nil
 }
 
-// hosts reads instance ids parted by commas, spaces or both.
-func hosts(in []word) (once, repeated []string, err error) {
+// hosts reads instance ids parted by commas, semicolons, spaces or all of them. Quotes
+// around them are dropped where it is certain that instances stand in them.
+func (l *words) hosts(in []word) (once, repeated []string, err error) {
 	seen := map[string]int{}
 	for _, w := range in {
-		if w.quoted {
-			return nil, nil, wrong("%q stands in quotes, so I cannot tell what it is. A reason goes after --reason, parameters after --.", cut(w.text))
+		parts := partsHosts
+		if w.opened {
+			parts = func(r rune) bool { return partsHosts(r) || unicode.IsSpace(r) || isDouble(r) || isSingle(r) }
 		}
-		for id := range strings.FieldsFuncSeq(w.text, func(r rune) bool { return r == ',' || r == '，' || r == '、' }) {
+		for id := range strings.FieldsFuncSeq(w.text, parts) {
+			switch {
+			case w.opened && !likeHost(id):
+				return nil, nil, wrong("%q stands in quotes, so I cannot tell what it is. A reason goes after --reason, parameters after --.", cut(w.text))
+			case slices.Contains(verbs, Verb(id)):
+				return nil, nil, wrong("%q begins a second command. Send one at a time.", id)
+			case unmarked.MatchString(id):
+				id = l.fill(id)
+			}
 			if err := checkHost(id); err != nil {
 				return nil, nil, err
 			}
@@ -75,9 +86,11 @@ func hosts(in []word) (once, repeated []string, err error) {
 	return once, repeated, nil
 }
 
+func partsHosts(r rune) bool { return strings.ContainsRune(",;，；、", r) }
+
 func checkHost(id string) error {
 	switch bad := outside(id, isHostRune); {
-	case strings.ContainsAny(id, "*?"):
+	case strings.ContainsAny(id, "*?{["):
 		return wrong("%q is a pattern. Name each instance, so that everybody sees where it runs.", cut(id))
 	case approvals.LikeScript(id):
 		return wrong("%q is a second script id. One request runs one script: ask for the other in a line of its own.", cut(id))

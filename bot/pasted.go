@@ -37,7 +37,8 @@ const (
 func form(s string) *regexp.Regexp { return regexp.MustCompile(`(?i)` + s) }
 
 // credentialKinds are the forms of credentials that people paste by mistake. judge
-// gets the groups of a match and the text before it; without it a match is certain.
+// gets the groups of a match and some of the text before it; without it a match is
+// certain.
 var credentialKinds = []struct {
 	what  string
 	form  *regexp.Regexp
@@ -93,6 +94,9 @@ var credentialKinds = []struct {
 	{"a credential", regexp.MustCompile(`\b([0-9A-Za-z]{32,})\b`), judgeBare},
 }
 
+// lookBehind is how far before a match its program is looked for, in bytes.
+const lookBehind = 256
+
 // looksSecret is the credential that s seems to hold.
 func looksSecret(s string) find {
 	s = strings.Map(foldWidth, s)
@@ -101,7 +105,7 @@ func looksSecret(s string) find {
 		for _, at := range k.form.FindAllStringSubmatchIndex(s, -1) {
 			v := certain
 			if k.judge != nil {
-				v = k.judge(groups(s, at), s[:at[0]])
+				v = k.judge(groups(s, at), s[max(0, at[0]-lookBehind):at[0]])
 			}
 			if v > best.verdict {
 				best = find{v, k.what, cut(strings.TrimSpace(s[at[0]:at[1]]))}

@@ -10,14 +10,16 @@ import (
 // words is a line split into the command's own words and the parameters.
 type words struct {
 	own           []word
+	holes         []string // placeholders in them, as typed
 	hasParameters bool
+	separator     string // what was typed for the --
 	parameters    string // byte for byte
 }
 
 type word struct {
-	text   string
-	quoted bool // stood in quotes as a whole
-	opened bool // quotes stand in it
+	text   string // with a stand-in for each hole
+	quoted bool   // stood in quotes as a whole
+	opened bool   // quotes stand in it
 }
 
 // split parts a line at white space, minding quotes, until a -- that stands alone.
@@ -26,69 +28,164 @@ func split(line string) (words, error) {
 	if !utf8.ValidString(line) {
 		return words{}, wrong("This line is not valid text (UTF-8). Type it again by hand.")
 	}
-	var out words
-	for rest := trimBlank(line); rest != ""; rest = trimBlank(rest) {
-		if n := separator(rest); n > 0 {
-			out.hasParameters, out.parameters = true, rest[n:]
-			return out, nil
+	line, err := unfence(line)
+	if err != nil {
+		return words{}, err
+	}
+	r := reader{rest: trimBlank(line)}
+	for ; r.rest != ""; r.rest = trimBlank(r.rest) {
+		if dash, n := separator(r.rest); n > 0 {
+			r.hasParameters, r.separator, r.parameters = true, dash, r.rest[n:]
+			break
 		}
-		w, n, err := readWord(rest)
-		if err != nil {
+		if err := r.word(); err != nil {
 			return words{}, err
 		}
-		out.own = append(out.own, w)
-		rest = rest[n:]
 	}
-	return out, nil
+	if r.ticks%2 > 0 {
+		return words{}, wrong("A backtick is opened and not closed before the end of the command. Put the whole command in backticks, or leave them out.")
+	}
+	return r.words, nil
+}
+
+// unfence takes the backticks off a line that stands in them as a whole: a runbook's
+// line is pasted with them, and a mention may hold a code block.
+func unfence(line string) (string, error) {
+	s := strings.TrimSpace(line)
+	n := len(s) - len(strings.TrimLeft(s, "`"))
+	mark := s[:n]
+	if n == 0 || len(s) < 2*n || !strings.HasSuffix(s, mark) || strings.Contains(strings.Trim(s[n:len(s)-n], "`"), mark) {
+		return line, nil
+	}
+	s = s[n : len(s)-n]
+	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") {
+		return "", wrong("I cannot tell which backticks belong to the command. Leave out those around it.")
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(s, "\n"), "\n"), nil
 }
 
 func trimBlank(s string) string {
 	return strings.TrimLeftFunc(s, func(r rune) bool { return unicode.IsSpace(r) || isInvisible(r) })
 }
 
-// separator is the length of the -- or long dash that stands alone at the
-// beginning of s, and of one white space behind it; or 0.
-func separator(s string) int {
-	for _, sep := range []string{"--", "—", "–", "―"} {
-		if rest, ok := strings.CutPrefix(s, sep); ok {
-			r, size := utf8.DecodeRuneInString(rest)
-			if size == 0 || unicode.IsSpace(r) {
-				return len(sep) + size
-			}
-		}
+// separator is the -- or what a keyboard made of it, if it stands alone at the
+// beginning of s, and its length with one white space behind it.
+func separator(s string) (dash string, n int) {
+	n, means := dashes(s)
+	if n == 0 || means != "--" {
+		return "", 0
 	}
-	return 0
+	r, size := utf8.DecodeRuneInString(s[n:])
+	if size > 0 && !unicode.IsSpace(r) {
+		return "", 0
+	}
+	return s[:n], n + size
 }
 
-// readWord reads s up to white space. Quotes stand at the beginning or after an
-// equals sign.
-func readWord(s string) (w word, n int, err error) {
+// dashes is the length of the dashes that s begins with, and the hyphens that they
+// were typed for: long dashes are two, which keyboards and Slack join.
+func dashes(s string) (n int, hyphens string) {
+	long, count := false, 0
+	for _, r := range s {
+		if !isDash(r) && !isHyphen(r) {
+			break
+		}
+		long = long || isDash(r)
+		count++
+		n += utf8.RuneLen(r)
+	}
+	switch {
+	case strings.Trim(s[:n], "-") == "":
+		return n, s[:n]
+	case count == 1 && !long:
+		return n, "-"
+	}
+	return n, "--"
+}
+
+func isDash(r rune) bool { return strings.ContainsRune("—–―⸺⸻─━", r) }
+
+func isHyphen(r rune) bool { return strings.ContainsRune("-‐‑‒−－﹣", r) }
+
+// reader reads the command's own words.
+type reader struct {
+	words
+	rest  string
+	ticks int // backticks so far
+}
+
+// word reads one up to white space. Quotes stand at its beginning, after an equals
+// sign, or at the end of --reason. Backticks are dropped.
+func (l *reader) word() error {
+	s := l.rest
+	var w word
 	var text strings.Builder
+	n, lead := dashes(s)
+	text.WriteString(lead)
 	for n < len(s) {
 		r, size := utf8.DecodeRuneInString(s[n:])
-		mayOpen := n == 0 || s[n-1] == '='
+		if len(l.own) == 0 || lead != "" {
+			r = narrow(r)
+		}
+		so := text.String()
+		last, _ := utf8.DecodeLastRuneInString(so)
+		opens := so == "" && !w.opened || last == '=' || isReason(so) || w.opened && partsHosts(last)
+		hole := holeAt(s[n:])
 		switch {
 		case unicode.IsSpace(r):
-			w.text = text.String()
-			return w, n, nil
-		case mayOpen && (isDouble(r) || isSingle(r)):
-			inner, ok := quotedText(s[n:])
+			w.text = so
+			return l.take(w, n)
+		case opens && quoteOf(r) != nil:
+			value := so != "" && !w.opened || len(l.own) > 0 && isReason(l.own[len(l.own)-1].text)
+			inner, ok := quotedText(s[n:], !value)
 			if !ok {
-				return w, 0, wrong("A quote is opened and not closed. Close it with another \", with a space after it.")
+				return wrong("A quote is opened and not closed. Close it with another \", with a space after it.")
+			}
+			if isReason(so) {
+				text.WriteByte('=')
 			}
 			text.WriteString(inner.text)
-			w.opened, w.quoted = true, n == 0
-			size = inner.size
-		case isDouble(r):
-			return w, 0, wrong("A quote stands inside a word, so I cannot tell what it opens or closes. Put a space before it, or leave it out.")
+			w.opened, w.quoted = true, so == ""
+			if n += inner.size; isCorner(r) {
+				w.text = text.String()
+				return l.take(w, n)
+			}
+			continue
+		case isDouble(r), isCorner(r):
+			return wrong("A quote stands inside a word, so I cannot tell what it opens or closes. Put a space before it, or leave it out.")
+		case hole != "":
+			text.WriteString(l.fill(hole))
+			size = len(hole)
+		case r == '`':
+			l.ticks++
 		case isInvisible(r):
 		default:
-			text.WriteString(plainDash(r, text.Len() == 0))
+			w.quoted = false
+			text.WriteString(plainDash(r))
 		}
 		n += size
 	}
 	w.text = text.String()
-	return w, n, nil
+	return l.take(w, n)
+}
+
+func (l *reader) take(w word, n int) error {
+	if w.text != "" || w.opened {
+		l.own = append(l.own, w)
+	}
+	l.rest = l.rest[n:]
+	return nil
+}
+
+// isReason reports whether an option is the one for the reason, still without a value.
+func isReason(s string) bool { return s == "--reason" || s == "-reason" }
+
+// narrow makes the wide letters of a Chinese keyboard plain.
+func narrow(r rune) rune {
+	if r >= '！' && r <= '～' {
+		return r - '！' + '!'
+	}
+	return r
 }
 
 type quoted struct {
@@ -97,46 +194,50 @@ type quoted struct {
 }
 
 // quotedText reads from an opening quote to the closing one, which is the first of
-// its kind, curly or not, that has white space or the end behind it. So quotes and
-// apostrophes inside are text.
-func quotedText(s string) (q quoted, ok bool) {
+// its kind, curly or not, that has white space or the end behind it, or in a list a
+// comma. So quotes and apostrophes inside are text. Corner brackets close themselves.
+func quotedText(s string, list bool) (q quoted, ok bool) {
 	open, begin := utf8.DecodeRuneInString(s)
-	closes := isDouble
-	if isSingle(open) {
-		closes = isSingle
-	}
+	closes := quoteOf(open)
 	for i, r := range s[begin:] {
 		end := begin + i + utf8.RuneLen(r)
 		next, size := utf8.DecodeRuneInString(s[end:])
-		if closes(r) && (size == 0 || unicode.IsSpace(next)) {
+		if closes(r) && (size == 0 || unicode.IsSpace(next) || isCorner(open) || list && partsHosts(next)) {
 			return quoted{s[begin : begin+i], end}, true
 		}
 	}
 	return quoted{}, false
 }
 
+// quoteOf tells which characters close what r opens, or is nil if r opens nothing.
+func quoteOf(r rune) func(rune) bool {
+	switch {
+	case isDouble(r):
+		return isDouble
+	case isSingle(r):
+		return isSingle
+	case r == '「':
+		return func(r rune) bool { return r == '」' }
+	case r == '『':
+		return func(r rune) bool { return r == '』' }
+	}
+	return nil
+}
+
 // plainDash gives a word the hyphens that were typed: ids come from runbooks that
-// set them nicely, and keyboards join the two of an option.
-func plainDash(r rune, first bool) string {
-	switch r {
-	case '—', '―':
-		if first {
-			return "--"
-		}
-	case '–':
-		if first {
-			return "--"
-		}
-		return "-"
-	case '‐', '‑', '−':
+// set them nicely.
+func plainDash(r rune) string {
+	if strings.ContainsRune("–‐‑−", r) {
 		return "-"
 	}
 	return string(r)
 }
 
-func isDouble(r rune) bool { return strings.ContainsRune("\"“”„‟«»＂", r) }
+func isDouble(r rune) bool { return strings.ContainsRune("\"“”„‟«»＂〝〞〟", r) }
 
-func isSingle(r rune) bool { return strings.ContainsRune("'‘’‚‛", r) }
+func isSingle(r rune) bool { return strings.ContainsRune("'‘’‚‛＇", r) }
+
+func isCorner(r rune) bool { return strings.ContainsRune("「」『』", r) }
 
 // isInvisible is for characters that are dropped from the command's own words:
 // nobody sees them, and none of them changes the order of what is seen.
@@ -166,7 +267,10 @@ func checkParameters(parameters string) error {
 		at++
 		switch {
 		case isSmart(r):
-			return wrong("The parameters hold %s at character %d after the --, which Slack or a keyboard made. If you meant the plain one, paste this after --: %s", nameRune(r), at, plain(parameters))
+			return &ParseError{
+				Text:  fmt.Sprintf("The parameters hold %s at character %d after the --, which Slack or a keyboard made. If you meant the plain one, paste this after --:", nameRune(r), at),
+				Paste: plain(parameters),
+			}
 		case isUnseen(r):
 			return wrong("The parameters hold %s at character %d after the --, which cannot be seen. Type them again by hand.", nameRune(r), at)
 		}

@@ -31,9 +31,9 @@ func (b *Bot) Typed(ctx context.Context, t Typed) Answer {
 	case VerbShow:
 		return b.show(ctx, t, c.Script)
 	case VerbRun:
-		return b.receive(ctx, t.Event, t.By, t.Origin, approvals.Asked{
+		return readAs(c, b.receive(ctx, t.Event, t.By, t.Origin, approvals.Asked{
 			Script: c.Script, Hosts: c.Hosts, Repeated: c.Repeated, Parameters: c.Parameters, Reason: c.Reason,
-		})
+		}))
 	case VerbStatus:
 		return b.status(ctx, t, c.Request)
 	case VerbList:
@@ -43,6 +43,15 @@ func (b *Bot) Typed(ctx context.Context, t Typed) Answer {
 		return b.list(ctx, t)
 	}
 	return Help{Unknown: c.Unknown, Nearest: string(c.Nearest)}
+}
+
+// readAs adds to an answer what was read as the --, if that was not typed.
+func readAs(c Command, a Answer) Answer {
+	if w, ok := a.(Words); ok && c.Separator != "" && w.Request != "" {
+		w.Text += fmt.Sprintf(" I read %s as --, so these are the parameters: “%s”.", c.Separator, cut(c.Parameters))
+		return w
+	}
+	return a
 }
 
 // tellTime is how long a request waits for Slack to tell who asks, before it is kept.

@@ -47,8 +47,8 @@ func unlink(in string) string {
 	return entities.Replace(strings.TrimPrefix(in, "mailto:"))
 }
 
-// withoutMention takes the first mention of user out of a message. What follows it stays byte for
-// byte, but for the white space between.
+// withoutMention is what a message says to user: what follows their first mention, byte for byte but
+// for the white space between. If nothing does, it is what stands before.
 func withoutMention(text, user string) string {
 	mark := "<@" + user
 	for at := 0; ; {
@@ -64,12 +64,10 @@ func withoutMention(text, user string) string {
 			}
 		}
 		if after, ok := strings.CutPrefix(rest, ">"); ok {
-			before := strings.TrimSpace(text[:i])
-			after = strings.TrimLeft(after, " \t\u00a0\n")
-			if before != "" && after != "" {
-				before += " "
+			if after = strings.TrimLeft(after, " \t\u00a0\u3000\n"); after == "" {
+				return strings.TrimSpace(text[:i])
 			}
-			return before + after
+			return after
 		}
 		at = i + len(mark)
 	}

@@ -42,6 +42,9 @@ func plain(text string) view.Message { return view.Words(text, "", "") }
 func (s *Slack) render(a bot.Answer) (view.Message, bool) {
 	switch a := a.(type) {
 	case bot.Words:
+		if a.Paste != "" {
+			return view.Paste(a.Text, a.Paste), true
+		}
 		return view.Words(words(a), a.Request, a.Link), true
 	case bot.Help:
 		return view.Help(s.cfg.command, a.Unknown, a.Nearest), true

@@ -107,10 +107,10 @@ func (s *Slack) showCommandAck(a Ack, to responseURL, command string) Ack {
 	return a
 }
 
-// Mention writes a message that begins with the bot's mention, and the bot gets an app_mention as
-// Slack words it: & < > as entities, addresses as links, @name and #channel as ids. threadTS is the
-// parent's ts, or empty. A bot that is no member of the channel, or lacks app_mentions:read, hears
-// nothing.
+// Mention writes a message that mentions the bot, at its beginning unless text does so elsewhere. The
+// bot gets an app_mention as Slack words it: & < > as entities, addresses as links, @name and #channel
+// as ids. threadTS is the parent's ts, or empty. A bot that is no member of the channel, or lacks
+// app_mentions:read, hears nothing.
 func (s *Slack) Mention(ctx context.Context, userID, channelID, threadTS, text string) (*Turn, error) {
 	p, ch, err := s.actor(ctx, userID, channelID)
 	if err != nil {
@@ -120,7 +120,10 @@ func (s *Slack) Mention(ctx context.Context, userID, channelID, threadTS, text s
 	if no != nil {
 		return nil, fmt.Errorf("thread %s: %s", threadTS, no.code)
 	}
-	words := strings.TrimSpace("<@" + s.cfg.BotUserID + "> " + s.typed(text))
+	words := s.typed(text)
+	if call := "<@" + s.cfg.BotUserID + ">"; !strings.Contains(words, call) {
+		words = strings.TrimSpace(call + " " + words)
+	}
 	m := s.post(Message{Channel: ch.ID, ReplyTo: parent, UserID: p.ID, Text: words}, KindMention)
 	t := newTurn()
 	t.TS = m.TS

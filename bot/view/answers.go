@@ -60,6 +60,23 @@ func Words(text, request, address string) Message {
 	return p.message("words")
 }
 
+// mostPaste is how long a text to paste may be: people have to see that they have all of it.
+const mostPaste = 2 * maxRich
+
+// Paste are sentences that end in what to paste, in a block that keeps tabs, line ends
+// and rows of blanks. What would not arrive there byte for byte is not offered.
+func Paste(text, paste string) Message {
+	p := &page{}
+	p.line(spoken(text)...)
+	if size(paste) > mostPaste || Visible(paste) != paste {
+		p.line(say("It cannot be shown here as it is, so type the parameters again by hand."))
+		return p.message("words")
+	}
+	p.write(continued(paste, textReason))
+	p.mono(paste, size(paste))
+	return p.message("words")
+}
+
 // People names who, for the text of [Words] or [Said]: "<!subteam^S1> or <@U1>".
 // It is empty for nobody.
 func People(who approvals.Who) string {

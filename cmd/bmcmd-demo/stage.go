@@ -109,6 +109,9 @@ func (s *stage) say(ctx context.Context, l line) (*slacksim.Turn, error) {
 	if text, ok := strings.CutPrefix(l.text, "@bmcmd"); ok {
 		return s.w.slack.Mention(ctx, p.ID, s.channel, thread, strings.TrimPrefix(text, " "))
 	}
+	if !strings.HasPrefix(l.text, "/") && strings.Contains(l.text, "@bmcmd") {
+		return s.w.slack.Mention(ctx, p.ID, s.channel, thread, l.text)
+	}
 	command, text, _ := strings.Cut(manyHosts(l.text), " ")
 	if !strings.HasPrefix(command, "/") {
 		ts, err := s.w.slack.Say(ctx, p.ID, s.channel, thread, l.text)
