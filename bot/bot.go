@@ -15,6 +15,7 @@ import (
 type Config struct {
 	Desk      Desk
 	Cloud     Cloud
+	Looks     Looks
 	Logins    Logins
 	Directory Directory
 	Board     Board
@@ -75,7 +76,7 @@ type job struct {
 
 // New makes a bot; Run has it work.
 func New(c Config) (*Bot, error) {
-	if c.Desk == nil || c.Cloud == nil || c.Logins == nil || c.Directory == nil || c.Board == nil || c.Scrub == nil || c.Log == nil {
+	if c.Desk == nil || c.Cloud == nil || c.Looks == nil || c.Logins == nil || c.Directory == nil || c.Board == nil || c.Scrub == nil || c.Log == nil {
 		return nil, errors.New("bot: a part is missing")
 	}
 	if err := c.Policy.Validate(); err != nil {

@@ -102,7 +102,7 @@ func (b *Bot) grant(ctx context.Context, k approvals.Kept) (approvals.Grant, err
 	if err != nil {
 		return approvals.Grant{}, refuse("%s Nothing ran.", sentence(err))
 	}
-	plan, err := b.plan(ctx, k.Asked, login, k.Plan.Rule)
+	plan, err := b.plan(ctx, b.Cloud.Script, k.Asked, login, k.Plan.Rule)
 	if err != nil {
 		return approvals.Grant{}, err
 	}

@@ -74,6 +74,9 @@
 // takes no place from what was approved or falls due, and one that waits for its turn is
 // no work yet.
 //
+// The quota is shared out in the same way: [Looks] may use half of it, so that a [Cloud]
+// always has room for what an approved run has to read.
+//
 // # Why level-triggered
 //
 // No step remembers that another is to follow. A bot takes a request, asks its record

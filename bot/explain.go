@@ -26,6 +26,8 @@ func (b *Bot) reference(what string, err error, request string) string {
 func (b *Bot) cause(err error) string {
 	var api *bmclient.Error
 	switch {
+	case errors.Is(err, ErrQuota):
+		return quotaUsedUp
 	case errors.Is(err, ErrCredentials):
 		return "The credentials could not be read from the vault."
 	case errors.Is(err, approvals.ErrMembersUnknown):
@@ -43,6 +45,8 @@ func (b *Bot) cause(err error) string {
 	}
 	return "Something could not be reached."
 }
+
+const quotaUsedUp = "The cloud allows so many calls a minute, and they are used up."
 
 // explain is what a person is told about an error of a command or click: what
 // happened, and what to do.
@@ -108,6 +112,8 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 		w.Text = sentence(err) + " Nothing was changed; ask with the id as it is."
 	case errors.Is(err, approvals.ErrNoRule), errors.Is(err, approvals.ErrRulesDiffer):
 		w.Text = "Not counted: the rules have changed and do not allow this run any more. Ask whoever keeps the rules."
+	case errors.Is(err, ErrQuota):
+		w.Text = fmt.Sprintf("%s Try again in %s.", quotaUsedUp, soon(pause(err, 0)))
 	default:
 		w.Text = fmt.Sprintf("That did not work, and nothing was changed. %s Try again in a moment. (%s)", b.cause(err), b.reference("a command or click went wrong", err, k.ID))
 	}

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -112,13 +113,22 @@ func (b *Bot) givenUp(k approvals.Kept, s sight, err error) string {
 	switch {
 	case err != nil:
 		ref := b.reference("a run is not followed any more", err, k.ID)
-		return fmt.Sprintf("The API's records could not be read, so what happened on %s is not known after %s. Look at the task list in the console, and at the hosts. (%s)", few(open), time, ref)
+		return fmt.Sprintf("%s, so what happened on %s is not known after %s. Look at the task list in the console, and at the hosts. (%s)", unread("The API's records", err), few(open), time, ref)
 	case len(k.Follow.Tasks) == 0:
 		return fmt.Sprintf("No task of this run has appeared in the API's list in %s, so what happened on the hosts is not known. Look at the task list in the console, and at the hosts.", time)
 	case len(odd) > 0:
 		return fmt.Sprintf("Followed for %s, and it has not ended on %s. The status that the API gives for it is not documented (%s). Look at the task list in the console.", time, few(open), few(odd))
 	}
 	return fmt.Sprintf("Followed for %s, and it has not ended on %s. Look at the task list in the console.", time, few(open))
+}
+
+// unread says that what the API keeps could not be read: by its fault, or because of the
+// quota.
+func unread(what string, err error) string {
+	if errors.Is(err, ErrQuota) {
+		return what + " could not be read, because the quota of calls was used up"
+	}
+	return what + " could not be read"
 }
 
 // running is the API's status of a host that has not ended. Those below it are not

@@ -71,8 +71,12 @@ func (b *Bot) tooFast(u UserRef) error {
 }
 
 func tooFast(most int, after time.Duration) error {
-	after = max(time.Second, (after + time.Second - 1).Truncate(time.Second))
-	return refuse("You have sent as many commands as one person may, %d a minute, so nothing was done with this one. Try again in %s.", most, inWords(after))
+	return refuse("You have sent as many commands as one person may, %d a minute, so nothing was done with this one. Try again in %s.", most, soon(after))
+}
+
+// soon is a time in words, in whole seconds, and not too short.
+func soon(d time.Duration) string {
+	return inWords(max(time.Second, (d + time.Second - 1).Truncate(time.Second)))
 }
 
 // showEvery is how often a card is drawn again because people look for it.

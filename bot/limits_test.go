@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
 )
 
 const (
@@ -216,5 +218,47 @@ func TestStatusDoesNotDrawEachTime(t *testing.T) {
 			r.says("BOB", "status "+id)
 		}
 		r.did("draw", "draw 1.0 pending")
+	})
+}
+
+// full is an API whose quota has no room for 40 s.
+func full() error { return fmt.Errorf("GetUserCmd: %w: %w", ErrQuota, &Later{After: 40 * time.Second}) }
+
+// A run that waits for the quota says so on its card, and not that the API failed; and
+// it goes on when there is room.
+func TestARunThatWaitsForTheQuota(t *testing.T) {
+	for why, close := range map[string]func(*cloud){
+		"before the claim": func(c *cloud) { c.onRead = full },
+		"at the send": func(c *cloud) {
+			c.onRun = func(context.Context) error { return errors.Join(bmclient.ErrNotSent, full()) }
+		},
+	} {
+		play(t, func(r *rig) {
+			id := r.asks("ALICE")
+			r.cloud.set(close)
+			r.press("BOB", Approve, id)
+			if k := r.get(id); !strings.HasPrefix(k.Waiting, quotaUsedUp+" Nothing was sent") {
+				r.Errorf("%s: the card says %q", why, k.Waiting)
+			}
+			r.cloud.set(func(c *cloud) { c.onRead, c.onRun = nil, nil })
+			r.pass(time.Minute)
+			r.is(id, approvals.Accepted)
+		})
+	}
+}
+
+// A look that finds no room says when to come again; nothing else waits for it.
+func TestALookThatFindsNoRoom(t *testing.T) {
+	play(t, func(r *rig) {
+		id := r.asks("ALICE")
+		looks := &cloud{journal: newJournal(), onRead: full, onScripts: full}
+		r.first = r.newBot(func(c *Config) { c.Looks = looks })
+		r.work(r.first)
+		for _, line := range []string{"show cmd-nozcbhuw", "show restart", "list scripts"} {
+			r.hears(r.says("EVE", line), quotaUsedUp+" Try again in 40 seconds.")
+		}
+		r.says("EVE", "run cmd-nozcbhuw ins-7")
+		r.press("BOB", Approve, id)
+		r.is(id, approvals.Accepted)
 	})
 }

@@ -119,7 +119,7 @@ func (b *Bot) prepare(ctx context.Context, r approvals.Request) (approvals.Perso
 			return none(err)
 		}
 	}
-	plan, err := b.plan(ctx, r.Asked, may.login, may.rule)
+	plan, err := b.plan(ctx, b.Looks.Script, r.Asked, may.login, may.rule)
 	if err != nil {
 		return none(err)
 	}
@@ -202,8 +202,8 @@ func (b *Bot) ruleWords(err error, script string) string {
 }
 
 // plan reads the script and puts together what would be done.
-func (b *Bot) plan(ctx context.Context, a approvals.Asked, login approvals.Login, rule approvals.Rule) (approvals.Plan, error) {
-	s, err := b.Cloud.Script(ctx, a.Script)
+func (b *Bot) plan(ctx context.Context, read func(context.Context, string) (bmclient.Script, error), a approvals.Asked, login approvals.Login, rule approvals.Rule) (approvals.Plan, error) {
+	s, err := read(ctx, a.Script)
 	var said *bmclient.Error
 	switch {
 	case errors.Is(err, bmclient.ErrNoScript):

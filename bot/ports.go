@@ -27,12 +27,11 @@ type Desk interface {
 	Outputs(ctx context.Context, id string) (approvals.Outputs, error)
 }
 
-// Cloud is the script API; [bmclient.Client] is one.
+// Cloud is the script API for approved runs; [bmclient.Client] is one. Its errors, and
+// those of [Looks], wrap [ErrQuota] where the quota has no room.
 type Cloud interface {
 	// Script reads a script. Errors wrap [bmclient.ErrNoScript] or are a *[bmclient.Error].
 	Script(ctx context.Context, cmdID string) (bmclient.Script, error)
-	// Scripts lists scripts without their contents, newest first.
-	Scripts(ctx context.Context, q bmclient.ScriptQuery) (bmclient.ScriptList, error)
 	// Tasks lists what was run, newest first.
 	Tasks(ctx context.Context, p bmclient.Page) (bmclient.TaskList, error)
 	// EachHost hands on what each host says of a task. Errors wrap [bmclient.ErrNoTask].
@@ -40,6 +39,18 @@ type Cloud interface {
 	// Run hands a run to the API, once.
 	Run(ctx context.Context, key bmclient.Key, r bmclient.Run) (bmclient.Accepted, error)
 }
+
+// Looks is the script API for what people look at and ask for: it gives way to what an
+// approved run needs.
+type Looks interface {
+	Script(ctx context.Context, cmdID string) (bmclient.Script, error)
+	// Scripts lists scripts without their contents, newest first.
+	Scripts(ctx context.Context, q bmclient.ScriptQuery) (bmclient.ScriptList, error)
+}
+
+// ErrQuota says that the API's quota of calls is used up for now. A *[Later] beside it says
+// when to ask again.
+var ErrQuota = errors.New("the API's quota of calls is used up")
 
 // Credentials are what a granted run is sent with.
 type Credentials struct {
@@ -106,10 +117,10 @@ var (
 	ErrRejected = errors.New("the chat rejects the message")
 )
 
-// Later says that the chat asks to wait.
+// Later says that the chat asks to wait, or a quota does.
 type Later struct{ After time.Duration }
 
 // RetryAfter is for caches of failures.
 func (l *Later) RetryAfter() time.Duration { return l.After }
 
-func (l *Later) Error() string { return "the chat asks to wait " + l.After.String() }
+func (l *Later) Error() string { return "it asks to wait " + l.After.String() }

@@ -52,7 +52,7 @@ func (b *Bot) scriptID(ctx context.Context, word string) (string, error) {
 func (b *Bot) eachScript(ctx context.Context, search string, each func(bmclient.Script) bool) (more bool, err error) {
 	seen := map[string]bool{}
 	for at := 0; at < scriptsLooked; {
-		page, err := b.Cloud.Scripts(ctx, bmclient.ScriptQuery{Search: search, Page: bmclient.Page{Offset: at, Limit: bmclient.LargestPage}})
+		page, err := b.Looks.Scripts(ctx, bmclient.ScriptQuery{Search: search, Page: bmclient.Page{Offset: at, Limit: bmclient.LargestPage}})
 		if err != nil {
 			return false, err
 		}

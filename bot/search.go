@@ -66,7 +66,7 @@ func (b *Bot) evidence(k approvals.Kept, found finds, err error) string {
 	since := hour(windowOf(k.Request).from)
 	if err != nil {
 		ref := b.reference("an unknown run could not be searched for", err, k.ID)
-		return fmt.Sprintf("The API's list of tasks could not be read for %s. (%s)", inWords(b.SearchFor), ref)
+		return fmt.Sprintf("%s for %s. (%s)", unread("The API's list of tasks", err), inWords(b.SearchFor), ref)
 	}
 	fits := found.fit[same]
 	switch n := len(fits); {

@@ -164,7 +164,11 @@ func (b *Bot) answer(err error) approvals.Answer {
 			Hint:    "Give the login another password, then press Run.",
 		}
 	case errors.Is(err, bmclient.ErrNotSent):
-		return approvals.Answer{Outcome: approvals.OutcomeNotSent, Message: b.Scrub(err.Error())}
+		a := approvals.Answer{Outcome: approvals.OutcomeNotSent, Message: b.Scrub(err.Error())}
+		if errors.Is(err, ErrQuota) {
+			a.Meaning = quotaUsedUp
+		}
+		return a
 	case errors.As(err, &e):
 		return approvals.Answer{
 			Outcome: outcomes[e.Class], Code: e.Number, Name: b.Scrub(cmp.Or(e.Name, e.Code)),
@@ -209,7 +213,7 @@ func (b *Bot) keepAnswer(ctx context.Context, k approvals.Kept, a approvals.Answ
 	}
 	ref := b.reference("nothing was sent", errors.New(a.Message), k.ID)
 	return b.advance(ctx, next, approvals.Wait(
-		fmt.Sprintf("The API could not be reached, and nothing was sent. I try again. (%s)", ref),
+		fmt.Sprintf("%s Nothing was sent, and I try again. (%s)", cmp.Or(a.Meaning, "The API could not be reached."), ref),
 		next.Clock().Add(pause(nil, len(next.Sends)))))
 }
 

@@ -172,7 +172,7 @@ func (b *Bot) readFor(ctx context.Context, t Typed, word string) (bmclient.Scrip
 	if err := b.mayShow(ctx, t.Origin, p, id); err != nil {
 		return none, err
 	}
-	s, err := b.Cloud.Script(ctx, id)
+	s, err := b.Looks.Script(ctx, id)
 	if errors.Is(err, bmclient.ErrNoScript) {
 		return none, noScript(id)
 	}

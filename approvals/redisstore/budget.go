@@ -29,9 +29,31 @@ func NewBudget(client redis.UniversalClient, workspace, name string, limits func
 	return &Budget{caller: caller{client: client}, keys: newKeys(workspace), name: name, limits: limits, pause: rest}
 }
 
+// Full says that a quota has no room before its caller's time is over. It wraps
+// [context.DeadlineExceeded].
+type Full struct {
+	Action string
+	After  time.Duration // when there may be room
+}
+
+func (f *Full) Error() string { return "the quota of " + f.Action + " is used up" }
+func (f *Full) Unwrap() error { return context.DeadlineExceeded }
+
+// Look is Take for what somebody only looks at. All looks together may use half of the
+// quota, so that what an approved run has to read finds room beside any number of them.
+func (b *Budget) Look(ctx context.Context, action string) error {
+	n, per := b.limits(action)
+	if n > 0 && per > 0 {
+		if _, err := b.wait(ctx, action, b.keys.looks(b.name, action), false, max(1, n/2), per); err != nil {
+			return err
+		}
+	}
+	return b.Take(ctx, action, false)
+}
+
 // Take waits until one more call of action may be made, and counts it. run says
-// that a claimed run waits for it; other calls leave a fifth of the quota to
-// runs. Errors wrap the context's, or [approvals.ErrUnavailable] if Redis cannot
+// that a claimed run waits for it; other calls leave a tenth of the quota to
+// runs. It does not wait in vain: a *[Full] comes at once. Other errors wrap the context's, or [approvals.ErrUnavailable] if Redis cannot
 // be asked: then nobody knows what the other replicas call, and only runs go on. A
 // quota of one is not shared out. A call that is counted and then not made costs only its room.
 func (b *Budget) Take(ctx context.Context, action string, run bool) error {
@@ -45,12 +67,21 @@ func (b *Budget) take(ctx context.Context, action string, run bool) (time.Time, 
 	if n <= 0 || per <= 0 {
 		return time.Time{}, ended(ctx)
 	}
-	most, id := n, randomID()
+	most := n
 	if !run {
-		most = max(1, n*4/5)
+		most = max(1, n*9/10)
 	}
+	return b.wait(ctx, action, b.keys.budget(b.name, action), run, most, per)
+}
+
+// wait waits until there are fewer than most calls in key, and counts one more.
+func (b *Budget) wait(ctx context.Context, action, key string, run bool, most int, per time.Duration) (time.Time, error) {
+	id := randomID()
 	for {
-		at, wait, err := b.ask(ctx, action, id, run, most, per)
+		at, wait, err := b.ask(ctx, key, id, run, most, per)
+		if until, limited := ctx.Deadline(); err == nil && limited && time.Until(until) < wait {
+			return time.Time{}, &Full{action, wait}
+		}
 		if err == nil && wait > 0 {
 			err = b.pause(ctx, wait)
 		}
@@ -70,14 +101,14 @@ func (b *Budget) take(ctx context.Context, action string, run bool) (time.Time, 
 // Redis has only just gone, and the count with it is nearly right. The claim does
 // not come back: a run held up here would end as one of which nobody knows whether
 // it ran, while one call beyond the quota is refused by the API before anything runs.
-func (b *Budget) ask(ctx context.Context, action, id string, run bool, most int, per time.Duration) (at time.Time, wait time.Duration, err error) {
+func (b *Budget) ask(ctx context.Context, key, id string, run bool, most int, per time.Duration) (at time.Time, wait time.Duration, err error) {
 	asking := ctx
 	if run {
 		var cancel context.CancelFunc
 		asking, cancel = context.WithTimeout(ctx, askFor)
 		defer cancel()
 	}
-	a, err := b.read(asking, spendScript, []string{b.keys.budget(b.name, action)}, id, most, per.Microseconds())
+	a, err := b.read(asking, spendScript, []string{key}, id, most, per.Microseconds())
 	switch {
 	case err == nil:
 		return a.now, time.Duration(number(a.text(0))) * time.Microsecond, nil

@@ -76,11 +76,11 @@ func TestReadsGiveWayToRuns(t *testing.T) {
 		reads int
 		why   string
 	}{
-		{10, slices.Repeat([]bool{read}, 20), 0, 8, "reads alone leave a fifth"},
-		{10, slices.Concat(slices.Repeat([]bool{read}, 20), slices.Repeat([]bool{run}, 5)), 2, 8, "which runs find"},
-		{10, slices.Concat(slices.Repeat([]bool{run}, 5), slices.Repeat([]bool{read}, 20), slices.Repeat([]bool{run}, 5)), 7, 3, "and find also after other runs"},
-		{10, slices.Concat(slices.Repeat([]bool{run}, 8), []bool{read, run, run, run}), 10, 0, "runs may use it all"},
-		{100, slices.Repeat([]bool{read}, 100), 0, 80, "API 2.0"},
+		{10, slices.Repeat([]bool{read}, 20), 0, 9, "reads alone leave a tenth"},
+		{10, slices.Concat(slices.Repeat([]bool{read}, 20), slices.Repeat([]bool{run}, 5)), 1, 9, "which runs find"},
+		{10, slices.Concat(slices.Repeat([]bool{run}, 5), slices.Repeat([]bool{read}, 20), slices.Repeat([]bool{run}, 5)), 6, 4, "and find also after other runs"},
+		{10, slices.Concat(slices.Repeat([]bool{run}, 9), []bool{read, run, run, run}), 10, 0, "runs may use it all"},
+		{100, slices.Repeat([]bool{read}, 100), 0, 90, "API 2.0"},
 		{2, []bool{read, read, run, run}, 1, 1, "a small quota"},
 		{1, []bool{read, run, read}, 0, 1, "a quota of one is for whoever comes"},
 	}
@@ -104,6 +104,60 @@ func TestReadsGiveWayToRuns(t *testing.T) {
 			}
 			if runs != tt.runs || reads != tt.reads {
 				t.Errorf("%s: %d runs and %d reads, want %d and %d", tt.why, runs, reads, tt.runs, tt.reads)
+			}
+		}
+	})
+}
+
+// Any number of looks, on any replicas, leaves half of the quota to what approved runs
+// read; and after those a look has no more than what is left.
+func TestLooksUseHalfOfTheQuota(t *testing.T) {
+	onEach(t, func(t *testing.T, srv *server) {
+		for i, tt := range []struct {
+			readsFirst, looks, readsThen int
+		}{{0, 50, 40}, {30, 50, 10}, {70, 20, 0}} {
+			budget := func() *Budget {
+				return hurry(NewBudget(dial(t, srv.addr), "T0TEST", string(rune('a'+i)), limit(100, time.Hour)))
+			}
+			one, two := budget(), budget()
+			many := func(most int, take func(context.Context, string) error) (n int) {
+				for range most {
+					err := take(t.Context(), "GetUserCmd")
+					if err != nil && !errors.Is(err, errWaits) {
+						t.Fatal(err)
+					}
+					if err == nil {
+						n++
+					}
+				}
+				return n
+			}
+			read := func(ctx context.Context, action string) error { return two.Take(ctx, action, false) }
+			many(tt.readsFirst, read)
+			if n := many(60, one.Look) + many(60, two.Look); n != tt.looks {
+				t.Errorf("%d looks after %d reads, want %d", n, tt.readsFirst, tt.looks)
+			}
+			if n := many(100, read); n != tt.readsThen {
+				t.Errorf("%d reads after %d looks and %d reads, want %d", n, tt.looks, tt.readsFirst, tt.readsThen)
+			}
+		}
+	})
+}
+
+// Nobody waits who cannot get room before their time is over.
+func TestNobodyWaitsInVain(t *testing.T) {
+	onEach(t, func(t *testing.T, srv *server) {
+		b := srv.budget(t, 1, time.Hour)
+		b.pause = func(context.Context, time.Duration) error { t.Error("it waits"); return nil }
+		if err := b.Take(t.Context(), "GetUserCmd", false); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Minute)
+		defer cancel()
+		var full *Full
+		for _, take := range []func(context.Context, string) error{b.Look, func(ctx context.Context, a string) error { return b.Take(ctx, a, true) }} {
+			if err := take(ctx, "GetUserCmd"); !errors.As(err, &full) || full.After < 59*time.Minute || full.After > time.Hour {
+				t.Errorf("got %v (%+v)", err, full)
 			}
 		}
 	})

@@ -22,3 +22,6 @@ func (k keys) looking(group string) string { return k.prefix + "looking:" + grou
 
 // budget holds the calls of one action that a quota still counts.
 func (k keys) budget(name, action string) string { return k.prefix + "budget:" + name + ":" + action }
+
+// looks holds those of them that somebody only looked with.
+func (k keys) looks(name, action string) string { return k.prefix + "looks:" + name + ":" + action }

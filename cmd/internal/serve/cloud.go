@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -21,7 +22,24 @@ type cloud struct {
 	forget func()
 }
 
-var _ bot.Cloud = cloud{}
+// looks is the same for what people look at: it gives way to cloud.
+type looks struct{ cloud cloud }
+
+var (
+	_ bot.Cloud = cloud{}
+	_ bot.Looks = looks{}
+)
+
+func (l looks) Script(ctx context.Context, id string) (bmclient.Script, error) {
+	return l.cloud.Script(context.WithValue(ctx, isLook{}, true), id)
+}
+
+func (l looks) Scripts(ctx context.Context, q bmclient.ScriptQuery) (bmclient.ScriptList, error) {
+	return l.cloud.Scripts(context.WithValue(ctx, isLook{}, true), q)
+}
+
+// isLook marks the context of a look on its way through the client to admit.
+type isLook struct{}
 
 func (c cloud) Script(ctx context.Context, id string) (bmclient.Script, error) {
 	return twice(c, func() (bmclient.Script, error) { return c.Client.Script(ctx, id) })
@@ -87,11 +105,18 @@ func (s *Server) admit(ctx context.Context, action string) error {
 	if s.budget == nil {
 		return nil
 	}
-	run := action == actionRun
-	if err := s.budget.Take(ctx, allActions, run); err != nil {
-		return err
+	take := func(ctx context.Context, quota string) error { return s.budget.Take(ctx, quota, action == actionRun) }
+	if ctx.Value(isLook{}) != nil {
+		take = s.budget.Look
 	}
-	return s.budget.Take(ctx, action, run)
+	err := take(ctx, allActions)
+	if err == nil {
+		err = take(ctx, action)
+	}
+	if full, is := errors.AsType[*redisstore.Full](err); is {
+		err = fmt.Errorf("%w: %w: %w", bot.ErrQuota, &bot.Later{After: full.After}, err)
+	}
+	return err
 }
 
 // allActions stands for the account's quota, in which runs and reads meet.

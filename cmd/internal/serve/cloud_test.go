@@ -13,6 +13,7 @@ import (
 
 	"github.com/bmcmd/bmcmd/bmclient"
 	"github.com/bmcmd/bmcmd/bmclient/bmtest"
+	"github.com/bmcmd/bmcmd/bot"
 	"github.com/bmcmd/bmcmd/cmd/internal/config"
 	"github.com/bmcmd/bmcmd/cmd/internal/vault"
 )
@@ -125,8 +126,9 @@ func TestHostsOnceThoughKeyChanges(t *testing.T) {
 	}
 }
 
-// TestQuota has one replica use up what reads may have of an action: another one's
-// reads of it wait, its other actions and its runs do not.
+// TestQuota has one replica use up what people's looks may have of an action, and then
+// what reads may: another one's looks and reads of it wait, its other actions and its
+// runs do not.
 func TestQuota(t *testing.T) {
 	cloudAPI := startCloud(t)
 	cloudAPI.AddKey("AKID", "key", bmtest.MayRead|bmtest.MayRun)
@@ -146,18 +148,29 @@ func TestQuota(t *testing.T) {
 	}
 	one, two := replica(), replica()
 	quota, _ := bmclient.Quota("2.0", "GetUserCmd")
-	for range quota * 4 / 5 {
+	for range quota / 2 {
+		if _, err := (looks{one.cloud}).Script(t.Context(), "cmd-1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	short, done := context.WithTimeout(t.Context(), 10*time.Second)
+	defer done()
+	var wait *bot.Later
+	if _, err := (looks{two.cloud}).Script(short, "cmd-1"); !errors.Is(err, bot.ErrQuota) || !errors.As(err, &wait) || wait.After > time.Minute {
+		t.Errorf("a look beyond half of the quota: %v", err)
+	}
+	for range quota*9/10 - quota/2 {
 		if _, err := one.cloud.Script(t.Context(), "cmd-1"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	soon, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := two.cloud.Script(soon, "cmd-1"); !errors.Is(err, bmclient.ErrNotSent) || !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := two.cloud.Script(soon, "cmd-1"); !errors.Is(err, bmclient.ErrNotSent) || !errors.Is(err, bot.ErrQuota) {
 		t.Errorf("a read beyond the quota: %v", err)
 	}
-	if n := cloudAPI.Count("GetUserCmd"); n != quota*4/5 {
-		t.Errorf("%d reads arrived, want %d", n, quota*4/5)
+	if n := cloudAPI.Count("GetUserCmd"); n != quota*9/10 {
+		t.Errorf("%d reads arrived, want %d", n, quota*9/10)
 	}
 	if _, err := two.cloud.Tasks(t.Context(), bmclient.Page{}); err != nil {
 		t.Errorf("another action has a quota of its own: %v", err)
