@@ -1,6 +1,9 @@
 package approvals
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Behind reports whether the card shows less than the record says.
 func (r Request) Behind() bool {
@@ -10,19 +13,68 @@ func (r Request) Behind() bool {
 // Owes reports whether the card or a notice is still to be posted.
 func (r Request) Owes() bool { return r.Behind() || len(r.Notices) > 0 }
 
+// overtaken is how often a notice is tried before those behind it do not wait for it any more: about
+// a minute.
+const overtaken = 7
+
+// nextNotice is the notice to post next, and when; zero: there is none.
+func (r Request) nextNotice() (next Notice, at time.Time) {
+	for _, n := range r.Notices {
+		due := n.At
+		if due.IsZero() {
+			due = r.Received
+		}
+		if next.N == 0 || due.Before(at) {
+			next, at = n, due
+		}
+		if n.Tries < overtaken {
+			break
+		}
+	}
+	return next, at
+}
+
+// Owed is what people are owed at this moment: the card as it is now, or else a notice, if its N is not
+// zero. The card comes first, but for a result: it says that this stands in the thread. What the chat
+// does not take holds up nothing else for longer than a minute.
+func (r Request) Owed(now time.Time) (card bool, n Notice) {
+	next, at := r.nextNotice()
+	due := next.N != 0 && !now.Before(at)
+	if due && next.Kind == NoticeResult && next.Tries == 0 {
+		return false, next
+	}
+	if r.Behind() && !now.Before(r.Card.At) {
+		return true, Notice{}
+	}
+	if due {
+		return false, next
+	}
+	return false, Notice{}
+}
+
+// Owing reports whether a notice of this kind is still to be posted.
+func (r Request) Owing(kind NoticeKind) bool {
+	return slices.ContainsFunc(r.Notices, func(n Notice) bool { return n.Kind == kind })
+}
+
 // Due is when the request next needs somebody to look at it: at once (a time
 // that has passed), later, or never (the zero time).
 func (r Request) Due() time.Time {
 	next := r.nextStep()
-	if !r.Owes() {
-		return next
+	earlier := func(at time.Time) {
+		if next.IsZero() || at.Before(next) {
+			next = at
+		}
 	}
-	post := r.PostAt
-	if post.IsZero() {
-		post = r.Received
+	if r.Behind() {
+		if r.Card.At.IsZero() {
+			earlier(r.Received)
+		} else {
+			earlier(r.Card.At)
+		}
 	}
-	if next.IsZero() || post.Before(next) {
-		return post
+	if n, at := r.nextNotice(); n.N != 0 {
+		earlier(at)
 	}
 	return next
 }

@@ -17,7 +17,7 @@ import (
 func (r Request) Facts() string {
 	r.Schema, r.Revision, r.Head, r.Events = 0, 0, "", 0
 	r.Received, r.KeptOn = time.Time{}, "" // the store's, written with the first event; the second has the time
-	r.Card, r.Notices, r.Noticed, r.PostAt, r.PostTries = Card{}, nil, 0, time.Time{}, 0
+	r.Card, r.Notices, r.Noticed, r.Result, r.File = Card{}, nil, 0, "", File{}
 	r.RetryAt, r.Tries = time.Time{}, 0
 	r.Unsure.Looks, r.Follow.Polls, r.Follow.Drawn = 0, 0, Progress{}
 	if !r.State.Ended() {

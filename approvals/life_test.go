@@ -280,7 +280,10 @@ func (l *life) wait(t *rapid.T) {
 
 func (l *life) post(t *rapid.T) {
 	at := l.store.now.Add(time.Minute)
-	l.do(t, rapid.SampledFrom([]Move{Shown("C0OPS", "1.2", l.was.Card.Look, false), Vanished(), Redraw(), Told(1), Delay(at), Postpone(at)}).Draw(t, "mark"))
+	l.do(t, rapid.SampledFrom([]Move{
+		Shown("C0OPS", "1.2", l.was.Card.Look, false), Vanished(), Redraw(), Told(1), Delay(at), Undrawn(at), Untold(1, at, []string{"U0BOB"}),
+		Reported(1, Alone, "", true), Uploaded(3, "F1"), Attached(9), NoFile(9, "not allowed", false),
+	}).Draw(t, "mark"))
 }
 
 func (l *life) time(t *rapid.T) {

@@ -1,6 +1,9 @@
 package approvals
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Marks are quiet moves: they note what was posted, change no state and leave no
 // event.
@@ -22,7 +25,7 @@ func Shown(channel, ts string, look int64, again bool) Move {
 		}
 		r.Card.Channel, r.Card.TS, r.Card.Shown = channel, ts, look
 		r.Card.Reposted = r.Card.Reposted || again
-		r.PostAt, r.PostTries = time.Time{}, 0
+		r.Card.At, r.Card.Tries = time.Time{}, 0
 	})
 }
 
@@ -51,15 +54,60 @@ func Touch() Move { return mark("touch", func(*Request) {}) }
 
 // Told notes that notice n was posted.
 func Told(n int) Move {
-	return mark("told", func(r *Request) {
-		for i, o := range r.Notices {
-			if o.N == n {
-				r.Notices = append(r.Notices[:i:i], r.Notices[i+1:]...)
-				break
-			}
+	return mark("told", func(r *Request) { r.told(n) })
+}
+
+func (r *Request) told(n int) {
+	r.Notices = slices.DeleteFunc(r.Notices, func(o Notice) bool { return o.N == n })
+}
+
+// Reported notes that notice n, the result, was posted: to a thread, if place is empty. The card says
+// where it is, and is drawn again if that is elsewhere. With file, the file is owed next.
+func Reported(n int, place Place, thread string, file bool) Move {
+	return Move{Name: "reported", quiet: true, apply: func(r *Request, now time.Time) error {
+		r.told(n)
+		if r.Result = place; place != "" {
+			r.Card.Shown = 0
 		}
-		r.PostAt, r.PostTries = time.Time{}, 0
+		if file && r.File.Since.IsZero() {
+			r.File = File{Since: now, Thread: thread}
+			r.notify(NoticeFile)
+		}
+		return nil
+	}}
+}
+
+// Uploaded notes that the chat has the bytes of the result's file, which nobody sees yet.
+func Uploaded(n int, id string) Move {
+	return mark("uploaded", func(r *Request) {
+		r.File.ID = id
+		r.fresh(n)
 	})
+}
+
+// Attached notes that the file, notice n, stands in the thread.
+func Attached(n int) Move {
+	return mark("attached", func(r *Request) {
+		r.File.Shared = true
+		r.told(n)
+	})
+}
+
+// NoFile gives the file up, notice n, which from here on says why. unsure: it may stand in the thread.
+func NoFile(n int, why string, unsure bool) Move {
+	return mark("no file", func(r *Request) {
+		r.File.Why, r.File.Unsure = why, unsure
+		r.fresh(n)
+	})
+}
+
+// fresh has notice n tried at once, as if for the first time.
+func (r *Request) fresh(n int) {
+	for i := range r.Notices {
+		if r.Notices[i].N == n {
+			r.Notices[i].At, r.Notices[i].Tries = time.Time{}, 0
+		}
+	}
 }
 
 // Delay notes when to try the state's next step again.
@@ -67,10 +115,23 @@ func Delay(at time.Time) Move {
 	return mark("delay", func(r *Request) { r.retry(at) })
 }
 
-// Postpone notes when to try again to draw the card or post a notice.
-func Postpone(at time.Time) Move {
-	return mark("postpone", func(r *Request) {
-		r.PostAt = at
-		r.PostTries++
+// Undrawn notes when to try again to draw the card.
+func Undrawn(at time.Time) Move {
+	return mark("undrawn", func(r *Request) {
+		r.Card.At = at
+		r.Card.Tries++
+	})
+}
+
+// Untold notes when to try again to post notice n, and who has been told it alone by now: they are not
+// told again.
+func Untold(n int, at time.Time, alone []string) Move {
+	return mark("untold", func(r *Request) {
+		for i := range r.Notices {
+			if o := &r.Notices[i]; o.N == n {
+				o.At, o.Alone = at, alone
+				o.Tries++
+			}
+		}
 	})
 }

@@ -394,7 +394,8 @@ func TestDeadlines(t *testing.T) {
 func TestQuietMoves(t *testing.T) {
 	now := t0.Add(time.Minute)
 	marks := []Move{
-		Shown("C0OPS", "1.3", 3, true), Vanished(), Redraw(), Touch(), Told(1), Delay(now), Postpone(now),
+		Shown("C0OPS", "1.3", 3, true), Vanished(), Redraw(), Touch(), Told(1), Delay(now), Undrawn(now), Untold(1, now, nil),
+		Reported(1, "", "1.2", true), Uploaded(1, "F1"), Attached(1), NoFile(1, "not allowed", true),
 	}
 	for _, from := range allStates {
 		r := in(t, from)
@@ -418,9 +419,9 @@ func TestQuietMoves(t *testing.T) {
 func TestMarks(t *testing.T) {
 	now := t0.Add(time.Minute)
 	r := in(t, Denied)
-	r = apply(t, r, now, Postpone(now), Shown("C0OPS", "1.2", r.Card.Look, false))
-	if r.Behind() || !r.PostAt.IsZero() || r.PostTries != 0 {
-		t.Errorf("after the newest look was drawn: behind %v, again at %v, %d tries", r.Behind(), r.PostAt, r.PostTries)
+	r = apply(t, r, now, Undrawn(now), Shown("C0OPS", "1.2", r.Card.Look, false))
+	if r.Behind() || !r.Card.At.IsZero() || r.Card.Tries != 0 {
+		t.Errorf("after the newest look was drawn: %+v", r.Card)
 	}
 	r = apply(t, r, now, Shown("C0OPS", "1.2", r.Card.Look-1, false))
 	if !r.Behind() {
@@ -450,9 +451,11 @@ func TestDue(t *testing.T) {
 		{apply(t, newRequest(), t0, Delay(at)), at, "its look-up is to be tried again"},
 		{apply(t, newRequest(), t0, Prepare(alice, somePlan(1)), Delay(t0.Add(2*lifetime))), t0.Add(2 * lifetime), "the same, past the end that the card will say"},
 		{in(t, Approved), t0, "the card is behind: at once"},
-		{apply(t, in(t, Denied), t0, Postpone(at)), at, "the card could not be drawn"},
+		{apply(t, in(t, Denied), t0, Undrawn(at)), t0, "the card could not be drawn, but the end is to be told"},
+		{apply(t, in(t, Denied), t0, Undrawn(at), Untold(1, at.Add(-1), nil)), at.Add(-1), "neither was taken"},
+		{apply(t, in(t, Denied), t0, Undrawn(at), Told(1)), at, "the card could not be drawn"},
 		{in(t, Pending), in(t, Pending).Expires, "people are to decide"},
-		{apply(t, in(t, Pending), t0, Redraw(), Postpone(t0.Add(2*lifetime))), in(t, Pending).Expires, "the end comes before the next try to draw"},
+		{apply(t, in(t, Pending), t0, Redraw(), Undrawn(t0.Add(2*lifetime))), in(t, Pending).Expires, "the end comes before the next try to draw"},
 		{approved, t0, "to be dispatched: at once"},
 		{shown(apply(t, approved, t0, Wait("the vault is away", at))), at, "to be dispatched later"},
 		{shown(apply(t, approved, t0, Wait("too old", time.Time{}))), approved.Expires, "only a press of Run goes on"},
@@ -465,8 +468,8 @@ func TestDue(t *testing.T) {
 		{shown(apply(t, in(t, Accepted), t0, Look(nil, at))), at, "to be looked at again"},
 		{shown(apply(t, in(t, Accepted), t0, Delay(at.Add(lifetime)))), at.Add(lifetime), "the same, past the time for decisions"},
 		{shown(apply(t, in(t, Accepted), t0, Look(nil, at), Find([]string{"task-1"}))), t0, "its task was found: at once"},
-		{apply(t, in(t, Accepted), t0, Look(nil, at), Postpone(at.Add(time.Minute))), at, "a look comes before the next try to post"},
-		{apply(t, in(t, Accepted), t0, Look(nil, at), Postpone(at.Add(-time.Minute))), at.Add(-time.Minute), "and the other way round"},
+		{apply(t, in(t, Accepted), t0, Look(nil, at), Undrawn(at.Add(time.Minute)), Told(1)), at, "a look comes before the next try to post"},
+		{apply(t, in(t, Accepted), t0, Look(nil, at), Undrawn(at.Add(time.Minute)), Untold(1, at.Add(-time.Minute), nil)), at.Add(-time.Minute), "and the other way round"},
 		{in(t, Succeeded), t0, "the result is to be told"},
 		{shown(in(t, Succeeded)), time.Time{}, "nothing is left to do"},
 		{shown(in(t, Failed)), time.Time{}, "the same"},

@@ -77,11 +77,11 @@ type Request struct {
 	EndedBy *Person   `json:"ended_by,omitempty"`
 	EndedAt time.Time `json:"ended_at,omitzero"`
 
-	Card      Card      `json:"card,omitzero"`
-	Notices   []Notice  `json:"notices,omitempty"` // still to be posted, in this order
-	Noticed   int       `json:"noticed,omitempty"` // how many notices there have been
-	PostAt    time.Time `json:"post_at,omitzero"`  // when to try again to draw or post
-	PostTries int       `json:"post_tries,omitempty"`
+	Card    Card     `json:"card,omitzero"`
+	Notices []Notice `json:"notices,omitempty"` // still to be posted, in this order
+	Noticed int      `json:"noticed,omitempty"` // how many notices there have been
+	Result  Place    `json:"result,omitempty"`  // where the result went, if not into the card's thread
+	File    File     `json:"file,omitzero"`     // with all that the hosts printed, if the result has no room for it
 
 	Head   string `json:"head,omitempty"`   // the hash of the newest event; see [Event]
 	Events int    `json:"events,omitempty"` // how many there are
@@ -170,6 +170,29 @@ type Card struct {
 	Shown    int64  `json:"shown"`        // the look it was last drawn with
 	Reposted bool   `json:"reposted,omitempty"`
 	Gone     bool   `json:"gone,omitempty"` // deleted twice, or not to be reached: not drawn any more
+
+	At    time.Time `json:"at,omitzero"`     // when to try again to draw it
+	Tries int       `json:"tries,omitempty"` // since it was last drawn
+}
+
+// Place is where people were told something; empty: where it belongs.
+type Place string
+
+const (
+	Alone   Place = "alone"   // told to each person alone: the thread is not to be had, or not for it
+	Nowhere Place = "nowhere" // the chat did not take it for a day
+)
+
+// File is the file of a result. Each effect has its mark: the message stands before the file is owed, the
+// bytes are with the chat once ID is set, and the file stands in the thread once Shared is. Or it was given
+// up, with a Why, and people are told so.
+type File struct {
+	Since  time.Time `json:"since,omitzero"` // when the result was posted
+	Thread string    `json:"thread,omitempty"`
+	ID     string    `json:"id,omitempty"` // the chat's, for bytes that it has
+	Shared bool      `json:"shared,omitempty"`
+	Why    string    `json:"why,omitempty"`    // why it is given up; words for people
+	Unsure bool      `json:"unsure,omitempty"` // with Why: it may stand in the thread all the same
 }
 
 // NoticeKind says which message a notice is. What it says is drawn from the record.
@@ -185,12 +208,16 @@ const (
 	NoticeSettled NoticeKind = "settled" // what they said, to requester and approvers
 	NoticeResult  NoticeKind = "result"  // what happened on the hosts, to requester and approvers
 	NoticeAlarm   NoticeKind = "alarm"   // a host ran something else than was approved, to all who may approve
+	NoticeFile    NoticeKind = "file"    // the file of a result, or why there is none; after the result
 )
 
 // Notice is a message that is owed. It leaves the list when it was posted.
 type Notice struct {
-	N    int        `json:"n"`
-	Kind NoticeKind `json:"kind"`
+	N     int        `json:"n"`
+	Kind  NoticeKind `json:"kind"`
+	At    time.Time  `json:"at,omitzero"` // when to try again
+	Tries int        `json:"tries,omitempty"`
+	Alone []string   `json:"alone,omitempty"` // user ids of those who were told alone already
 }
 
 // NewID makes a request's id from the event it came from, so that the same event

@@ -173,12 +173,20 @@ func (s *signals) Post(_ context.Context, r approvals.Request) (channel, ts stri
 
 func (s *signals) Redraw(context.Context, approvals.Request) error { return nil }
 
-func (s *signals) Notify(_ context.Context, r approvals.Request, _ approvals.Notice) error {
+func (s *signals) Notify(_ context.Context, r approvals.Request, _ approvals.Notice) (Posted, error) {
 	_, answered := s.of(r.ID)
 	answered <- struct{}{}
-	return nil
+	return Posted{}, nil
 }
 
-func (s *signals) Report(context.Context, approvals.Request, approvals.Outputs) error { return nil }
+func (s *signals) Report(context.Context, approvals.Request, approvals.Notice, approvals.Outputs) (Posted, error) {
+	return Posted{}, nil
+}
+
+func (s *signals) Upload(context.Context, approvals.Request, approvals.Outputs) (string, error) {
+	return "F1", nil
+}
+
+func (s *signals) Share(context.Context, approvals.Request) error { return nil }
 
 func (s *signals) Link(context.Context, approvals.Card) string { return "" }

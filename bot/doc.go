@@ -27,8 +27,8 @@
 //     follow.go says when to look again, and when it has ended. Then the thread is told.
 //   - scripts.go lists the scripts that somebody may see, and finds the one that an
 //     alias stands for.
-//   - work.go brings card and thread up to date with the record, and says how one step
-//     follows another. bot.go decides who works on what, and when.
+//   - post.go brings card and thread up to date with the record. work.go says how one
+//     step follows another, and bot.go decides who works on what, and when.
 //   - explain.go is what people are told when something goes wrong: two sentences, what
 //     happened and what to do.
 //
@@ -154,6 +154,21 @@
 // All of it rests on what the documents say of lists: that a task names its script, how
 // many hosts it has and when it began. If a list does not, the run is given up and that
 // is said; nothing is taken for it that is not on exactly its hosts.
+//
+// # Why each thing that people see has its own mark
+//
+// Two effects that are noted together are repeated together: a file that the chat does
+// not take would have the result posted anew each half minute, with all whom it calls.
+// So each step of post.go does one thing and notes it: the card is drawn, a notice is
+// posted, a result's file is handed over, and put into the thread. Each has its own next
+// try, and none holds up another for longer than a minute. Where the chat is closed to the
+// bot and people are told alone, the notice remembers who has been.
+//
+// A file gets minutes, not a day: what fits is in the thread, so a line that says why
+// there is no more is enough. Whether the chat takes the same file twice is in no
+// document, so putting it into the thread is tried three times at most. A message of
+// which the chat does not say whether it took it is repeated, since none may be missing;
+// but ever more rarely, since it may stand there each time.
 //
 // # Why looks become rare, and drawings too
 //

@@ -225,6 +225,8 @@ type board struct {
 	next  int
 
 	reports []report
+	files   bool // results have no room for all
+	alone   func(approvals.Notice) (Posted, error)
 	hook    func(call string, r approvals.Request) error // may block; nil: all is well
 }
 
@@ -272,23 +274,38 @@ func (b *board) Redraw(_ context.Context, r approvals.Request) error {
 	return nil
 }
 
-func (b *board) Notify(_ context.Context, r approvals.Request, n approvals.Notice) error {
+func (b *board) Notify(_ context.Context, r approvals.Request, n approvals.Notice) (Posted, error) {
 	if err := b.ask("notify", r); err != nil {
-		return err
+		return Posted{}, err
 	}
 	b.add("notice %s %s", n.Kind, r.State)
-	return nil
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.alone != nil {
+		return b.alone(n)
+	}
+	return Posted{}, nil
 }
 
-func (b *board) Report(_ context.Context, r approvals.Request, out approvals.Outputs) error {
+func (b *board) Report(_ context.Context, r approvals.Request, _ approvals.Notice, out approvals.Outputs) (Posted, error) {
 	if err := b.ask("report", r); err != nil {
-		return err
+		return Posted{}, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.reports = append(b.reports, report{r, out})
 	b.add("notice result %s", r.State)
-	return nil
+	return Posted{Thread: r.Card.TS, File: b.files}, nil
+}
+
+func (b *board) Upload(_ context.Context, r approvals.Request, _ approvals.Outputs) (string, error) {
+	b.add("file uploaded")
+	return "F", b.ask("upload", r)
+}
+
+func (b *board) Share(_ context.Context, r approvals.Request) error {
+	b.add("file shared %s", r.File.ID)
+	return b.ask("share", r)
 }
 
 // report is what people were told of the hosts.

@@ -157,15 +157,6 @@ func few(all []string) string {
 	return strings.Join(all, ", ") + " and " + rest
 }
 
-// report posts what happened on the hosts.
-func (b *Bot) report(ctx context.Context, k approvals.Kept) error {
-	out, err := b.Desk.Outputs(ctx, k.ID)
-	if err != nil {
-		return err
-	}
-	return b.Board.Report(ctx, k.Request, out)
-}
-
 var hostStates = map[bmclient.HostState]approvals.HostState{
 	bmclient.HostRunning: approvals.HostRunning,
 	bmclient.HostEnded:   approvals.HostEnded,

@@ -94,17 +94,37 @@ type Board interface {
 	Post(ctx context.Context, r approvals.Request) (channel, ts string, err error)
 	// Redraw draws the card as r says.
 	Redraw(ctx context.Context, r approvals.Request) error
-	// Notify posts a notice: into the card's thread, or where there is no card to
-	// the requester alone.
-	Notify(ctx context.Context, r approvals.Request, n approvals.Notice) error
-	// Report posts what happened on the hosts into the card's thread: out is what
-	// they printed, scrubbed.
-	Report(ctx context.Context, r approvals.Request, out approvals.Outputs) error
+	// Notify posts a notice: into the card's thread, or where that is not to be had to each
+	// whom it concerns alone, but for those of n.Alone. With an error, too, it answers who
+	// has been told alone by now.
+	Notify(ctx context.Context, r approvals.Request, n approvals.Notice) (Posted, error)
+	// Report is Notify for the result: out is what the hosts printed, scrubbed.
+	Report(ctx context.Context, r approvals.Request, n approvals.Notice, out approvals.Outputs) (Posted, error)
+	// Upload hands the chat the file with all that the hosts printed, which nobody sees
+	// yet. It may be repeated. An error is a *[NoFile], or means "try again".
+	Upload(ctx context.Context, r approvals.Request, out approvals.Outputs) (id string, err error)
+	// Share puts the file r.File.ID into the thread of the result. What a second call does
+	// after an error is in no document. Its errors are Upload's.
+	Share(ctx context.Context, r approvals.Request) error
 	// Link is a link to the card, or empty.
 	Link(ctx context.Context, c approvals.Card) string
 }
 
+// Posted is where a notice stands.
+type Posted struct {
+	Alone  []string // user ids of those who were told alone; nil: it stands in a thread, or in the channel
+	Thread string   // the thread's first message; empty: the channel itself
+	File   bool     // of a result: not all of it fits, and a file has the rest
+}
+
+// NoFile says that the chat will never take a file.
+type NoFile struct{ Why string } // a word for people, such as an error code
+
+func (e *NoFile) Error() string { return "the chat takes no file: " + e.Why }
+
 var (
+	// ErrUnclear says that the chat may have taken a message although it does not say so.
+	ErrUnclear = errors.New("it is not known whether the chat took the message")
 	// ErrNotInChannel says that the bot is not in the channel or may not post there.
 	ErrNotInChannel = errors.New("the bot is not in this channel")
 	// ErrCardGone says that the card was deleted, or cannot be edited any more.

@@ -33,6 +33,7 @@ type rig struct {
 	policy  approvals.Policy
 	bots    []*Bot
 	first   *Bot
+	stop    func() // ends first's work
 	events  int
 	poll    time.Duration
 	follow  time.Duration
@@ -295,7 +296,7 @@ func playWith(t *testing.T, setup, f func(r *rig)) {
 			setup(r)
 		}
 		r.first = r.newBot()
-		r.work(r.first)
+		r.stop = r.work(r.first)
 		f(r)
 	})
 }

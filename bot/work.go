@@ -13,7 +13,7 @@ import (
 
 const (
 	storeTime = 2 * time.Second  // the longest that one word with the store may take
-	chatTime  = 15 * time.Second // one message
+	chatTime  = 15 * time.Second // one message, or one step of a file
 	workTime  = 20 * time.Second // all that is read before a step
 )
 
@@ -83,7 +83,7 @@ func (b *Bot) step(ctx context.Context, k approvals.Kept) (approvals.Kept, error
 		return b.resume(ctx, k)
 	case k.State == approvals.Executing && passed(k.LastSend().LeaseUntil):
 		return b.advance(ctx, k, approvals.Lose())
-	case k.Owes() && !now.Before(k.PostAt):
+	case owed(k):
 		return b.post(ctx, k)
 	case k.State == approvals.Accepted && !now.Before(k.RetryAt):
 		return b.follow(ctx, k)
@@ -187,81 +187,3 @@ func (b *Bot) moveFrom(ctx context.Context, k approvals.Kept, m approvals.Move) 
 
 // said is an error for the log: what others say may hold anything.
 func (b *Bot) said(err error) slog.Attr { return slog.String("error", b.Scrub(err.Error())) }
-
-// longestTries is how often a message is tried: about a day, at half a minute each.
-const longestTries = 2880
-
-// post draws the card if it is behind, else posts the first notice.
-func (b *Bot) post(ctx context.Context, k approvals.Kept) (approvals.Kept, error) {
-	work, cancel := context.WithTimeout(ctx, chatTime)
-	defer cancel()
-	var err error
-	var done approvals.Move
-	if k.Behind() {
-		done, err = b.draw(work, k)
-	} else {
-		n := k.Notices[0]
-		done = approvals.Told(n.N)
-		if n.Kind == approvals.NoticeResult {
-			err = b.report(work, k)
-		} else {
-			err = b.Board.Notify(work, k.Request, n)
-		}
-		if errors.Is(err, ErrRejected) || errors.Is(err, ErrNotInChannel) {
-			b.Log.Error("a notice can not be posted", "request", k.ID, "notice", n.Kind, b.said(err))
-			err = nil
-		}
-	}
-	switch {
-	case err != nil && k.PostTries >= longestTries:
-		b.Log.Error("a message is given up", "request", k.ID, "tries", k.PostTries, b.said(err))
-	case err != nil:
-		b.Log.Warn("the chat did not take a message", "request", k.ID, b.said(err))
-		done = approvals.Postpone(k.Clock().Add(pause(err, k.PostTries)))
-	}
-	next, err := b.advance(ctx, k, done)
-	if errors.Is(err, approvals.ErrConflict) {
-		// What stands in the chat now is to be known whoever was faster: an old look may
-		// lie above theirs, and a notice that was posted is not owed any more.
-		return b.moveFrom(ctx, next, done)
-	}
-	return next, err
-}
-
-// draw brings the card up to date. A card that was deleted is posted again, once.
-// The move is what to store; with an error, what to store when it is given up.
-func (b *Bot) draw(ctx context.Context, k approvals.Kept) (approvals.Move, error) {
-	err := b.Board.Redraw(ctx, k.Request)
-	if errors.Is(err, ErrCardGone) && !k.Card.Reposted {
-		var channel, ts string
-		if channel, ts, err = b.Board.Post(ctx, k.Request); err == nil {
-			return approvals.Shown(channel, ts, k.Card.Look, true), nil
-		}
-	}
-	if err == nil {
-		return approvals.Shown(k.Card.Channel, k.Card.TS, k.Card.Look, false), nil
-	}
-	for _, last := range []error{ErrCardGone, ErrNotInChannel, ErrRejected, ErrTooLong, ErrUnreadable} {
-		if errors.Is(err, last) {
-			b.Log.Error("the card can not be drawn any more", "request", k.ID, b.said(err))
-			return approvals.Vanished(), nil
-		}
-	}
-	return approvals.Vanished(), err
-}
-
-// pause is how long to wait before the next try: as long as the chat asks, else
-// twice as long each time, up to half a minute.
-func pause(err error, tries int) time.Duration {
-	var later *Later
-	if errors.As(err, &later) && later.After > 0 {
-		return later.After
-	}
-	return min(30*time.Second, time.Second<<min(tries, 5))
-}
-
-// errWho says that the directory did not tell who somebody is.
-var errWho = errors.New("who this is was not told by Slack")
-
-// errChat says that the card could not be posted.
-var errChat = errors.New("the card could not be posted")

@@ -34,9 +34,10 @@ var (
 func (s *Slack) told(method string, err error) error {
 	err = s.failed(botToken, method, err)
 	f, ok := errors.AsType[*failure](err)
-	if !ok || f.code == "" {
+	if !ok {
 		return err
 	}
+	f.unclear = f.halfway && method != "chat.update" // which may be repeated
 	switch {
 	case slices.Contains(noPlace, f.code):
 		f.cause = bot.ErrNotInChannel
@@ -130,19 +131,31 @@ func (s *Slack) Redraw(ctx context.Context, r approvals.Request) error {
 
 // Notify posts notice n into the thread of the card; an alarm is seen in the channel, too. Where there
 // is no card, or the bot may not post there any more, whom n names is told alone; groups cannot be.
-func (s *Slack) Notify(ctx context.Context, r approvals.Request, n approvals.Notice) error {
-	m := view.Notice(r, n)
-	if r.Card.TS != "" {
+func (s *Slack) Notify(ctx context.Context, r approvals.Request, n approvals.Notice) (bot.Posted, error) {
+	return s.notify(ctx, r, n, view.Notice(r, n))
+}
+
+func (s *Slack) notify(ctx context.Context, r approvals.Request, n approvals.Notice, m view.Message) (bot.Posted, error) {
+	if r.Card.TS != "" && len(n.Alone) == 0 {
 		var loud []slack.MsgOption
 		if n.Kind == approvals.NoticeAlarm {
 			loud = append(loud, slack.MsgOptionBroadcast())
 		}
-		_, _, _, err := s.postIn(ctx, r.Card.Channel, m, loud, threadsOf(r)...)
+		_, _, thread, err := s.postIn(ctx, r.Card.Channel, m, loud, threadsOf(r)...)
+		if errors.Is(err, bot.ErrRejected) && len(m.Blocks) > 0 { // its text begins with all that matters
+			_, _, thread, err = s.postIn(ctx, r.Card.Channel, view.Message{Text: m.Text}, loud, threadsOf(r)...)
+		}
 		if !errors.Is(err, bot.ErrNotInChannel) {
-			return err
+			return bot.Posted{Thread: thread}, err
 		}
 	}
-	return s.tellEach(ctx, s.named(r, n.Kind), m)
+	told, err := s.tellEach(ctx, s.named(r, n.Kind), n.Alone, m)
+	return bot.Posted{Alone: told}, err
+}
+
+// threadsOf are the threads that a word about r may stand in, the best first.
+func threadsOf(r approvals.Request) []string {
+	return []string{first(r.Origin.Thread, r.Card.TS), r.Card.TS, ""}
 }
 
 // named is how to reach the requester first, and then whoever else a notice of this kind names.
@@ -155,7 +168,7 @@ func (s *Slack) named(r approvals.Request, kind approvals.NoticeKind) []asker {
 	}
 	switch kind {
 	case approvals.NoticeAnswer, approvals.NoticeUnknown, approvals.NoticeFound, approvals.NoticeAsk, approvals.NoticeSettled,
-		approvals.NoticeResult, approvals.NoticeAlarm:
+		approvals.NoticeResult, approvals.NoticeFile, approvals.NoticeAlarm:
 		for _, p := range r.Approvers() {
 			add(p.User)
 		}
@@ -168,21 +181,26 @@ func (s *Slack) named(r approvals.Request, kind approvals.NoticeKind) []asker {
 	return all
 }
 
-// tellEach says m to each alone. That one of them cannot be reached at all keeps nobody else from
-// hearing it, and is an error only if it is the first. After any other error all may be told again.
-func (s *Slack) tellEach(ctx context.Context, all []asker, m view.Message) error {
-	var failed error
+// tellEach says m to each alone, but for those who were told before, and answers who has been told. That
+// one of them cannot be reached at all keeps nobody else from hearing it, and is an error only if it is
+// the first.
+func (s *Slack) tellEach(ctx context.Context, all []asker, before []string, m view.Message) (told []string, failed error) {
+	told = slices.Clone(before)
 	for i, to := range all {
-		err := s.tell(ctx, to, m)
-		if i > 0 && (errors.Is(err, bot.ErrNotInChannel) || errors.Is(err, bot.ErrRejected)) {
-			s.log.Warn("somebody cannot be told alone", "user", plainID(to.user), "error", err)
+		if slices.Contains(before, to.user) {
 			continue
 		}
-		if failed == nil {
+		err := s.tell(ctx, to, m)
+		switch {
+		case err == nil:
+			told = append(told, to.user)
+		case i > 0 && (errors.Is(err, bot.ErrNotInChannel) || errors.Is(err, bot.ErrRejected)):
+			s.log.Warn("somebody cannot be told alone", "user", plainID(to.user), "error", err)
+		case failed == nil:
 			failed = err
 		}
 	}
-	return failed
+	return told, failed
 }
 
 // requester is how to reach whoever asked for r.

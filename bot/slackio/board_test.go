@@ -222,7 +222,7 @@ func TestWhereANoticeGoes(t *testing.T) {
 		sim := simulate(t, slacksim.Config{})
 		r := connectTo(t, sim)
 		q := r.carded(request(ended))
-		if err := r.s.Notify(soon(t), q, notice); err != nil {
+		if err := r.notify(q, notice); err != nil {
 			t.Fatal(err)
 		}
 		if m := last(sim.Messages(channel)); m.ReplyTo != q.Card.TS {
@@ -234,7 +234,7 @@ func TestWhereANoticeGoes(t *testing.T) {
 		r := connectTo(t, sim)
 		parent, _ := sim.Say(soon(t), bob, channel, "", "the disk is full")
 		q := r.carded(request(ended, func(q *approvals.Request) { q.Origin.Thread = parent }))
-		if err := r.s.Notify(soon(t), q, notice); err != nil {
+		if err := r.notify(q, notice); err != nil {
 			t.Fatal(err)
 		}
 		if m := last(sim.Messages(channel)); m.ReplyTo != parent || m.TS == q.Card.TS {
@@ -245,7 +245,7 @@ func TestWhereANoticeGoes(t *testing.T) {
 		sim := simulate(t, slacksim.Config{})
 		r := connectTo(t, sim)
 		q := r.carded(request(ended, func(q *approvals.Request) { q.Origin.Thread = "1.000001" }))
-		if err := r.s.Notify(soon(t), q, notice); err != nil {
+		if err := r.notify(q, notice); err != nil {
 			t.Fatal(err)
 		}
 		if m := last(sim.Messages(channel)); m.ReplyTo != q.Card.TS {
@@ -254,7 +254,7 @@ func TestWhereANoticeGoes(t *testing.T) {
 	})
 	t.Run("to the requester alone, without a card", func(t *testing.T) {
 		r := connectTo(t, simulate(t, slacksim.Config{}))
-		if err := r.s.Notify(soon(t), request(ended), notice); err != nil {
+		if err := r.notify(request(ended), notice); err != nil {
 			t.Fatal(err)
 		}
 		if e := r.whispered(alice, "r-abcdefghjk"); e.Channel != channel {
@@ -270,7 +270,7 @@ func TestWhereANoticeGoes(t *testing.T) {
 				q = r.carded(q)
 			}
 			sim.Kick(channel, sim.BotUserID())
-			if err := r.s.Notify(soon(t), q, notice); err != nil {
+			if err := r.notify(q, notice); err != nil {
 				t.Fatal(err)
 			}
 			if m := last(sim.Messages("D" + alice)); !strings.Contains(slacksim.Render(m), "r-abcdefghjk") {
@@ -281,7 +281,7 @@ func TestWhereANoticeGoes(t *testing.T) {
 	t.Run("not at all, if there is no way", func(t *testing.T) {
 		sim := simulate(t, slacksim.Config{})
 		r := connectTo(t, sim)
-		err := r.s.Notify(soon(t), request(ended, func(q *approvals.Request) { q.Requester.User = "U0GONE" }), notice)
+		err := r.notify(request(ended, func(q *approvals.Request) { q.Requester.User = "U0GONE" }), notice)
 		if !errors.Is(err, bot.ErrNotInChannel) {
 			t.Errorf("got %v", err)
 		}
@@ -304,7 +304,7 @@ func TestARequestThatGetsNoCard(t *testing.T) {
 	}
 	q := request(func(q *approvals.Request) { q.ID, q.State, q.Why = id, approvals.Refused, "I am not in this channel." })
 	for range 6 {
-		if err := r.s.Notify(soon(t), q, approvals.Notice{N: 1, Kind: approvals.NoticeEnded}); err != nil {
+		if err := r.notify(q, approvals.Notice{N: 1, Kind: approvals.NoticeEnded}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,10 +31,19 @@ type failure struct {
 	cause  error
 
 	foreign string // why what answered is not Slack's API, if it is not
+	halfway bool   // Slack may have done what was asked
+	unclear bool   // and that matters: it shows something to people
 }
 
 func (f *failure) Error() string { return "slack " + f.method + ": " + f.why }
 func (f *failure) Unwrap() error { return f.cause }
+
+// Is reports what is not known of the call.
+func (f *failure) Is(target error) bool { return target == bot.ErrUnclear && f.unclear }
+
+// halfDone are the codes of which Slack's documents say that "some aspect of the operation" may have
+// succeeded (docs.slack.dev/reference/methods/chat.postMessage).
+var halfDone = []string{"internal_error", "fatal_error"}
 
 // address is anything in a text that looks like one. Socket addresses hold a ticket, response_urls
 // are secrets.
@@ -67,7 +77,7 @@ func (s *Slack) failed(t token, method string, err error) error {
 	case errors.As(err, &limited):
 		return &failure{method: method, why: "too many calls", cause: &bot.Later{After: max(limited.RetryAfter, time.Second)}}
 	case errors.As(err, &status):
-		f.why = fmt.Sprintf("HTTP status %d", status.Code)
+		f.why, f.halfway = fmt.Sprintf("HTTP status %d", status.Code), status.Code >= 500
 		switch c := status.Code; {
 		case c == 429:
 			f.cause = &bot.Later{After: 5 * time.Second}
@@ -79,6 +89,8 @@ func (s *Slack) failed(t token, method string, err error) error {
 	default:
 		f.why, f.cause = s.broken(err)
 		f.foreign = foreign(err)
+		var dialed *net.OpError
+		f.halfway = !errors.As(err, &dialed) || dialed.Op != "dial"
 	}
 	return f
 }
@@ -109,7 +121,7 @@ func (s *Slack) refused(t token, method string, said slack.SlackErrorResponse) e
 	if code == "" {
 		code = "an error code that cannot be shown"
 	}
-	f := &failure{method: method, why: code, code: code, detail: said.ResponseMetadata.Messages}
+	f := &failure{method: method, why: code, code: code, detail: said.ResponseMetadata.Messages, halfway: slices.Contains(halfDone, code)}
 	if code == "ratelimited" || code == "rate_limited" {
 		f.cause = &bot.Later{After: 5 * time.Second}
 	} else if fault := setupFault(t, code, said.Needed); fault != nil {

@@ -160,9 +160,9 @@ func TestACallMayBeRepeatedWhenSlackIsBack(t *testing.T) {
 				"post":   {"chat.postMessage", func() error { _, _, err := r.s.Post(soon(t), q); return err }},
 				"redraw": {"chat.update", func() error { return r.s.Redraw(soon(t), q) }},
 				"notify": {"chat.postMessage", func() error {
-					return r.s.Notify(soon(t), q, approvals.Notice{N: 1, Kind: approvals.NoticeEnded})
+					return r.notify(q, approvals.Notice{N: 1, Kind: approvals.NoticeEnded})
 				}},
-				"report": {"chat.postMessage", func() error { return r.s.Report(soon(t), q, short) }},
+				"report": {"chat.postMessage", func() error { return r.report(q, short) }},
 			} {
 				err := r.spoilt(call.method, fault, call.do)
 				if err == nil {

@@ -52,9 +52,9 @@ func TestSecretsStayInside(t *testing.T) {
 		"bots.info":             func(ctx context.Context) error { return second(r.s.Check(ctx)) },
 		"apps.connections.open": func(ctx context.Context) error { return second(r.s.Check(ctx)) },
 
-		"files.getUploadURLExternal":   func(ctx context.Context) error { return r.s.Report(ctx, q, long) },
-		"upload":                       func(ctx context.Context) error { return r.s.Report(ctx, q, long) },
-		"files.completeUploadExternal": func(ctx context.Context) error { return r.s.Report(ctx, q, long) },
+		"files.getUploadURLExternal":   func(ctx context.Context) error { return second(r.s.Upload(ctx, q, long)) },
+		"upload":                       func(ctx context.Context) error { return second(r.s.Upload(ctx, q, long)) },
+		"files.completeUploadExternal": func(ctx context.Context) error { return r.s.Share(ctx, q) },
 	}
 	if _, err := r.s.Check(soon(t)); err != nil {
 		t.Fatal(err)

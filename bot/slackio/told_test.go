@@ -33,10 +33,10 @@ func TestApproversAreToldWithoutTheirChannel(t *testing.T) {
 	}
 	notify := func(k approvals.NoticeKind) func(r *rig, q approvals.Request) error {
 		return func(r *rig, q approvals.Request) error {
-			return r.s.Notify(soon(r.t), q, approvals.Notice{N: 1, Kind: k})
+			return r.notify(q, approvals.Notice{N: 1, Kind: k})
 		}
 	}
-	report := func(r *rig, q approvals.Request) error { return r.s.Report(soon(r.t), q, long) }
+	report := func(r *rig, q approvals.Request) error { return r.report(q, long) }
 	for _, c := range []struct {
 		why  string
 		edit func(*approvals.Request)

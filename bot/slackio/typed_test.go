@@ -294,6 +294,7 @@ func TestFarTooManyAtOnce(t *testing.T) {
 	if id, _ := w.ack(conn); id != "click" {
 		t.Errorf("the ack of %s", id)
 	}
+	r.placeIsFree()
 	for range 2 {
 		w.send(conn, slashFrame("twice", "T1"))
 		if id, payload := w.ack(conn); id != "twice" || !strings.Contains(payload, "Heard") {

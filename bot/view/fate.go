@@ -139,7 +139,7 @@ func (p *page) fates(all []approvals.HostResult, l approvals.Login, most int) {
 			row = append(row, say(" “"), said(note, 120), say("”"))
 		}
 		if most -= costOf(row); most < 0 {
-			p.line(say(safe("and " + count(left, "more host") + "; the result in this thread tells of them")))
+			p.line(say(safe("and " + count(left, "more host") + "; the result tells of them")))
 			return
 		}
 		p.line(row...)

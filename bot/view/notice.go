@@ -26,6 +26,8 @@ func Notice(r approvals.Request, n approvals.Notice) Message {
 		p.noticeWaiting(r)
 	case approvals.NoticeAlarm:
 		p.noticeAlarm(r)
+	case approvals.NoticeFile:
+		p.noticeFile(r)
 	case approvals.NoticeResult:
 		m, _ := Result(r, nil)
 		return m
@@ -57,6 +59,8 @@ func (p *page) noticeAnswer(r approvals.Request) {
 	switch {
 	case a == nil:
 		p.section(call(r, true) + "The API’s answer is not known.")
+	case a.Outcome == approvals.OutcomeAccepted && r.State.Ended(): // Slack did not take this notice for a while
+		p.section(call(r, true) + "Accepted by the API. It has ended since; the card says how.")
 	case a.Outcome == approvals.OutcomeAccepted:
 		p.section(call(r, true) + "Accepted by the API; *what happened on the hosts is not known yet*. The result comes into this thread.")
 	case late(r) && unasked(r):
@@ -110,6 +114,18 @@ func (p *page) noticeAlarm(r approvals.Request) {
 		"Look at the hosts now: somebody may have changed the script after it was approved.")
 	p.subject(r)
 	p.drift(r, maxCost/2)
+}
+
+// noticeFile says why the file of a result is not there.
+func (p *page) noticeFile(r approvals.Request) {
+	text := safe("The full output could not be attached; what fits is above.")
+	if r.File.Unsure {
+		text = "Slack did not say whether it has attached the full output. If no file stands in this thread, what fits is above."
+	}
+	p.section(text)
+	p.passage("Why", r.File.Why, newsWhy)
+	p.line(say("Have somebody who looks after the bot see whether it may send files here, or look at the task in the console."))
+	p.subject(r)
 }
 
 func (p *page) noticeWaiting(r approvals.Request) {

@@ -141,9 +141,9 @@ func adviceFollowed(r approvals.Request) safe {
 	case r.State == approvals.Accepted:
 		return "The hosts are followed until the last one has ended. What happened on each comes into this thread."
 	case r.State == approvals.Succeeded:
-		return "Each host’s own record says that it ran what was approved. What they printed stands in this thread."
+		return "Each host’s own record says that it ran what was approved. " + whereabouts(r, "What they printed")
 	}
-	text := safe("What happened on each host stands in this thread.")
+	text := whereabouts(r, "What happened on each host")
 	if r.Follow.Drifted() {
 		text = "Look at these hosts now: somebody may have changed the script after it was approved. " + text
 	}
@@ -151,6 +151,19 @@ func adviceFollowed(r approvals.Request) safe {
 		text += " To ask again asks for all the hosts, also those where it went well."
 	}
 	return text
+}
+
+// whereabouts says where the result is.
+func whereabouts(r approvals.Request, what safe) safe {
+	switch {
+	case r.Owing(approvals.NoticeResult):
+		return what + " comes into this thread."
+	case r.Result == approvals.Alone:
+		return what + " was told to who asked and who approved, each alone: I may not post here."
+	case r.Result == approvals.Nowhere:
+		return what + " could not be posted: Slack did not take it. Look at the task in the console."
+	}
+	return what + " stands in this thread."
 }
 
 // outcome is how far the run is, or how it ended, for a size of about most.

@@ -41,7 +41,7 @@ func Result(r approvals.Request, out approvals.Outputs) (m Message, file []byte)
 		return p.message("result"), nil
 	}
 	p.flush()
-	p.line(say("Not all of it fits here. Every host with all that it printed stands in the file in this thread."))
+	p.line(say("Not all of it fits here. A file with every host and all that it printed comes into this thread."))
 	file, lacks := resultFile(r, out)
 	if lacks > 0 {
 		p.line(say(safe("Even the file had no room for the output of " + count(lacks, "host") + "; it says of which.")))

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/bmcmd/bmcmd/bot/slacksim"
 	"github.com/bmcmd/bmcmd/cmd/internal/world"
 )
 
@@ -77,6 +80,30 @@ func TestProcessKilledWhileFollowing(t *testing.T) {
 	w.Slack.ThreadSays("restarted on ins-web1")
 	second.Term()
 	w.noSecretLeft()
+}
+
+// TestProcessKilledWhileAttaching kills a replica with -9 while the file of a result is on its way. The
+// result was posted and is not posted again; another brings the file.
+func TestProcessKilledWhileAttaching(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	w.Cloud.Post("host", object{"id": "ins-web1", "output": strings.Repeat("a line of a long output\n", 2000)})
+	first := w.Serve()
+	w.opens()
+	w.Slack.Post("fault", `{"method":"upload","fault":{"hang":true},"n":1}`)
+	w.Slack.Presses(bob, "Approve")
+	world.Until(t, "an upload", func() (string, bool) {
+		calls := world.Fetch[[]slacksim.APICall](w.Slack.Admin, "calls")
+		return "", slices.ContainsFunc(calls, func(c slacksim.APICall) bool { return c.Method == "upload" })
+	})
+	first.Kill()
+	second := w.Serve()
+	w.Slack.ThreadSays("[file: What happened on the hosts")
+	w.Slack.CardSays("Ran on the host, exit code 0", "What they printed stands in this thread.")
+	second.Term()
+	if n := strings.Count(w.Slack.Thread(), "1 of 1 host ran what was approved"); n != 1 {
+		t.Errorf("the result was posted %d times", n)
+	}
 }
 
 // TestProcessRedisAwayAtStart starts the bot before Redis. What is asked for meanwhile is

@@ -237,12 +237,23 @@ func (p pointedBoard) Redraw(ctx context.Context, r approvals.Request) error {
 	return around("board.redraw", r.ID, func() error { return p.Board.Redraw(ctx, r) })
 }
 
-func (p pointedBoard) Notify(ctx context.Context, r approvals.Request, n approvals.Notice) error {
-	return around("board.notify", r.ID, func() error { return p.Board.Notify(ctx, r, n) })
+func (p pointedBoard) Notify(ctx context.Context, r approvals.Request, n approvals.Notice) (out bot.Posted, err error) {
+	err = around("board.notify", r.ID, func() error { out, err = p.Board.Notify(ctx, r, n); return err })
+	return out, err
 }
 
-func (p pointedBoard) Report(ctx context.Context, r approvals.Request, out approvals.Outputs) error {
-	return around("board.report", r.ID, func() error { return p.Board.Report(ctx, r, out) })
+func (p pointedBoard) Report(ctx context.Context, r approvals.Request, n approvals.Notice, printed approvals.Outputs) (out bot.Posted, err error) {
+	err = around("board.report", r.ID, func() error { out, err = p.Board.Report(ctx, r, n, printed); return err })
+	return out, err
+}
+
+func (p pointedBoard) Upload(ctx context.Context, r approvals.Request, printed approvals.Outputs) (id string, err error) {
+	err = around("board.upload", r.ID, func() error { id, err = p.Board.Upload(ctx, r, printed); return err })
+	return id, err
+}
+
+func (p pointedBoard) Share(ctx context.Context, r approvals.Request) error {
+	return around("board.share", r.ID, func() error { return p.Board.Share(ctx, r) })
 }
 
 // pointedHandler is the bot as Slack's side calls it: what comes after "typed" is the
