@@ -34,6 +34,17 @@
 // a conflict on the newer version of the record, and tests can drive a request
 // through its life without any store.
 //
+// # Why events are hashed as bytes, and name the record
+//
+// A hash over fields says that two readers would see the same only if both read them alike.
+// JSON lets a key stand twice, or in capitals, and then they do not. So what is hashed is
+// what is stored, and what is not exactly what bmcmd would write is not read as an event.
+//
+// The record is what people approve and what the bot acts on, but it is written over. So
+// each event names a hash of what it says, [Request.Facts], which only moves with an event
+// change; nobody has to say twice what a decision or a send was. And the events themselves
+// carry what was asked, planned, answered and found, because the record goes first.
+//
 // # Why hosts are matched one by one
 //
 // If one rule had to match all hosts together, adding a harmless host to a

@@ -19,6 +19,8 @@ import (
 type audit struct {
 	config, workspace string
 	from, head        string // of verify
+	key, against      string // of verify: files
+	sign              string // of export: a reference
 	choice            choice
 }
 
@@ -28,9 +30,9 @@ func auditCommand() *cobra.Command {
 		Use:   "audit",
 		Short: "Export what happened, and verify that nobody changed it since",
 		Long: "Export what happened, and verify that nobody changed it since.\n\n" +
-			"Every move of a request, every refused click and every settlement is an event. The events of\n" +
-			"a request are a chain: each holds the hash of the one before it. The newest hash, the head,\n" +
-			"stands in the request's record and in its thread in Slack.\n\n" +
+			"Every move of a request is an event. The events of a request are a chain: each names the hash\n" +
+			"of the one before it, of what the record says after it, and of the clicks that were refused.\n" +
+			"The newest hash, the head, stands in the request's record and in its thread in Slack.\n\n" +
 			"Of the config only Redis is used, the vault for its password, and keep. Nothing is written.\n" +
 			"Events hold what people typed. They are kept for keep.events, also when the record is gone.",
 		Args: func(_ *cobra.Command, args []string) error {
@@ -49,16 +51,19 @@ func auditCommand() *cobra.Command {
 }
 
 func (a *audit) exportCommand() *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use:   "export",
 		Short: "Print events as JSON lines",
 		Long: "Print events as JSON lines, one event a line, in the order of the requests' newest events.\n\n" +
 			"Filters choose requests. A request that is chosen is exported whole, also its events that no\n" +
 			"filter fits: only a whole chain can be verified without Redis.\n\n" +
 			"Lines have a kind. export comes first: of which workspace, when and with which filters.\n" +
-			"event is one event; those of a request stand together, oldest first, then its head: what the\n" +
-			"record says of them, or that the record is gone. end comes last, with the SHA-256 of all lines\n" +
-			"before it: a file without it is not whole. bmcmd audit verify --from FILE looks at all that.",
+			"event is one event, just as it is stored; those of a request stand together, oldest first:\n" +
+			"receive says what was asked, prepare what would run, with the script in base64, answer what\n" +
+			"the API said, finish what became of each host. refused are clicks that were not taken. Then\n" +
+			"comes its head: what the record says of all that, or that the record is gone. end comes last,\n" +
+			"with the SHA-256 of all lines before it: a file without it is not whole. With --sign, a\n" +
+			"signature of all that follows. bmcmd audit verify --from FILE looks at it.",
 		Args: alone,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := a.choice.parse(time.Now()); err != nil {
@@ -70,6 +75,11 @@ func (a *audit) exportCommand() *cobra.Command {
 			}
 			defer past.Close()
 			x := newExport(c.OutOrStdout())
+			if a.sign != "" {
+				if x.key, err = past.Signer(c.Context(), a.sign); err != nil {
+					return fmt.Errorf("--sign: %w", err)
+				}
+			}
 			if err := x.run(c.Context(), past, a.choice); err != nil {
 				return fmt.Errorf("the export stopped after %s, and what was printed is not whole: %w; do it again", counted(x.requests, "request"), err)
 			}
@@ -77,6 +87,8 @@ func (a *audit) exportCommand() *cobra.Command {
 			return x.shortOf()
 		},
 	}
+	c.Flags().StringVar(&a.sign, "sign", "", "sign the export with the Ed25519 key (PEM, PKCS #8) under this `reference`: ref+vault://…, ref+file://…")
+	return c
 }
 
 func (a *audit) verifyCommand() *cobra.Command {
@@ -85,11 +97,12 @@ func (a *audit) verifyCommand() *cobra.Command {
 		Short: "Look whether events were changed, removed or added",
 		Long: "Look whether events were changed, removed or added: in Redis every request, or those that\n" +
 			"the filters choose; with --from in an export, without config and Redis.\n\n" +
-			"Of each request: its chain holds, and its record counts the same events, has the same head,\n" +
-			"state and decisions. In Redis also: nothing is gone before its time, and the index has it.\n" +
-			"Who can write to Redis could make a whole new chain. Only Slack's thread tells then: copy the\n" +
-			"head from it, and look with --head whether it is in the chain.\n" +
-			"No hash covers the time of the first event: it is that of Redis.\n\n" +
+			"Of each request: its chain holds, and its record says what the newest event names. In Redis\n" +
+			"also: nothing is gone before its time, and the index has it.\n" +
+			"Anyone who can write to Redis could make a whole new chain, or put back an older copy of all.\n" +
+			"Only what lies elsewhere tells then: --head looks for a head that a thread in Slack shows,\n" +
+			"--against holds everything against an earlier export. Likewise anyone who can write to an\n" +
+			"export could make its last line anew: --key looks for your signature.\n\n" +
 			"Status 0: all holds. 1: there are findings, one a line. 2: it could not be looked at.",
 		Args: func(c *cobra.Command, args []string) error { return unseen(alone(c, args)) },
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -97,6 +110,9 @@ func (a *audit) verifyCommand() *cobra.Command {
 				return unseen(err)
 			}
 			v, err := newVerdict(c.OutOrStdout(), a.choice, a.head)
+			if err == nil {
+				err = v.prepare(a)
+			}
 			if err != nil {
 				return unseen(err)
 			}
@@ -111,6 +127,8 @@ func (a *audit) verifyCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&a.from, "from", "", "look at this export `file` instead of Redis; - is standard input")
+	c.Flags().StringVar(&a.key, "key", "", "the export of --from has to be signed, and this PEM `file` has the public key")
+	c.Flags().StringVar(&a.against, "against", "", "hold what is looked at against this earlier export `file`: all of it is still there")
 	c.Flags().StringVar(&a.head, "head", "", "look for this head, the `hash` that a thread in Slack shows")
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return unseen(fmt.Errorf("%w; %s --help lists them", err, c.CommandPath()))

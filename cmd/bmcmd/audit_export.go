@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -19,7 +20,8 @@ import (
 // export is one export under way.
 type export struct {
 	out *bufio.Writer
-	sum hash.Hash // of what was printed
+	sum hash.Hash     // of what was printed
+	key crypto.Signer // nil: the export is not signed
 
 	requests, events int
 	unreadable       int      // events
@@ -50,10 +52,23 @@ func (x *export) run(ctx context.Context, from *serve.Audit, ch choice) error {
 		return x.request(p)
 	})
 	if err == nil {
-		err = x.line(endLine{Kind: "end", Requests: x.requests, Events: x.events, SHA256: hex.EncodeToString(x.sum.Sum(nil))})
+		err = x.end(endLine{Kind: "end", Requests: x.requests, Events: x.events, SHA256: hex.EncodeToString(x.sum.Sum(nil))})
 	}
 	if flushed := x.out.Flush(); err == nil {
 		err = flushed
+	}
+	return err
+}
+
+// end prints the last line, and signs it and all before.
+func (x *export) end(l endLine) error {
+	err := x.line(l)
+	if err != nil || x.key == nil {
+		return err
+	}
+	s, err := signature(x.key, x.sum.Sum(nil))
+	if err == nil {
+		err = x.line(s)
 	}
 	return err
 }

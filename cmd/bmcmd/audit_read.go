@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -25,19 +26,21 @@ const mostLine = 4 << 20
 type exportReader struct {
 	find func(finding)
 	see  func(past)
+	key  ed25519.PublicKey // that it has to be signed with; nil: any, or none
 
 	version int // of the export's form
 	n       int // of the line, from 1
 	sum     hash.Hash
 	open    *past // of which a head is still awaited
 	ended   bool
+	signs   signatureLine // of kind signature once that was read
 }
 
 // readExport reads an export line by line: its first line goes to begin, each request
-// to see, and what is wrong with lines to find. An error says that it could not be
+// to see, and what is wrong with lines to find. With a key it has to be signed. An error says that it could not be
 // read, or wraps [errNoExport].
-func readExport(in io.Reader, find func(finding), begin func(exportLine), see func(past)) error {
-	x := &exportReader{find: find, see: see, sum: sha256.New()}
+func readExport(in io.Reader, key ed25519.PublicKey, find func(finding), begin func(exportLine), see func(past)) error {
+	x := &exportReader{find: find, see: see, key: key, sum: sha256.New()}
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, mostLine)
 	lines.Split(wholeLines)
@@ -67,6 +70,9 @@ func readExport(in io.Reader, find func(finding), begin func(exportLine), see fu
 	if !x.ended {
 		x.find(finding{"the file", fmt.Sprintf("it is cut after line %d: the last line, of kind end, is missing", x.n), askExport})
 	}
+	if x.key != nil && x.signs.Kind == "" {
+		x.find(finding{"the file", "it is not signed", askExport})
+	}
 	return nil
 }
 
@@ -95,7 +101,7 @@ func beginning(line []byte) (exportLine, error) {
 // line takes one line after the first.
 func (x *exportReader) line(text []byte) {
 	if x.ended {
-		x.wrong("stands after the end")
+		x.signature(text)
 		return
 	}
 	var kind struct {
@@ -125,6 +131,21 @@ func (x *exportReader) line(text []byte) {
 		x.wrong("is not a line of an export, or half of one")
 	}
 	x.sum.Write(text)
+}
+
+// signature takes the one line that may stand after the end.
+func (x *exportReader) signature(text []byte) {
+	l, ok := signatureLine{}, false
+	if x.signs.Kind == "" && bytes.HasPrefix(text, []byte(`{"kind":"signature",`)) {
+		l, ok = take[signatureLine](x, text)
+	}
+	if !ok {
+		x.wrong("stands after the end")
+		return
+	}
+	if x.signs = l; x.key != nil && !l.by(x.key, x.sum.Sum(nil)) {
+		x.find(finding{"the file", "its signature is not one of this key for these lines: some were changed, or another key signed it", askExport})
+	}
 }
 
 // eventLine takes an event, whose bytes are just those that are stored: their hash is

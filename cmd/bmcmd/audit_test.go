@@ -106,8 +106,8 @@ rules:
 // fill has three requests happen: one denied after a refused click, one approved and
 // then cancelled, one that is open.
 func (a *archive) fill() {
-	rule := approvals.Rule{Name: "web", Ask: approvals.Who{Users: []string{"U0ANNE"}}, Approve: approvals.Who{Users: []string{"U0BERT", "U0CLEO"}}, Quorum: 1, Lifetime: time.Hour}
-	today := approvals.Facts{Rule: rule, Standing: map[string]error{anne.Key(): nil, bert.Key(): nil, cleo.Key(): nil}}
+	today := a.today()
+	rule := today.Rule
 	plan := func(script string, hosts ...string) approvals.Plan {
 		return approvals.Plan{Script: approvals.Script{CmdID: script, Content: []byte("true\n")}, Hosts: hosts, Rule: rule}
 	}
@@ -128,6 +128,12 @@ func (a *archive) fill() {
 	a.cancelled = a.moves(k, approvals.Vote(cleo, k.Digest, today, time.Minute), approvals.Cancel(anne)).ID
 
 	a.open = a.asks("Ev3", "restart-alias", "ins-web3").ID
+}
+
+// today lets anne ask, and bert and cleo approve.
+func (a *archive) today() approvals.Facts {
+	rule := approvals.Rule{Name: "web", Ask: approvals.Who{Users: []string{"U0ANNE"}}, Approve: approvals.Who{Users: []string{"U0BERT", "U0CLEO"}}, Quorum: 1, Lifetime: time.Hour}
+	return approvals.Facts{Rule: rule, Standing: map[string]error{anne.Key(): nil, bert.Key(): nil, cleo.Key(): nil}}
 }
 
 // asks makes a request, in a millisecond of its own.

@@ -2,10 +2,14 @@ package main
 
 import (
 	"bufio"
+	"crypto/ed25519"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,9 +21,14 @@ type verdict struct {
 	out    *bufio.Writer
 	choice choice
 	head   string // looked for; empty: none
-	found  bool
-	where  string // what is looked at
-	leave  string // what is to stay as it is after findings
+	key    ed25519.PublicKey
+	before map[string]*earlier // what an earlier export had, by request; nil: none is held against
+	oldest time.Time           // events from before it are rightly gone
+
+	partial bool // what is looked at is an export of some requests
+	found   bool
+	where   string // what is looked at
+	leave   string // what is to stay as it is after findings
 
 	requests, events, gone, findings int
 }
@@ -44,6 +53,7 @@ func (v *verdict) redis(c *cobra.Command, a *audit) error {
 	defer history.Close()
 	v.where, v.leave = "in Redis, workspace "+history.Workspace, "leave Redis as it is"
 	keep := keeping{requests: cfg.Keep.Requests, events: cfg.Keep.Events}
+	v.oldest = time.Now().Add(-keep.events)
 	return each(c.Context(), history, v.choice, func(h redisstore.History) error {
 		p := pastOf(h)
 		named := len(v.choice.requests) > 0
@@ -69,7 +79,8 @@ func (v *verdict) file(c *cobra.Command, a *audit) error {
 	}
 	defer in.Close()
 	v.leave = "keep the file"
-	return readExport(in, v.find, func(first exportLine) {
+	return readExport(in, v.key, v.find, func(first exportLine) {
+		v.partial = len(first.Filters) > 0
 		v.where = fmt.Sprintf("in an export of %s, workspace %s", utc(first.At), first.Workspace)
 	}, func(p past) {
 		if v.choice.takes(p) {
@@ -89,6 +100,12 @@ func (v *verdict) take(p past, findings []finding) {
 	}
 	for _, f := range findings {
 		v.find(f)
+	}
+	if e := v.before[p.id]; e != nil {
+		e.seen = true
+		if what := e.missing(p); what != "" {
+			v.find(finding{p.id, what, askSlack})
+		}
 	}
 	for i, e := range p.events {
 		if v.head == "" || !strings.HasPrefix(e.Hash, v.head) {
@@ -117,6 +134,11 @@ func (v *verdict) end() error {
 			"head " + v.head[:12], "no event that was looked at has it: it was changed or removed since, if the head is copied right",
 			"look at the request whose thread shows it, with --request",
 		})
+	}
+	for _, id := range slices.Sorted(maps.Keys(v.before)) {
+		if e := v.before[id]; !e.seen && v.all() && !v.partial && e.at.After(v.oldest) {
+			v.find(finding{id, fmt.Sprintf("nothing of it is here, and the earlier export has %s, the last of %s", counted(e.n, "event"), utc(e.at)), askSlack})
+		}
 	}
 	fmt.Fprintln(v.out, v.line())
 	if err := v.flush(); err != nil {
