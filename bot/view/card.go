@@ -233,12 +233,13 @@ func (p *page) changes(all []approvals.Change, room int, w differing) {
 }
 
 func (p *page) diff(diff string, most int) {
-	shown := Visible(diff)
+	shown := Visible(gathered(diff))
 	kept := headLines(shown, most)
 	var notes []string
 	if rest := shown[len(kept):]; rest != "" {
 		notes = append(notes, count(lines([]byte(rest)), "line")+" more")
 	}
+	notes = append(notes, oddities(diff, 2)...)
 	p.write("Lines that differ:\n" + lineMark + continued(kept, textHosts))
 	p.pre("Lines that differ", kept, spans(noted(notes))...)
 }
@@ -265,7 +266,7 @@ func quoted(s string) span {
 	if s == "" {
 		return say("nothing")
 	}
-	return said("“"+s+"”", newsChange)
+	return said("“"+gathered(s)+"”", newsChange)
 }
 
 // people are the ids of those, without repeats.

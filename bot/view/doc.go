@@ -11,6 +11,12 @@
 // has the form of one. Nor can it look like a line of ours: where it has lines, it
 // stands in a preformatted element, and in Text each further line is marked.
 //
+// Nothing that would run is out of sight: long rows of blanks and of empty lines are
+// counted (\u{20}×2600), and one line on the card, "Look closely", says what in script,
+// parameters, hosts, reason and alias looks otherwise than it is, and on which line.
+// That is decided by rules of Unicode (odd.go, letters.go), not by a list of tricks: what
+// any language writes by itself earns no note, or each card would have one.
+//
 // A card shows the whole script, the whole parameters, all hosts and the whole
 // reason, or there is no card: [Card] answers [ErrTooLong] or [ErrUnreadable].
 // Whether a card fits depends on nothing that changes later, so a card that could

@@ -24,6 +24,7 @@ func (p *page) facts(r approvals.Request, most int) {
 		asked = append(asked, say(" "), at(r.Received))
 	}
 	p.line(asked...)
+	p.oddRequest(r)
 	if r.Asked.Again != "" {
 		p.line(say("Asked once more, after "), code(r.Asked.Again, maxID))
 	}
@@ -134,7 +135,7 @@ func shownParameters(s string) string {
 	if strings.TrimSpace(s) == "" {
 		return spellAll(s)
 	}
-	return visible(s, "\n")
+	return visible(gathered(s), "\n")
 }
 
 // edges tells what is easily overlooked in parameters.
@@ -151,7 +152,7 @@ func edges(s string) safe {
 		add(blanks(strings.TrimRightFunc(s, unicode.IsSpace)), "blank", " at the end")
 	}
 	add(strings.Count(s, "\n"), "line end", " in it")
-	add(hidden(s)+strings.Count(s, "\t"), "character", " that cannot be seen, spelled out")
+	add(strings.Count(s, "\t"), "tab", " in it, spelled out")
 	if len(notes) == 0 {
 		return ""
 	}

@@ -78,10 +78,10 @@ func TestNobodyForgesALine(t *testing.T) {
 
 // Many short lines are marked and do not push the other facts out of Text.
 func TestManyLinesLeaveRoomInText(t *testing.T) {
-	lines := strings.Repeat("\n", 600)
+	lines := strings.Repeat("\n.", 600)
 	m, err := view.Card(request(pending, func(r *approvals.Request) { r.Asked.Reason, r.Plan.Parameters = "a"+lines, "b"+lines }))
 	mustFit(t, err)
-	for _, want := range []string{"Reason: a\n│ \n", "Parameters: b\n│ \n", "Rule: web servers", "digest ", "more characters)"} {
+	for _, want := range []string{"Reason: a\n│ .\n", "Parameters: b\n│ .\n", "Rule: web servers", "digest ", "more characters)"} {
 		if !strings.Contains(m.Text, want) {
 			t.Errorf("Text lacks %q", want)
 		}

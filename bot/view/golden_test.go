@@ -55,6 +55,11 @@ func TestCardGolden(t *testing.T) {
 			r.Plan.Script.Content = []byte("@echo off\r\ndir\u202e\r\n")
 			r.Asked.Reason = ""
 		})},
+		{"pending_odd", "what looks otherwise than it is", request(pending, func(r *approvals.Request) {
+			r.Plan.Script.Content = []byte("#!/bin/sh\ntrue" + strings.Repeat(" ", 2600) + "; rm -rf /srv\nc\u0430t /etc/hosts \\ \n" + strings.Repeat("\n", 300) + "reboot\n")
+			r.Plan.Parameters = "--soft" + strings.Repeat("\t", 1500) + "; reboot"
+			r.Asked.Reason = "a" + strings.Repeat("\u0301", 60)
+		})},
 		{"approved", "only a veto is left", request(approved)},
 		{"waiting_retry", "the API refused, the approval stands", request(waiting("the API refused the run before anything could start", time.Time{}),
 			func(r *approvals.Request) {

@@ -81,10 +81,11 @@ func cutLine(s string, most int) string { return shorten(s, most, "") }
 
 // shorten looks no further than it has to: s may be very long.
 func shorten(s string, most int, keep string) string {
+	var e eye
 	kept, n := 0, 0
 	for i := 0; i < len(s); {
 		r, w := utf8.DecodeRuneInString(s[i:])
-		n += shownSize(r, w, keep)
+		n += shownSize(r, w, e.sees(r), keep)
 		if n > most {
 			return visible(s[:kept], keep) + missing(utf8.RuneCountInString(s[kept:]))
 		}
@@ -96,12 +97,12 @@ func shorten(s string, most int, keep string) string {
 	return visible(s, keep)
 }
 
-// shownSize is the size of what visible makes of a rune of w bytes.
-func shownSize(r rune, w int, keep string) int {
+// shownSize is the size of what visible makes of a rune of w bytes, which is seen or not.
+func shownSize(r rune, w int, seen bool, keep string) int {
 	switch {
 	case r == utf8.RuneError && w == 1:
 		return len(`\x{ff}`)
-	case seen(r) || strings.ContainsRune(keep, r):
+	case seen || strings.ContainsRune(keep, r):
 		return runeSize(r)
 	}
 	var b [16]byte

@@ -141,7 +141,7 @@ func (p *page) pre(name safe, s string, notes ...span) {
 // line stands behind its title. More stand in preformatted type, and in Text behind
 // marks: what somebody typed never looks like one of our lines.
 func (p *page) passage(title safe, s string, most int) {
-	shown := short(Visible(s), most)
+	shown := short(Visible(gathered(s)), most)
 	switch {
 	case shown == "":
 		p.line(label(title+": "), say("(empty)"))

@@ -232,7 +232,7 @@ func tail(s string, most int) (end string, before int) {
 	at, n := len(s), 0
 	for at > 0 {
 		r, w := utf8.DecodeLastRuneInString(s[:at])
-		if n += shownSize(r, w, "\n\t"); n > most {
+		if n += shownSize(r, w, seen(r) && !isMark(r), "\n\t"); n > most {
 			break
 		}
 		at -= w

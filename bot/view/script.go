@@ -31,10 +31,7 @@ func scriptText(content []byte) (shown string, notes []string) {
 	default:
 		notes = append(notes, "has Windows line endings (CR LF) on "+number(windows)+" of "+number(ends)+" lines")
 	}
-	if n := hidden(s); n > 0 {
-		notes = append(notes, "has "+count(n, "character")+" that cannot be seen, spelled out as \\u{…}")
-	}
-	shown = Visible(s)
+	shown = Visible(gathered(s))
 	if strings.TrimSpace(shown) == "" {
 		shown = spellAll(s)
 	}

@@ -124,7 +124,7 @@ func moment(t time.Time, format, layout string) span {
 func link(address string, words safe) (s span, ok bool) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" ||
-		len(address) > maxURL || strings.ContainsAny(address, "<>|\"` ") || firstHidden(address, "") >= 0 {
+		len(address) > maxURL || strings.ContainsAny(address, "<>|\"` ") || inline(address) != address {
 		return span{}, false
 	}
 	return span{

@@ -26,6 +26,9 @@ func TestVisible(t *testing.T) {
 		{"\ufe0f\u3164\u2800\U000e0041", `\u{fe0f}\u{3164}\u{2800}\u{e0041}`, "invisible letters, marks and tags"},
 		{"\xff\xed\xa0\x80", `\x{ff}\x{ed}\x{a0}\x{80}`, "no UTF-8"},
 		{"\ufffd", "\ufffd", "the replacement character itself is a character"},
+		{"e\u0301\u0302\u0303\u0304\u0305x\u0301", "e\u0301\u0302\u0303" + `\u{304}\u{305}` + "x\u0301", "marks beyond the third on one letter"},
+		{"\u0301a \u0301\n\u0301\u200b\u0301", `\u{301}a \u{301}` + "\n" + `\u{301}\u{200b}\u{301}`, "marks on nothing"},
+		{"\U0001d159\U00013441\U00016fe4\ufffc", `\u{1d159}\u{13441}\u{16fe4}\u{fffc}`, "printable, and blank in every font"},
 		{"\ue000\U0010ffff", `\u{e000}\u{10ffff}`, "private use and no character"},
 	} {
 		if got := view.Visible(c.in); got != c.want {

@@ -1,0 +1,274 @@
+package view
+
+import (
+	"encoding/base64"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// From where on a text is odd.
+const (
+	wideBlanks  = 64  // columns of blanks in a row; a tab has 8
+	emptyLines  = 10  // in a row
+	longLine    = 400 // characters of a line
+	shortBase64 = 24  // characters; less may be a word
+)
+
+// oddKind is one way in which a text may look otherwise than it is.
+type oddKind struct {
+	in   func(line string) int // how much of it is in a line; 0: none
+	says func(n int) string
+}
+
+// oddKinds are those of a line. What cannot be told from the text as it is shown comes
+// first: when there is much, the last are only counted.
+var oddKinds = []oddKind{
+	{mixedWords, func(int) string { return "letters from two alphabets in one word" }},
+	{falseLatin, func(int) string { return "letters that only look like Latin ones" }},
+	{rightToLeft, func(int) string { return "letters written from right to left, which may change the order that is seen" }},
+	{blankAfterBackslash, func(int) string { return `a blank after \, so the line does not continue` }},
+	{blanksBefore, func(n int) string { return count(n, "blank") + " before more text" }},
+	{hidden, func(n int) string { return count(n, "character") + ` that cannot be seen, spelled out as \u{…}` }},
+	{piledMarks, func(n int) string { return count(n, "mark") + " piled on one character, spelled out beyond the third" }},
+	{blanksBehind, func(n int) string { return count(n, "blank") + " at its end" }},
+	{tooLong, func(n int) string { return count(n, "character") }},
+}
+
+// oddities are what is odd in s, at most so many kinds and how many more there are. Of
+// a kind the worst line is named. It is our own words.
+func oddities(s string, most int) []string {
+	var all []string
+	if isBase64(s) {
+		all = append(all, "it is base64 again, and what that holds is not shown")
+	}
+	if before, n := emptyRun(s); n > emptyLines {
+		all = append(all, count(n, "empty line")+" from line "+number(before+1)+" on")
+	}
+	lines := strings.Split(s, "\n")
+	found := make([]struct{ worst, at, lines int }, len(oddKinds))
+	for i, l := range lines {
+		for k := range oddKinds {
+			if ordinary(l) {
+				break
+			}
+			if n := oddKinds[k].in(l); n > 0 {
+				if found[k].lines++; n > found[k].worst {
+					found[k].worst, found[k].at = n, i+1
+				}
+			}
+		}
+	}
+	for k, f := range found {
+		if f.lines == 0 {
+			continue
+		}
+		text := oddKinds[k].says(f.worst)
+		if len(lines) > 1 {
+			text = "line " + number(f.at) + ": " + text
+		}
+		if f.lines > 1 {
+			text += " (and " + count(f.lines-1, "more line") + ")"
+		}
+		all = append(all, text)
+	}
+	if over := len(all) - most; over > 0 {
+		all = append(all[:most], "and "+number(over)+" more")
+	}
+	return all
+}
+
+// ordinary reports quickly that nothing is odd in a line; most lines are so.
+func ordinary(line string) bool {
+	blanks := 0
+	for i := range len(line) {
+		switch c := line[i]; {
+		case c == ' ' || c == '\t':
+			blanks += width(line[i : i+1])
+		case c < ' ' || c > '~':
+			return false
+		default:
+			blanks = 0
+		}
+		if blanks > wideBlanks {
+			return false
+		}
+	}
+	return len(line) <= longLine && (blanks == 0 || !strings.Contains(line, `\`))
+}
+
+// oddRequest says what is odd in what would run and in what was said of it.
+func (p *page) oddRequest(r approvals.Request) {
+	alias := r.Asked.Alias
+	var script []byte
+	if r.Plan != nil {
+		alias, script = r.Plan.Script.Alias, r.Plan.Script.Content
+	}
+	p.lookClosely(
+		text{"script", string(script), 4}, text{"parameters", parameters(r), 2}, text{"hosts", strings.Join(hosts(r), "\n"), 1},
+		text{"reason", r.Asked.Reason, 1}, text{"alias", alias, 1},
+	)
+}
+
+// text is a text to look at, by its name, and how many kinds are told of it.
+type text struct {
+	name, is string
+	most     int
+}
+
+// lookClosely says in one line what is odd in the texts, and where.
+func (p *page) lookClosely(texts ...text) {
+	var all []string
+	for _, t := range texts {
+		if odd := oddities(unixLines(t.is), t.most); len(odd) > 0 {
+			all = append(all, t.name+": "+strings.Join(odd, ", "))
+		}
+	}
+	if len(all) > 0 {
+		p.line(label("Look closely: "), say(safe(strings.Join(all, "; "))))
+	}
+}
+
+// unixLines has the line ends of Unix if all of s are those of Windows. Behind a \ the
+// CR stays: there it matters.
+func unixLines(s string) string {
+	if n := strings.Count(s, "\r\n"); n == 0 || n != strings.Count(s, "\n") {
+		return s
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(s, "\\\r\n", "\\ \n"), "\r\n", "\n")
+}
+
+// gathered writes long rows of blanks and of empty lines as \u{20}×2600, so that what
+// stands behind them stays in sight.
+func gathered(s string) string {
+	var b strings.Builder
+	lines := strings.SplitAfter(s, "\n")
+	for i := 0; i < len(lines); {
+		n := emptyFrom(lines[i:])
+		if n <= emptyLines {
+			b.WriteString(narrowed(lines[i]))
+			i++
+			continue
+		}
+		b.WriteString(row(strings.Join(lines[i:i+n], "")))
+		b.WriteByte('\n')
+		i += n
+	}
+	return b.String()
+}
+
+// wideRow is where the first row of blanks stands in a line that is odd; or -1.
+func wideRow(line string) (from, to int) {
+	for at := 0; at < len(line); at++ {
+		from = at
+		for at < len(line) && (line[at] == ' ' || line[at] == '\t') {
+			at++
+		}
+		if at-from > wideBlanks/8 && width(line[from:at]) > wideBlanks {
+			return from, at
+		}
+	}
+	return -1, -1
+}
+
+// narrowed is a line with its long rows of blanks counted.
+func narrowed(line string) string {
+	from, to := wideRow(line)
+	if from < 0 {
+		return line
+	}
+	var b strings.Builder
+	for ; from >= 0; from, to = wideRow(line) {
+		b.WriteString(line[:from] + row(line[from:to]))
+		line = line[to:]
+	}
+	return b.String() + line
+}
+
+// row is a row of blanks and line ends as it is shown: as it stands, or counted.
+func row(blanks string) string {
+	ends := strings.Count(blanks, "\n")
+	if width(blanks) <= wideBlanks && ends <= emptyLines {
+		return blanks
+	}
+	var b []byte
+	for _, c := range "\n \t" {
+		if n := strings.Count(blanks, string(c)); n > 0 {
+			b = append(spell(b, c), "×"+strconv.Itoa(n)...)
+		}
+	}
+	return string(b)
+}
+
+func width(blanks string) int { return len(blanks) + 7*strings.Count(blanks, "\t") }
+
+// emptyFrom is how many lines from the first on are empty or blank, each with its end.
+func emptyFrom(lines []string) int {
+	n := 0
+	for n < len(lines) && strings.HasSuffix(lines[n], "\n") && strings.Trim(lines[n], " \t\n") == "" {
+		n++
+	}
+	return n
+}
+
+// emptyRun is the longest row of empty lines, and the line before it.
+func emptyRun(s string) (after, n int) {
+	lines := strings.SplitAfter(s, "\n")
+	for i := 0; i < len(lines); i++ {
+		run := emptyFrom(lines[i:])
+		if run > n {
+			after, n = i, run
+		}
+		i += run
+	}
+	return after, n
+}
+
+// blanksBefore counts the longest row of blanks with text behind it, if that is odd.
+func blanksBefore(line string) int {
+	line = strings.TrimRight(line, " \t\r")
+	worst := 0
+	for from, to := wideRow(line); from >= 0; from, to = wideRow(line) {
+		worst, line = max(worst, to-from), line[to:]
+	}
+	return worst
+}
+
+func blanksBehind(line string) int {
+	if blanks := line[len(strings.TrimRight(line, " \t")):]; width(blanks) > wideBlanks {
+		return len(blanks)
+	}
+	return 0
+}
+
+// tooLong counts the characters of a line as it is shown.
+func tooLong(line string) int {
+	if n := utf8.RuneCountInString(narrowed(line)); n > longLine {
+		return n
+	}
+	return 0
+}
+
+// blankAfterBackslash is 1 if blanks stand between the end of a line and a \ that was
+// to continue it.
+func blankAfterBackslash(line string) int {
+	text := strings.TrimRight(line, " \t\r")
+	slashes := len(text) - len(strings.TrimRight(text, `\`))
+	if len(text) == len(line) || slashes%2 == 0 || strings.HasPrefix(strings.TrimLeft(text, " \t"), "#") {
+		return 0
+	}
+	return 1
+}
+
+// isBase64 reports whether the whole text is base64 of a text.
+func isBase64(s string) bool {
+	s = strings.Join(strings.Fields(s), "")
+	inner, err := base64.StdEncoding.DecodeString(s)
+	if err != nil || len(s) < shortBase64 || !utf8.Valid(inner) {
+		return false
+	}
+	return !strings.ContainsFunc(string(inner), func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) })
+}
