@@ -111,7 +111,8 @@ func (d demo) playFile(ctx context.Context, file string) error {
 // for a run, bob and carol approve until it is sent.
 func fromRunbook(text string) string {
 	var b strings.Builder
-	for _, l := range runbook.Lines(text, "/bmcmd") {
+	lines, _ := runbook.Read(text, "/bmcmd")
+	for _, l := range lines {
 		fmt.Fprintf(&b, "alice: /bmcmd %s\n", strings.ReplaceAll(l.Text, "\n", `\n`))
 		if strings.HasPrefix(l.Text, "run ") {
 			b.WriteString("approved by as many as it takes\n")

@@ -22,7 +22,7 @@ func checkCommand() *cobra.Command {
 		Short: "Check the config, its rules and references, and runbooks against them",
 		Long: "Check the config: every problem is named with its line, and nothing is connected to.\n" +
 			"With --runbook, each line of a Markdown runbook that begins with the slash command is parsed\n" +
-			"and held against the rules. With --live, the vault, Slack, Redis and the cloud are asked, too, and\n" +
+			"and held against the rules; what is written like one outside of code is named. With --live, the vault, Slack, Redis and the cloud are asked, too, and\n" +
 			"aliases in runbooks are looked up; nothing is posted and nothing is run.",
 		Example: "  bmcmd check -c bmcmd.yaml --runbook runbooks/web.md\n  bmcmd check -c bmcmd.yaml --live",
 		Args:    alone,

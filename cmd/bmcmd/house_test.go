@@ -24,6 +24,7 @@ const (
 	libSocket    = "github.com/gorilla/websocket"
 	libRedis     = "github.com/redis/go-redis"
 	libMiniRedis = "github.com/alicebob/miniredis"
+	libMarkdown  = "github.com/yuin/goldmark"
 	libYAML      = "github.com/goccy/go-yaml"
 	libVault     = "github.com/openbao/openbao"
 	libCobra     = "github.com/spf13/cobra"
@@ -88,7 +89,7 @@ var house = map[string]row{
 		"approvals", "approvals/redisstore", "bmclient/bmtest", "bot/slacksim", "cmd/internal/wire", "cmd/internal/world", libRedis,
 	}},
 	"cmd/internal/config":  {may: []string{"approvals", "cmd/internal/vault", libYAML}},
-	"cmd/internal/runbook": {},
+	"cmd/internal/runbook": {may: []string{libMarkdown}},
 	"cmd/internal/serve": {
 		may: []string{
 			"approvals", "approvals/redisstore", "bmclient", "bot", "bot/slackio", "cmd/internal/config", "cmd/internal/vault", libRedis,

@@ -29,7 +29,10 @@ func checkRunbooks(ctx context.Context, out io.Writer, cfg *config.Config, files
 		if err != nil {
 			return 0, fmt.Errorf("the runbook cannot be read: %w", err)
 		}
-		lines := runbook.Lines(string(data), cfg.Slack.Command)
+		lines, missed := runbook.Read(string(data), cfg.Slack.Command)
+		for _, n := range missed {
+			fmt.Fprintf(out, "%s:%d: NOT CHECKED: %s stands here outside of code; put the command into backticks or a code block\n", file, n, cfg.Slack.Command)
+		}
 		if len(lines) == 0 {
 			fmt.Fprintf(out, "%s: no code in it begins with %s\n", file, cfg.Slack.Command)
 		}
@@ -45,14 +48,10 @@ func checkRunbooks(ctx context.Context, out io.Writer, cfg *config.Config, files
 	return refused, nil
 }
 
-// blank stands in for what a person is to fill in, while a line is parsed.
-const blank = "fill-in"
-
 // checkLine says what would come of a line. Its error says why it would be
 // refused, whoever types it.
 func checkLine(ctx context.Context, cfg *config.Config, l runbook.Line, ids idOf) ([]string, error) {
-	c, err := bot.Parse(l.Filled(blank))
-	open := func(s string) bool { return strings.Contains(s, blank) }
+	c, holes, err := bot.ParseTemplate(l.Text)
 	switch {
 	case err != nil:
 		return nil, err
@@ -60,9 +59,14 @@ func checkLine(ctx context.Context, cfg *config.Config, l runbook.Line, ids idOf
 		return nil, errors.New(unknownWord(c))
 	case c.Verb != bot.VerbShow && c.Verb != bot.VerbRun:
 		return []string{"good"}, nil
-	case open(c.Script) || slices.ContainsFunc(c.Hosts, open):
-		return []string{"good, once " + l.Hole + " is filled in; the rule depends on that"}, nil
 	}
+	fill := strings.Join(holes, ", ")
+	hosts := slices.DeleteFunc(slices.Clone(c.Hosts), bot.IsOpen)
+	if bot.IsOpen(c.Script) || c.Verb == bot.VerbRun && len(hosts) == 0 {
+		return []string{"good, once " + fill + " is filled in; the rule depends on that"}, nil
+	}
+	open := len(c.Hosts) - len(hosts)
+	c.Hosts = hosts
 	says, err := checkScript(ctx, cfg.Rules, c, ids)
 	if err != nil || c.Verb == bot.VerbShow {
 		return says, err
@@ -72,11 +76,17 @@ func checkLine(ctx context.Context, cfg *config.Config, l runbook.Line, ids idOf
 		return nil, err
 	}
 	says = append(says, fmt.Sprintf("runs as %s, by login %s", login.User, login.Name))
-	if l.Hole != "" {
-		says = append(says, l.Hole+" is to be filled in")
+	if fill != "" {
+		says = append(says, fill+" is to be filled in")
+	}
+	if open > 0 {
+		says = append(says, "the rule is that of the hosts that are named; what is filled in may ask for more")
 	}
 	if len(c.Repeated) > 0 {
 		says = append(says, "typed twice and counted once: "+strings.Join(c.Repeated, ", "))
+	}
+	for _, d := range c.Doubts {
+		says = append(says, "who types it is asked first: "+d)
 	}
 	return says, nil
 }

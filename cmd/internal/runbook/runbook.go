@@ -1,73 +1,182 @@
-// Package runbook finds the bot's command lines in a Markdown file: lines of code
-// blocks, and inline code, that begin with the slash command. Prose that only
-// mentions the command is not a line to run, and neither is an inline name of the
-// command alone.
+// Package runbook finds the bot's command lines in a Markdown file: lines of code blocks
+// and of HTML's <pre>, and inline code, that begin with the slash command or a mention of
+// the same name. Prose that only mentions the command is not a line to run, and neither
+// is an inline name of the command alone.
+//
+// # Why goldmark
+//
+// Where code begins and ends is told by containers (lists in lists, quotes), by the
+// number of backticks, and by tables and HTML. Rules of thumb over lines missed some and
+// cut others, and nobody noticed. github.com/yuin/goldmark is the kept CommonMark parser,
+// without dependencies. And since no parser knows what an author meant, each place where
+// the command stands with words behind it and was not taken is named.
 package runbook
 
 import (
+	"bytes"
+	"html"
 	"regexp"
+	"slices"
 	"strings"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/text"
 )
 
 // Line is one command line of a runbook.
 type Line struct {
 	N    int    // line number, from 1
-	Text string // after the slash command, as it would be typed
-	Hole string // the first placeholder in it, such as <instances>, or empty
+	Text string // after the command, as it would be typed
+}
+
+// Read finds the lines of a Markdown text that begin with command, such as "/bmcmd", or
+// with a mention, "@bmcmd". missed are the numbers of the lines where one of them stands
+// with words behind it and was not taken.
+func Read(markdown, command string) (lines []Line, missed []int) {
+	r := &reader{source: []byte(strings.ReplaceAll(markdown, "\r\n", "\n")), names: []string{command, "@" + strings.TrimPrefix(command, "/")}}
+	md := goldmark.New(goldmark.WithExtensions(extension.Table))
+	_ = ast.Walk(md.Parser().Parse(text.NewReader(r.source)), r.visit) // visit returns no error
+	slices.SortStableFunc(r.lines, func(a, b Line) int { return a.N - b.N })
+	return r.lines, r.missed()
+}
+
+type reader struct {
+	source []byte
+	names  []string
+	lines  []Line
+}
+
+func (r *reader) visit(n ast.Node, entering bool) (ast.WalkStatus, error) {
+	if !entering {
+		return ast.WalkContinue, nil
+	}
+	switch n := n.(type) {
+	case *ast.CodeBlock, *ast.FencedCodeBlock:
+		for i := range n.Lines().Len() {
+			at := n.Lines().At(i)
+			r.add(at.Start, string(at.Value(r.source)), true)
+		}
+	case *ast.HTMLBlock:
+		r.markup(n)
+	case *ast.CodeSpan:
+		r.span(n)
+		return ast.WalkSkipChildren, nil
+	case *ast.Paragraph, *ast.TextBlock:
+		r.indented(n)
+		r.tagged(n)
+	}
+	return ast.WalkContinue, nil
+}
+
+// add takes s, which begins at byte at, if it is a command. alone: the name of the command
+// is one, too.
+func (r *reader) add(at int, s string, alone bool) {
+	s = strings.TrimPrefix(strings.TrimLeft(strings.TrimRight(s, "\r\n"), " \t"), "$ ")
+	for _, name := range r.names {
+		rest, ok := strings.CutPrefix(s, name)
+		if !ok || rest == "" && !alone || rest != "" && rest[0] != ' ' && rest[0] != '\t' {
+			continue
+		}
+		n := 1 + bytes.Count(r.source[:at], []byte("\n"))
+		r.lines = append(r.lines, Line{N: n, Text: strings.TrimLeft(rest, " \t")})
+	}
+}
+
+// span reads inline code; where it is broken over lines, a line end is a blank.
+func (r *reader) span(n *ast.CodeSpan) {
+	var s strings.Builder
+	at := -1
+	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+		if t, ok := c.(*ast.Text); ok {
+			if at < 0 {
+				at = t.Segment.Start
+			}
+			s.Write(t.Segment.Value(r.source))
+		}
+	}
+	if at >= 0 {
+		r.add(at, strings.ReplaceAll(s.String(), "\n", " "), false)
+	}
 }
 
 var (
-	inline = regexp.MustCompile("`([^`]+)`")
-	hole   = regexp.MustCompile(`<[A-Za-z][^<>]*>|\{\{[^}]*\}\}|\$\{?[A-Z_]+\}?`)
-	quote  = regexp.MustCompile(`^ {0,3}> ?`)
+	// The tags that style text. Others in angle brackets are holes to fill in.
+	tags      = regexp.MustCompile(`(?i)</?(?:pre|code|kbd|samp|tt|p|div|span|b|i|u|em|strong|a|li|ul|ol|td|th|tr|table|tbody|thead|details|summary|blockquote|hr)(?:\s[^<>]*)?/?>`)
+	lineBreak = regexp.MustCompile(`(?i)<br\s*/?>`)
+	opens     = regexp.MustCompile(`(?i)^<(?:code|kbd|samp|tt)(?:\s[^<>]*)?>$`)
+	closes    = regexp.MustCompile(`(?i)^</(?:code|kbd|samp|tt)>$`)
 )
 
-// Filled is Text with every placeholder replaced by word, so that the rest of
-// the line can be parsed.
-func (l Line) Filled(word string) string { return hole.ReplaceAllLiteralString(l.Text, word) }
-
-// Lines finds the lines in text that begin with command, such as "/bmcmd".
-func Lines(text, command string) []Line {
-	var out []Line
-	add := func(n int, s string, alone bool) {
-		s = strings.TrimPrefix(strings.TrimLeft(s, " \t"), "$ ")
-		rest, ok := strings.CutPrefix(s, command)
-		if !ok || rest == "" && !alone || rest != "" && rest[0] != ' ' && rest[0] != '\t' {
-			return
-		}
-		rest = strings.TrimLeft(rest, " \t")
-		out = append(out, Line{N: n, Text: rest, Hole: hole.FindString(rest)})
+// markup reads the lines of HTML as they are shown. Comments are not shown.
+func (r *reader) markup(n *ast.HTMLBlock) {
+	if n.HTMLBlockType == ast.HTMLBlockType2 {
+		return
 	}
-	fence := ""
-	for i, line := range strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n") {
-		for quote.MatchString(line) {
-			line = line[len(quote.FindString(line)):]
+	for i := range n.Lines().Len() {
+		at := n.Lines().At(i)
+		for _, s := range lineBreak.Split(string(at.Value(r.source)), -1) {
+			r.add(at.Start, html.UnescapeString(tags.ReplaceAllString(s, "")), true)
 		}
-		mark, info := fenceOf(line)
-		switch {
-		case fence == "" && mark != "" && !strings.Contains(info, "`"):
-			fence = mark
-		case fence != "" && strings.HasPrefix(mark, fence) && info == "":
-			fence = ""
-		case fence != "" || strings.HasPrefix(line, "    ") || strings.HasPrefix(line, "\t"):
-			add(i+1, line, true)
-		default:
-			for _, m := range inline.FindAllStringSubmatch(line, -1) {
-				add(i+1, m[1], false)
+	}
+}
+
+// indented reads the lines of a list's paragraph that are indented like a code block, as
+// their authors mean them: in a list, that takes more blanks than four.
+func (r *reader) indented(n ast.Node) {
+	if _, item := n.Parent().(*ast.ListItem); !item {
+		return
+	}
+	for i := range n.Lines().Len() {
+		at := n.Lines().At(i)
+		begin := bytes.LastIndexByte(r.source[:at.Start], '\n') + 1
+		blanks := bytes.ReplaceAll(r.source[begin:at.Start], []byte("\t"), []byte("    "))
+		if len(bytes.TrimLeft(blanks, " ")) == 0 && len(blanks) >= 4 {
+			r.add(at.Start, string(at.Value(r.source)), false)
+		}
+	}
+}
+
+// tagged reads <code>…</code> in a paragraph.
+func (r *reader) tagged(n ast.Node) {
+	var s strings.Builder
+	at := -1
+	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+		switch c := c.(type) {
+		case *ast.RawHTML:
+			tag := string(c.Segments.Value(r.source))
+			switch {
+			case opens.MatchString(tag):
+				at = c.Segments.At(0).Start
+				s.Reset()
+			case closes.MatchString(tag) && at >= 0:
+				r.add(at, html.UnescapeString(s.String()), false)
+				at = -1
+			default:
+				s.WriteString(tags.ReplaceAllString(tag, ""))
+			}
+		case *ast.Text:
+			s.Write(c.Segment.Value(r.source))
+			if c.SoftLineBreak() {
+				s.WriteByte(' ')
 			}
 		}
 	}
-	return out
 }
 
-// fenceOf is the ``` or ~~~ that line opens or closes a code block with, and what
-// stands behind it. A block may be deep inside a list.
-func fenceOf(line string) (mark, info string) {
-	s := strings.TrimLeft(line, " \t")
-	for _, c := range []string{"`", "~"} {
-		if n := len(s) - len(strings.TrimLeft(s, c)); n >= 3 {
-			return s[:n], strings.TrimSpace(s[n:])
+// missed are the lines that name the command with words behind it more often than lines
+// of it were taken.
+func (r *reader) missed() (missed []int) {
+	taken := map[int]int{}
+	for _, l := range r.lines {
+		taken[l.N]++
+	}
+	named := regexp.MustCompile(`(?:^|[^\w/@.-])(?:` + regexp.QuoteMeta(r.names[0]) + `|` + regexp.QuoteMeta(r.names[1]) + `)[ \t]+[^\s.,:;)]`)
+	for i, row := range strings.Split(string(r.source), "\n") {
+		if len(named.FindAllString(row, -1)) > taken[i+1] {
+			missed = append(missed, i+1)
 		}
 	}
-	return "", ""
+	return missed
 }
