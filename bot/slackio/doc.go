@@ -10,7 +10,9 @@
 // yet, and what came of it as soon as that is known. So a process that dies takes no press with it that
 // its person was not told to be unrecorded.
 //
-// More envelopes at a time than fit ([Config.AtOnce]) are not handled. A second pool of the same kind
+// Decisions have a room of their own (room.go), and what people ask and look at another, so that no
+// flood of questions keeps a press of Approve from being recorded. Nobody has more than an eighth of
+// a room. More envelopes at a time than fit ([Config.AtOnce]) are not handled. Another pool
 // tells people "busy"; a mention gets no ack, so that Slack delivers it again. When that pool is full,
 // too, a command is told "busy" in its ack, and nothing else is acked: Slack shows whoever pressed that
 // it did not work. The log says so.
@@ -70,6 +72,7 @@
 //	failure.go    any other error of a call, without secrets
 //	sockets.go    a number of connections, kept open
 //	link.go       one connection
+//	room.go       how many envelopes are handled at a time
 //	turn.go       one envelope: its ack, its answer, a panic
 //	repeats.go    an envelope that comes again
 //	typed.go      commands and mentions

@@ -42,11 +42,13 @@ func handled(t *testing.T, clicks chan int, n int) {
 // placeIsFree waits until another envelope could be taken on.
 func (r *rig) placeIsFree() {
 	r.t.Helper()
-	select {
-	case r.s.slots <- struct{}{}:
-		<-r.s.slots
-	case <-soon(r.t).Done():
-		r.t.Fatal("it keeps its place")
+	for _, room := range []*room{r.s.decisions, r.s.questions} {
+		select {
+		case room.places <- struct{}{}:
+			<-room.places
+		case <-soon(r.t).Done():
+			r.t.Fatal("it keeps its place")
+		}
 	}
 }
 

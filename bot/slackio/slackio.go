@@ -50,7 +50,7 @@ type Config struct {
 	HandleFor   time.Duration   // how long a handler may take; default 30 s
 	DrainFor    time.Duration   // how long handlers may go on after Run's ctx has ended; default 10 s
 	CallFor     time.Duration   // for each call to Slack; default 10 s. Those about files may take six times as long
-	AtOnce      int             // envelopes handled at a time; default 512
+	AtOnce      int             // decisions handled at a time, and as many other envelopes; of one person an eighth of them. Default 512
 	Transport   *http.Transport // nil is the default one with more idle connections
 	Groups      GroupCache      // nil keeps groups in this process
 	AsksGroups  bool            // the rules name groups, so Slack must tell who is in them
@@ -70,10 +70,12 @@ type Slack struct {
 	here    atomic.Pointer[Workspace]
 	checked atomic.Bool
 	open    atomic.Int32
-	slots   chan struct{} // envelopes being handled
 	busy    chan struct{} // envelopes being told to come again
 	late    chan struct{} // answers that wait for a Slack that is away
 	tasks   tasks
+
+	decisions, questions *room
+
 	replies *replies
 	repeats *repeats
 	people  *cache[approvals.Profile]
@@ -145,7 +147,7 @@ func New(c Config) (*Slack, error) {
 			// A redirect would carry the token to another address.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		slots: make(chan struct{}, c.AtOnce), busy: make(chan struct{}, max(c.AtOnce, 64)), late: make(chan struct{}, lateMost),
+		decisions: newRoom(c.AtOnce), questions: newRoom(c.AtOnce), busy: make(chan struct{}, max(c.AtOnce, 64)), late: make(chan struct{}, lateMost),
 		replies: newReplies(time.Now), repeats: newRepeats(), groups: c.Groups,
 		people: newCache[approvals.Profile](time.Minute, 4096),
 		links:  newCache[string](24*time.Hour, 4096),

@@ -32,15 +32,14 @@ func (r *receiver) receive(l *link, f frame) {
 		go t.repeat()
 		return
 	}
-	select {
-	case r.slots <- struct{}{}:
-		go t.run(r.slots, t.handle)
+	room, user := r.roomFor(f)
+	if leave := room.enter(user); leave != nil {
+		go t.run(leave, t.handle)
 		return
-	default:
 	}
 	select {
 	case r.busy <- struct{}{}:
-		go t.run(r.busy, t.tooBusy)
+		go t.run(func() { <-r.busy }, t.tooBusy)
 	default: // the reader waits for this one ack, and so does Slack
 		r.log.Error("far too many slack envelopes at once", "envelope", plainID(f.EnvelopeID), "type", plainCode(f.Type))
 		t.busyAck()
@@ -74,7 +73,7 @@ func (t *turn) busyAck() {
 }
 
 // run does work for the turn, survives its panic, and never leaves the envelope without an ack.
-func (t *turn) run(slot chan struct{}, work func(context.Context)) {
+func (t *turn) run(leave func(), work func(context.Context)) {
 	ctx, cancel := context.WithTimeout(t.work, t.cfg.handleFor)
 	defer func() {
 		if p := recover(); p != nil {
@@ -84,7 +83,7 @@ func (t *turn) run(slot chan struct{}, work func(context.Context)) {
 			t.send(nil)
 		}
 		cancel()
-		<-slot
+		leave()
 		t.tasks.done()
 	}()
 	work(ctx)

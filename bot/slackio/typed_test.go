@@ -241,7 +241,7 @@ func TestTooManyAtOnceAreToldSo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, _, err := r.s.api.PostMessageContext(soon(t), channel, content(buttonMessage("bmcmd:approve", "r-1 "))...)
+	m, _, err := r.s.api.PostMessageContext(soon(t), channel, content(buttonMessage("bmcmd:again", "r-1 "))...)
 	if err != nil {
 		t.Fatal(m, err)
 	}
@@ -281,7 +281,7 @@ func TestFarTooManyAtOnce(t *testing.T) {
 	w.send(conn, slashFrame("held", "T1"))
 	w.send(conn, slashFrame("busy", "T1"))
 	w.send(conn, `{"type":"events_api","envelope_id":"again","payload":{}}`)
-	w.send(conn, `{"type":"interactive","envelope_id":"click","payload":{}}`)
+	w.send(conn, `{"type":"interactive","envelope_id":"click","payload":{"actions":[{"action_id":"bmcmd:again"}]}}`)
 	if id, payload := w.ack(conn); id != "busy" || !strings.Contains(payload, "very busy") {
 		t.Errorf("%s: %s", id, payload)
 	}
@@ -290,12 +290,13 @@ func TestFarTooManyAtOnce(t *testing.T) {
 		t.Errorf("%s: %s", id, payload)
 	}
 	r.placeIsFree()
-	w.send(conn, `{"type":"interactive","envelope_id":"click","payload":{}}`)
+	w.send(conn, `{"type":"interactive","envelope_id":"click","payload":{"actions":[{"action_id":"bmcmd:again"}]}}`)
 	if id, _ := w.ack(conn); id != "click" {
 		t.Errorf("the ack of %s", id)
 	}
 	r.placeIsFree()
 	for range 2 {
+		r.placeIsFree()
 		w.send(conn, slashFrame("twice", "T1"))
 		if id, payload := w.ack(conn); id != "twice" || !strings.Contains(payload, "Heard") {
 			t.Errorf("%s: %s", id, payload)

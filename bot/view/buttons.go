@@ -127,3 +127,6 @@ func buttonSize(b *slack.ButtonBlockElement) int {
 	}
 	return n
 }
+
+// Asks reports whether a button asks for something, as a command does, and decides nothing.
+func Asks(actionID string) bool { return actionID == actionPrefix+again || IsChoice(actionID) }
