@@ -38,6 +38,7 @@ var (
 			{Lo: 0x2c60, Hi: 0x2c7f, Stride: 1},
 			{Lo: 0xa720, Hi: 0xa7ff, Stride: 1},
 			{Lo: 0xab30, Hi: 0xab6f, Stride: 1},
+			{Lo: 0xff10, Hi: 0xff19, Stride: 1},
 			{Lo: 0xff21, Hi: 0xff5a, Stride: 1},
 		},
 		R32: []unicode.Range32{{Lo: 0x1d400, Hi: 0x1d7ff, Stride: 1}},
@@ -71,11 +72,15 @@ func mixedWords(line string) int {
 	if isASCII(line) {
 		return 0
 	}
+	of := []*unicode.RangeTable{unicode.L, unicode.Nl}
+	if !isComment(line) {
+		of = append(of, unicode.Nd) // wide digits beside plain letters are prose
+	}
 	n := 0
 	for word := range strings.FieldsFuncSeq(line, func(r rune) bool { return !inWord(r) }) {
 		first := beside
 		for _, r := range word {
-			if a := alphabet(r); a != beside && seen(r) && unicode.In(r, unicode.L, unicode.Nl) {
+			if a := alphabet(r); a != beside && seen(r) && unicode.In(r, of...) {
 				if first != beside && a != first {
 					n++
 					break
@@ -112,6 +117,34 @@ func falseLatin(line string) int {
 	}
 	return n
 }
+
+// lookSigns are signs that look like those that a shell reads, and lookDashes those
+// that look like its hyphen. Both have other uses in prose.
+const (
+	lookSigns  = "\u037e\u2044\u2215\u29f8\u2223\u01c0\u2758\ua789\u2236；｜＆／：＜＞＄"
+	lookDashes = "‐‑‒–—―−－\u02d7\u2043\ufe63"
+)
+
+// falseSigns counts such signs where a shell would read the plain one: between plain
+// characters, or, of a dash, where an option begins. Comments are prose.
+func falseSigns(line string) int {
+	if isASCII(line) || isComment(line) {
+		return 0
+	}
+	n := 0
+	all := []rune(" " + line + " ")
+	for i, r := range all[1 : len(all)-1] {
+		before, after := all[i], all[i+2]
+		plain := before <= unicode.MaxASCII && after <= unicode.MaxASCII
+		option := before == ' ' && after != ' ' && (after <= unicode.MaxASCII || strings.ContainsRune(lookDashes, after))
+		if plain && strings.ContainsRune(lookSigns, r) || option && strings.ContainsRune(lookDashes, r) {
+			n++
+		}
+	}
+	return n
+}
+
+func isComment(line string) bool { return strings.HasPrefix(strings.TrimLeft(line, " \t"), "#") }
 
 // piledMarks counts the marks on the character that has most, if it has too many.
 func piledMarks(line string) int {

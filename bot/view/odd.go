@@ -13,6 +13,7 @@ import (
 // From where on a text is odd.
 const (
 	wideBlanks  = 64  // columns of blanks in a row; a tab has 8
+	longRow     = 8   // of one character that is spelled out
 	emptyLines  = 10  // in a row
 	longLine    = 400 // characters of a line
 	shortBase64 = 24  // characters; less may be a word
@@ -29,6 +30,7 @@ type oddKind struct {
 var oddKinds = []oddKind{
 	{mixedWords, func(int) string { return "letters from two alphabets in one word" }},
 	{falseLatin, func(int) string { return "letters that only look like Latin ones" }},
+	{falseSigns, func(int) string { return "a sign that only looks like one of - / ; | & : < > $" }},
 	{rightToLeft, func(int) string { return "letters written from right to left, which may change the order that is seen" }},
 	{blankAfterBackslash, func(int) string { return `a blank after \, so the line does not continue` }},
 	{blanksBefore, func(n int) string { return count(n, "blank") + " before more text" }},
@@ -141,15 +143,15 @@ func unixLines(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(s, "\\\r\n", "\\ \n"), "\r\n", "\n")
 }
 
-// gathered writes long rows of blanks and of empty lines as \u{20}×2600, so that what
-// stands behind them stays in sight.
+// gathered writes long rows of blanks, of empty lines and of what is spelled out as
+// \u{20}×2600, so that what stands behind them stays in sight.
 func gathered(s string) string {
 	var b strings.Builder
 	lines := strings.SplitAfter(s, "\n")
 	for i := 0; i < len(lines); {
 		n := emptyFrom(lines[i:])
 		if n <= emptyLines {
-			b.WriteString(narrowed(lines[i]))
+			b.WriteString(repeated(narrowed(lines[i])))
 			i++
 			continue
 		}
@@ -167,7 +169,7 @@ func wideRow(line string) (from, to int) {
 		for at < len(line) && (line[at] == ' ' || line[at] == '\t') {
 			at++
 		}
-		if at-from > wideBlanks/8 && width(line[from:at]) > wideBlanks {
+		if width(line[from:at]) > wideBlanks {
 			return from, at
 		}
 	}
@@ -186,6 +188,30 @@ func narrowed(line string) string {
 		line = line[to:]
 	}
 	return b.String() + line
+}
+
+// repeated is a line with long rows of one character that is spelled out counted.
+func repeated(line string) string {
+	if ordinary(line) {
+		return line
+	}
+	var e eye
+	var b []byte
+	for at := 0; at < len(line); {
+		r, w := utf8.DecodeRuneInString(line[at:])
+		end := at
+		for strings.HasPrefix(line[end:], line[at:at+w]) && !e.sees(r) && r != '\n' && r != '\t' {
+			end += w
+		}
+		if n := (end - at) / w; n > longRow {
+			b = append(spell(b, r), "×"+strconv.Itoa(n)...)
+		} else {
+			end = max(end, at+w)
+			b = append(b, line[at:end]...)
+		}
+		at = end
+	}
+	return string(b)
 }
 
 // row is a row of blanks and line ends as it is shown: as it stands, or counted.
@@ -257,7 +283,7 @@ func tooLong(line string) int {
 func blankAfterBackslash(line string) int {
 	text := strings.TrimRight(line, " \t\r")
 	slashes := len(text) - len(strings.TrimRight(text, `\`))
-	if len(text) == len(line) || slashes%2 == 0 || strings.HasPrefix(strings.TrimLeft(text, " \t"), "#") {
+	if len(text) == len(line) || slashes%2 == 0 || isComment(line) {
 		return 0
 	}
 	return 1

@@ -52,6 +52,12 @@ func TestOddities(t *testing.T) {
 		{"wide letters", "ｒm", []string{"letters from two alphabets in one word"}},
 		{"phonetic letters", "\u0261rep", []string{"letters from two alphabets in one word"}},
 		{"a Roman number", "\u217cs", []string{"letters from two alphabets in one word"}},
+		{"wide digits", "port８０", []string{"letters from two alphabets in one word"}},
+		{"a dash where an option begins", "x\nrm −rf /srv", []string{"line 2: a sign that only looks like one of - / ; | & : < > $"}},
+		{"two of them", "rm ――force /srv", []string{"a sign that only looks like one of - / ; | & : < > $"}},
+		{"a Greek question mark", "true\u037e reboot", []string{"a sign that only looks like one of - / ; | & : < > $"}},
+		{"another slash", "rm /srv\u2215data", []string{"a sign that only looks like one of - / ; | & : < > $"}},
+		{"a wide pipe", "cat x ｜ sh", []string{"a sign that only looks like one of - / ; | & : < > $"}},
 		{"60 marks on a letter", "a" + strings.Repeat("\u0301", 60), []string{"60 marks piled on one character, spelled out beyond the third"}},
 		{"a mark on a blank", "a \u0301b", []string{`1 character that cannot be seen, spelled out as \u{…}`}},
 		{`a blank behind a \`, "a\nrm -rf /srv/\\ \n  /tmp", []string{`line 2: a blank after \, so the line does not continue`}},
@@ -83,6 +89,9 @@ func TestOrdinaryTextIsNotOdd(t *testing.T) {
 		"# перезапуск сервера nginx, а потом отчёт\n",
 		"# Επανεκκίνηση του nginx\n",
 		"# รีสตาร์ทnginx แล้วตรวจสอบ, हिन्दी ज़ीं में nginx\n",
+		"echo \"disk – full\", 2‐3, nginx—fast\n",
+		"# 重启 nginx；redis：6379，—— 小心\necho \"完成：重启；谢谢\"\n",
+		"# ２０２６年 Q１、port８０\n",
 		"echo ✓ → “quoted” … 5 µs, 20 °C, ½, ™, 😀\n",
 		"x = 1" + strings.Repeat(" ", 50) + "# aligned\n",
 		"a\n\n\n\nb\n",
@@ -121,6 +130,7 @@ func TestNothingThatRunsIsOutOfSight(t *testing.T) {
 		{"tabs", "true" + strings.Repeat("\t", 1500) + "; rm -rf /srv", "1,500 blanks before more text"},
 		{"look-alikes", "true; rm -rf /\u0455rv", "letters from two alphabets in one word"},
 		{"right to left", "true ש; rm -rf /srv", "letters written from right to left"},
+		{"blanks of another sort", "true" + strings.Repeat("\u00a0", 2600) + "; rm -rf /srv", "2,600 characters that cannot be seen"},
 		{"a pile of marks", "true" + strings.Repeat("\u0301", 60) + "; rm -rf /srv", "60 marks piled on one character"},
 	} {
 		for where, p := range places {
@@ -174,21 +184,24 @@ func TestTheOddLineIsBounded(t *testing.T) {
 // Rows of blanks are the only thing that is shown shorter than it is, and what is left
 // out is counted.
 func TestShownIsWhole(t *testing.T) {
-	counted := regexp.MustCompile(`\\u\{(a|20|9)\}×(\d+)`)
+	counted := regexp.MustCompile(`\\u\{([0-9a-f]+)\}(?:×(\d+))?`)
 	rapid.Check(t, func(t *rapid.T) {
 		s := "Q" + strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{
-			"Q", "Z\n", "\n", strings.Repeat("\n", 12), " ", "\t", strings.Repeat(" ", 70), strings.Repeat("\t ", 9), "é", "\u0301", "\u200b",
+			"Q", "Z\n", "\n", strings.Repeat("\n", 12), " ", "\t", strings.Repeat(" ", 70), strings.Repeat("\t ", 9), "é", "\u0301", strings.Repeat("\u0301", 20), "\u200b", strings.Repeat("\u200b", 9), strings.Repeat("\x00", 9),
 		}), 0, 20).Draw(t, "parts"), "") + "Q"
 		shown := view.Shown(s)
 		is := map[string]int{}
 		for _, m := range counted.FindAllStringSubmatch(shown, -1) {
-			n, _ := strconv.Atoi(m[2])
+			n, err := strconv.Atoi(m[2])
+			if err != nil {
+				n = 1
+			}
 			is[m[1]] += n
 			if m[1] == "a" {
 				is["a"]-- // the row has an end of its own
 			}
 		}
-		for what, mark := range map[string]string{"\n": "a", " ": "20", "\t": "9", "Q": "", "Z": "", "é": ""} {
+		for what, mark := range map[string]string{"\n": "a", " ": "20", "\t": "9", "Q": "", "Z": "", "é": "", "\u0301": "301", "\u200b": "200b", "\x00": "0"} {
 			if got := strings.Count(shown, what) + is[mark]; got != strings.Count(s, what) {
 				t.Fatalf("%q is shown as %q: %d of %q", s, shown, got, what)
 			}
