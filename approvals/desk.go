@@ -132,7 +132,7 @@ func (d *Desk) Aside(ctx context.Context, k Kept, by Person, what, note string) 
 // Refused notes that by's click was not taken, and why. The record and who holds it stay
 // as they are. Of one person most are kept, the rest is counted.
 func (d *Desk) Refused(ctx context.Context, k Kept, by Person, click, note string, most int) error {
-	f := Refusal{Request: k.ID, Click: click, State: k.State, By: by, Note: note, At: k.Clock()}
+	f := Refusal{Request: k.ID, Click: click, State: k.State, By: by, Note: cutChange(note), At: k.Clock()}
 	for counted, tries := k.Refused, 0; ; tries++ {
 		next, err := f.after(counted)
 		if err == nil {

@@ -178,6 +178,8 @@ func Verify(events []Event) error {
 			why = "does not follow the one before it: that one was changed or put in"
 		case i > 0 && (e.Request != before.Request || e.From != before.To || e.Revision <= before.Revision):
 			why = "does not begin where the one before it ended"
+		case i > 0 && e.V < before.V:
+			why = "is of an older form than the one before it"
 		case i == 1 && !e.Came.IsZero() && e.Came.UnixMilli() != before.At.UnixMilli():
 			why = "names another time for the one before it: that one was moved in time"
 		case e.Plan != nil && e.Plan.Digest() != e.Digest:

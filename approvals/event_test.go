@@ -166,6 +166,12 @@ func TestBrokenChains(t *testing.T) {
 		{func(all []Event) []Event { return rehashed(slices.Delete(all, 2, 3)) }, 3, "the same, and a move is missing"},
 		{func(all []Event) []Event { all[4].To = Executing; return rehashed(all) }, 5, "the same, and the move is none"},
 		{func(all []Event) []Event { all[3].To = Approved; return rehashed(all) }, 4, "the same, and an aside changed the state"},
+		{func(all []Event) []Event {
+			for i := range all[3:] {
+				all[3+i].V = 0
+			}
+			return rehashed(all)
+		}, 4, "the same, in a form that has no facts"},
 		{func(all []Event) []Event { all[4].By = carol; return rehashed(all) }, 0, "somebody with all of it: only the head tells"},
 	}
 	for _, tt := range tests {

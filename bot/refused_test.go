@@ -3,6 +3,7 @@ package bot
 import (
 	"bytes"
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -118,6 +119,12 @@ func TestWhatCannotBeShownIsNotKept(t *testing.T) {
 		}
 		if total > 40_000 {
 			r.Errorf("ten refused runs keep %d bytes", total)
+		}
+	})
+	playTwo(t, func(r *rig) {
+		w := r.words(r.says("ALICE", "run cmd-nozcbhuw ins-1 -- "+strings.Repeat("x ", 7_000)))
+		if w.Request != "" || !strings.HasPrefix(w.Text, "A card must show everything that would run, and cannot: parameters and reason have ") || len(r.memory.rows) > 0 {
+			r.Errorf("parameters that no card shows: %q, and %d requests are kept", w.Text, len(r.memory.rows))
 		}
 	})
 	playTwo(t, func(r *rig) {

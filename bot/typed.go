@@ -64,7 +64,11 @@ func (b *Bot) turnAway(ctx context.Context, r approvals.Request) error {
 	ctx, cancel := context.WithTimeout(ctx, tellTime)
 	defer cancel()
 	var no *refusal
-	if _, err := b.mayAsk(ctx, r); errors.As(err, &no) {
+	_, err := b.mayAsk(ctx, r)
+	if err == nil {
+		err = b.unpostable(b.Board.Fits(r))
+	}
+	if errors.As(err, &no) {
 		b.Log.Info("a request is refused and not kept", "user", r.Requester.User, "channel", r.Origin.Channel, "script", r.Asked.Script, "hosts", len(r.Asked.Hosts), "why", b.Scrub(no.text))
 		return no
 	}

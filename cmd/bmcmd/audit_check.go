@@ -158,6 +158,13 @@ func inRecord(r approvals.Request, events []approvals.Event) string {
 	if r.Plan != nil && r.Plan.Digest() != r.Digest {
 		return "the plan in its record is not the one of its digest"
 	}
+	first, last := events[0], events[len(events)-1]
+	if r.Received.UnixMilli() != first.At.UnixMilli() {
+		return "its record says that it came " + utc(r.Received) + ", and its first event is of " + utc(first.At)
+	}
+	if r.Revision < last.Revision {
+		return fmt.Sprintf("its record is version %d, and its last event made version %d", r.Revision, last.Revision)
+	}
 	for _, d := range r.Decisions {
 		move := map[approvals.Verdict]string{approvals.Approve: "vote", approvals.Deny: "deny"}[d.Verdict]
 		pressed := func(e approvals.Event) bool { return e.Move == move && e.By.Same(d.Person) && e.Digest == d.Digest }

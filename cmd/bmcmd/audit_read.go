@@ -20,7 +20,7 @@ import (
 var errNoExport = errors.New("this is no export that this bmcmd can read")
 
 // mostLine bounds a line of an export, in bytes. One event is far smaller.
-const mostLine = 4 << 20
+const mostLine = 16 << 20
 
 // exportReader is one export being read. It keeps one request at a time.
 type exportReader struct {

@@ -211,6 +211,16 @@ func TestAuditFindsTampering(t *testing.T) {
 			}, "$C" + otherRecord, "$C" + otherRecord,
 		},
 		{
+			"when it came, in the record", func(a *archive, d, c, o string) {
+				a.record(c, func(r *approvals.Request) { r.Received = r.Received.Add(-time.Hour) })
+			}, "$C: its record says that it came 20", "",
+		},
+		{
+			"the record's version", func(a *archive, d, c, o string) {
+				a.record(c, func(r *approvals.Request) { r.Revision = 2 })
+			}, "$C: its record is version 2, and its last event made version 5", "",
+		},
+		{
 			"a key in capitals, too, in an event", func(a *archive, d, c, o string) {
 				a.edit(d, 5, `"note":`, `"NOTE":"fine with me","note":`)
 			}, "$D, event 5: is not what bmcmd wrote", "$D, event 5: is not what bmcmd wrote",
