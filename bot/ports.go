@@ -137,10 +137,10 @@ var (
 	ErrRejected = errors.New("the chat rejects the message")
 )
 
-// Later says that the chat asks to wait, or a quota does.
+// Later says that the chat asks to wait, or beside [ErrQuota] the quota.
 type Later struct{ After time.Duration }
 
 // RetryAfter is for caches of failures.
 func (l *Later) RetryAfter() time.Duration { return l.After }
 
-func (l *Later) Error() string { return "it asks to wait " + l.After.String() }
+func (l *Later) Error() string { return "the chat asks to wait " + l.After.String() }
