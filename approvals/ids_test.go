@@ -165,7 +165,7 @@ func TestPatterns(t *testing.T) {
 
 func TestOddPatterns(t *testing.T) {
 	for pattern, odd := range map[string]bool{
-		"ins-*": false, "ins-[a-z0-9]*": false, "ins-[^ab]*": false, `ins-\d*`: true, "[db|web]-*": true, "ins-[a,b]": true, "ins-[A-Za-z]*": true,
+		"ins-*": false, "ins-[a-z0-9]*": false, "ins-[^ab]*": false, `ins-\d*`: true, "[db|web]-*": true, "[db1-db3]": true, "ins-[1-10]": true, "ins-[1-3]": false, "ins-[1-35a]": true, "[ins-db]*": true, "[a-f0-9]*": false, "[^0-9a]*": false, "[9-0]1": true, "ins-[a,b]": true, "ins-[A-Za-z]*": true,
 	} {
 		if got := HostID.OddPattern(pattern); (got != "") != odd {
 			t.Errorf("%q: %q", pattern, got)

@@ -49,12 +49,32 @@ func (f IDForm) OddPattern(pattern string) string {
 		if p[0] == '\\' {
 			return `a \ takes the next character as it stands, and ids need none; in a pattern, [0-9] is a digit`
 		}
-		inside := strings.TrimSuffix(strings.TrimPrefix(p, "["), "]")
-		if p[0] == '[' && strings.ContainsFunc(inside, func(r rune) bool { return !strings.ContainsRune(f.ends+f.inside+"^-", r) }) {
-			return "[…] is one character, and this one has some that stand in no id; write several patterns as several items"
+		if p[0] == '[' && !f.plainClass(strings.TrimPrefix(p[1:len(p)-1], "^")) {
+			return "[…] is one character, and this one has more than single characters of ids and ranges such as 0-9 or a-f; write several patterns as several items"
 		}
 	}
 	return ""
+}
+
+// plainClass reports whether a class is what its writer most likely meant: not [1-10],
+// which is 0 or 1, not [db|web] or [A-z].
+func (f IDForm) plainClass(inside string) bool {
+	isDigit := func(c byte) bool { return c >= '0' && c <= '9' }
+	for i := 0; i < len(inside); i++ {
+		from := inside[i]
+		if strings.IndexByte(f.ends, from) < 0 {
+			return false
+		}
+		if i+2 >= len(inside) || inside[i+1] != '-' {
+			continue
+		}
+		i += 2
+		to := inside[i]
+		if strings.IndexByte(f.ends, to) < 0 || from >= to || isDigit(from) != isDigit(to) || isDigit(to) && i+1 < len(inside) && isDigit(inside[i+1]) {
+			return false
+		}
+	}
+	return true
 }
 
 // globParts takes a sound pattern apart: * ? classes, and single characters, which may

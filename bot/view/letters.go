@@ -31,17 +31,18 @@ var (
 	}
 	otherForms = &unicode.RangeTable{
 		R16: []unicode.Range16{
-			{Lo: 0x0250, Hi: 0x02af, Stride: 1},
+			{Lo: 0x0250, Hi: 0x02b8, Stride: 1},
 			{Lo: 0x1d00, Hi: 0x1dbf, Stride: 1},
 			{Lo: 0x2100, Hi: 0x214f, Stride: 1},
 			{Lo: 0x2160, Hi: 0x218f, Stride: 1},
 			{Lo: 0x2c60, Hi: 0x2c7f, Stride: 1},
 			{Lo: 0xa720, Hi: 0xa7ff, Stride: 1},
 			{Lo: 0xab30, Hi: 0xab6f, Stride: 1},
+			{Lo: 0xfb00, Hi: 0xfb06, Stride: 1},
 			{Lo: 0xff10, Hi: 0xff19, Stride: 1},
 			{Lo: 0xff21, Hi: 0xff5a, Stride: 1},
 		},
-		R32: []unicode.Range32{{Lo: 0x1d400, Hi: 0x1d7ff, Stride: 1}},
+		R32: []unicode.Range32{{Lo: 0x10780, Hi: 0x107bf, Stride: 1}, {Lo: 0x1d400, Hi: 0x1d7ff, Stride: 1}, {Lo: 0x1df00, Hi: 0x1dfff, Stride: 1}},
 	}
 )
 
@@ -121,8 +122,8 @@ func falseLatin(line string) int {
 // lookSigns are signs that look like those that a shell reads, and lookDashes those
 // that look like its hyphen. Both have other uses in prose.
 const (
-	lookSigns  = "\u037e\u2044\u2215\u29f8\u2223\u01c0\u2758\ua789\u2236；｜＆／：＜＞＄"
-	lookDashes = "‐‑‒–—―−－\u02d7\u2043\ufe63"
+	lookSigns  = "\u037e\u2044\u2215\u29f8\u2223\u01c0\u2758\ua789\u2236；｜＆／：＜＞＄ノ丿丨ㅣ"
+	lookDashes = "‐‑‒–—―−－\u02d7\u2043\ufe63ー一ㅡ"
 )
 
 // falseSigns counts such signs where a shell would read the plain one: between plain

@@ -17,7 +17,7 @@ func TestWarnings(t *testing.T) {
 			`['cmd-\d*', "cmd-[a|b]"]`,
 			[]string{
 				`c.yaml:16: rules.scripts item 1: a \ takes the next character as it stands, and ids need none; in a pattern, [0-9] is a digit`,
-				"c.yaml:16: rules.scripts item 2: […] is one character, and this one has some that stand in no id; write several patterns as several items",
+				"c.yaml:16: rules.scripts item 2: […] is one character, and this one has more than single characters of ids and ranges such as 0-9 or a-f; write several patterns as several items",
 			},
 		},
 		{
