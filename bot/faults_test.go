@@ -23,6 +23,11 @@ func TestTheStoreIsAwayForAWhile(t *testing.T) {
 		close(answer)
 		r.pass(10 * time.Minute)
 		r.hears(r.press("BOB", Approve, id), "This was NOT recorded, because my store is away. Do it again in a moment.")
+		for _, look := range []string{"status " + id, "list"} { // ask for nothing to be recorded
+			if w := r.words(r.says("BOB", look)); !strings.HasPrefix(w.Text, "I cannot look, because my store is away. Try again in a moment.") {
+				r.Errorf("%s: %s", look, w.Text)
+			}
+		}
 		r.memory.setFault(nil)
 		r.pass(5 * time.Second)
 		r.is(id, approvals.Accepted) // long after its lease, and never sent again

@@ -20,7 +20,7 @@ func (b *Bot) status(ctx context.Context, t Typed, id string) Answer {
 	}
 	k, err := b.load(ctx, id)
 	if err != nil {
-		return b.explain(err, approvals.Kept{Request: approvals.Request{ID: id}})
+		return b.explainShow(err)
 	}
 	concerned := asked(k, p)
 	if !concerned {
@@ -37,7 +37,7 @@ func (b *Bot) status(ctx context.Context, t Typed, id string) Answer {
 	}
 	events, err := b.Desk.Events(ctx, id, statusEvents)
 	if err != nil {
-		return b.explain(err, k)
+		return b.explainShow(err)
 	}
 	return Status{Request: k, Events: events, Link: b.Board.Link(ctx, k.Card)}
 }

@@ -111,7 +111,8 @@ func (b *Bot) prepare(ctx context.Context, r approvals.Request) (approvals.Perso
 	if err != nil {
 		return none(err)
 	}
-	if id, err := b.scriptID(ctx, r.Asked.Script); err != nil {
+	knows := func(id string) error { return b.mayKnow(ctx, r, may.who, id) }
+	if id, err := b.scriptID(ctx, r.Asked.Script, knows); err != nil {
 		return none(err)
 	} else if id != r.Asked.Script {
 		r.Asked.Script = id
@@ -157,6 +158,18 @@ func (b *Bot) mayAsk(ctx context.Context, r approvals.Request) (e entitled, err 
 		return e, refuse("%s Nothing ran.", sentence(err))
 	}
 	return e, nil
+}
+
+// mayKnow is nil if who may ask for a script by what they typed, or see it; else a
+// refusal, or why it cannot be told.
+func (b *Bot) mayKnow(ctx context.Context, r approvals.Request, who approvals.Person, id string) error {
+	r.Requester, r.Asked.Script = who, id
+	if f, err := b.facts(ctx, r); err == nil {
+		if in, err := f.Rule.Ask.Includes(who, f.Members); err != nil || in {
+			return err
+		}
+	}
+	return b.mayShow(ctx, r.Origin, who, id)
 }
 
 // mayAskSome is nil if the requester may ask for some script on those hosts.

@@ -66,9 +66,9 @@ func TestAliasesThatDoNotRun(t *testing.T) {
 		setup     func(r *rig)
 		want      string
 	}{
-		{"nobody has it", "nothing", nil, "There is no script with the alias nothing. Look at the name; list scripts shows what there is."},
-		{"a part of one is not it", "resta", nil, "There is no script with the alias resta. Look at the name; list scripts shows what there is."},
-		{"capitals count", "Restart", nil, "There is no script with the alias Restart. Look at the name; list scripts shows what there is."},
+		{"nobody has it", "nothing", nil, "There is no script with the alias nothing for you here. Look at the name; list scripts shows what there is."},
+		{"a part of one is not it", "resta", nil, "There is no script with the alias resta for you here. Look at the name; list scripts shows what there is."},
+		{"capitals count", "Restart", nil, "There is no script with the alias Restart for you here. Look at the name; list scripts shows what there is."},
 		{
 			"two have it", "restart", func(r *rig) { r.cloud.keeps("cmd-zz restart") },
 			"The alias restart belongs to more than one script: cmd-nozcbhuw and cmd-zz. Give the id of the one you mean.",
@@ -88,11 +88,11 @@ func TestAliasesThatDoNotRun(t *testing.T) {
 		},
 		{
 			"the rules know ids", "restart", func(r *rig) { r.policy[0].Scripts = []string{"cmd-restart", "cmd-other"} },
-			"No rule lets cmd-nozcbhuw run on host ins-1 from this channel. Look at the ids, or ask whoever keeps the rules.",
+			"There is no script with the alias restart for you here. Look at the name; list scripts shows what there is.",
 		},
 		{
 			"the cloud spells its id otherwise than rules do", "web", func(r *rig) { r.cloud.keeps("cmd-WEB1 web") },
-			`The cloud's script with the alias web has an id that I cannot hold against rules: "cmd-WEB1" is not the id of a script: it begins with cmd-, and has small letters, digits and - only; did you mean cmd-web1? Nothing ran; tell whoever keeps the scripts.`,
+			"There is no script with the alias web for you here. Look at the name; list scripts shows what there is.",
 		},
 		{
 			"the key may not list", "restart", func(r *rig) {
@@ -123,6 +123,52 @@ func TestAliasesThatDoNotRun(t *testing.T) {
 		r.cloud.set(func(c *cloud) { c.onScripts = nil })
 		r.pass(5 * time.Second)
 		r.is(id, approvals.Pending)
+	})
+}
+
+// Who may not see a script learns nothing of it by its alias: not its id, not even that
+// it is there, whatever they type.
+func TestAnAliasTellsOnlyThoseWhoMay(t *testing.T) {
+	secret := func(r *rig) {
+		open := r.policy[0]
+		open.Scripts = []string{"cmd-open*"}
+		kept := open
+		kept.Name, kept.Scripts = "kept", []string{theScript, "cmd-hidden"}
+		kept.Show, kept.Ask = approvals.Who{Users: []string{"BOB"}}, approvals.Who{Users: []string{"CAROL"}}
+		r.policy = approvals.Policy{open, kept}
+		r.cloud.keeps("cmd-open open", "cmd-hidden restart-all", "cmd-open2 shared", "cmd-hidden2 shared")
+	}
+	answers := func(r *rig, user, word string) []string {
+		var all []string
+		for _, line := range []string{"show " + word, "run " + word + " ins-1"} {
+			w := r.words(r.says(user, line))
+			if w.Request != "" {
+				w.Text = r.get(w.Request).Why
+			}
+			all = append(all, strings.ReplaceAll(w.Text, word, "ALIAS"))
+		}
+		return all
+	}
+	playWith(t, secret, func(r *rig) {
+		there, gone := answers(r, "ALICE", "restart"), answers(r, "ALICE", "nothing")
+		if d := cmp.Diff(gone, there); d != "" || strings.Contains(strings.Join(there, ""), theScript) {
+			r.Errorf("an alias that is there is told from one that is not:\n%s", d)
+		}
+	})
+	// One who may see it, or may ask for it, does learn why not; what is kept from them
+	// does not make an alias ambiguous.
+	playWith(t, secret, func(r *rig) {
+		if _, ok := r.says("BOB", "show restart").(Shown); !ok {
+			r.Error("who may see it is not shown it")
+		}
+		k := r.get(r.words(r.says("BOB", "run restart ins-1")).Request)
+		if !strings.Contains(k.Why, "does not let you ask") {
+			r.Errorf("who may see it is told %q", k.Why)
+		}
+		r.is(r.words(r.says("CAROL", "run restart ins-1")).Request, approvals.Pending)
+		if s, ok := r.says("ALICE", "show shared").(Shown); !ok || s.Script.CmdID != "cmd-open2" {
+			r.Errorf("shown %+v", s)
+		}
 	})
 }
 

@@ -169,11 +169,8 @@ func (b *Bot) readFor(ctx context.Context, t Typed, word string) (bmclient.Scrip
 	if err := b.mayShow(ctx, t.Origin, p, word); err != nil {
 		return none, err
 	}
-	id, err := b.scriptID(ctx, word)
+	id, err := b.scriptID(ctx, word, func(id string) error { return b.mayShow(ctx, t.Origin, p, id) })
 	if err != nil {
-		return none, err
-	}
-	if err := b.mayShow(ctx, t.Origin, p, id); err != nil {
 		return none, err
 	}
 	s, err := b.Looks.Script(ctx, id)

@@ -213,7 +213,7 @@ func (s *Slack) requester(r approvals.Request) asker {
 
 // Link is a link to the card, or empty.
 func (s *Slack) Link(ctx context.Context, c approvals.Card) string {
-	if c.Channel == "" || c.TS == "" {
+	if c.Channel == "" || c.TS == "" || c.Gone {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second) // it is a part of answers that are waited for

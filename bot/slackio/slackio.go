@@ -150,7 +150,7 @@ func New(c Config) (*Slack, error) {
 		decisions: newRoom(c.AtOnce), questions: newRoom(c.AtOnce), busy: make(chan struct{}, max(c.AtOnce, 64)), late: make(chan struct{}, lateMost),
 		replies: newReplies(time.Now), repeats: newRepeats(), groups: c.Groups,
 		people: newCache[approvals.Profile](time.Minute, 4096),
-		links:  newCache[string](24*time.Hour, 4096),
+		links:  newCache[string](0, 4096), // asked for each time: a card may have been deleted since
 	}
 	if s.groups == nil {
 		s.groups = ownGroups{newCache[[]string](time.Minute, 256)}
