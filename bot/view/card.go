@@ -239,7 +239,7 @@ func (p *page) diff(diff string, most int) {
 	if rest := shown[len(kept):]; rest != "" {
 		notes = append(notes, count(lines([]byte(rest)), "line")+" more")
 	}
-	notes = append(notes, oddities(diff, 2)...)
+	notes = append(notes, oddities(diff, true, 2)...)
 	p.write("Lines that differ:\n" + lineMark + continued(kept, textHosts))
 	p.pre("Lines that differ", kept, spans(noted(notes))...)
 }

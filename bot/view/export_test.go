@@ -6,5 +6,8 @@ func Shown(content string) string {
 	return shown
 }
 
+// OddProse is what is said of a reason.
+func OddProse(reason string) []string { return oddities(reason, false, 10) }
+
 // Odd is what is said of a script.
-func Odd(content string) []string { return oddities(unixLines(content), 10) }
+func Odd(content string) []string { return oddities(unixLines(content), true, 10) }

@@ -73,15 +73,11 @@ func mixedWords(line string) int {
 	if isASCII(line) {
 		return 0
 	}
-	of := []*unicode.RangeTable{unicode.L, unicode.Nl}
-	if !isComment(line) {
-		of = append(of, unicode.Nd) // wide digits beside plain letters are prose
-	}
 	n := 0
 	for word := range strings.FieldsFuncSeq(line, func(r rune) bool { return !inWord(r) }) {
 		first := beside
 		for _, r := range word {
-			if a := alphabet(r); a != beside && seen(r) && unicode.In(r, of...) {
+			if a := alphabet(r); a != beside && seen(r) && unicode.In(r, unicode.L, unicode.Nl) {
 				if first != beside && a != first {
 					n++
 					break
@@ -127,7 +123,8 @@ const (
 )
 
 // falseSigns counts such signs where a shell would read the plain one: between plain
-// characters, or, of a dash, where an option begins. Comments are prose.
+// characters, or, of a dash, where an option begins; and digits that are not plain, in
+// a plain word. Comments are prose.
 func falseSigns(line string) int {
 	if isASCII(line) || isComment(line) {
 		return 0
@@ -138,12 +135,15 @@ func falseSigns(line string) int {
 		before, after := all[i], all[i+2]
 		plain := before <= unicode.MaxASCII && after <= unicode.MaxASCII
 		option := before == ' ' && after != ' ' && (after <= unicode.MaxASCII || strings.ContainsRune(lookDashes, after))
-		if plain && strings.ContainsRune(lookSigns, r) || option && strings.ContainsRune(lookDashes, r) {
+		digit := unicode.Is(unicode.Nd, r) && r > unicode.MaxASCII && (isPlainWord(before) || isPlainWord(after))
+		if digit || plain && strings.ContainsRune(lookSigns, r) || option && strings.ContainsRune(lookDashes, r) {
 			n++
 		}
 	}
 	return n
 }
+
+func isPlainWord(r rune) bool { return r <= unicode.MaxASCII && inWord(r) }
 
 func isComment(line string) bool { return strings.HasPrefix(strings.TrimLeft(line, " \t"), "#") }
 

@@ -19,32 +19,33 @@ const (
 	shortBase64 = 24  // characters; less may be a word
 )
 
-// oddKind is one way in which a text may look otherwise than it is.
+// oddKind is one way in which a line may look otherwise than it is.
 type oddKind struct {
+	runs bool                  // it matters only in what would run, not in prose
 	in   func(line string) int // how much of it is in a line; 0: none
 	says func(n int) string
 }
 
-// oddKinds are those of a line. What cannot be told from the text as it is shown comes
+// oddKinds are all of them. What cannot be told from the text as it is shown comes
 // first: when there is much, the last are only counted.
 var oddKinds = []oddKind{
-	{mixedWords, func(int) string { return "letters from two alphabets in one word" }},
-	{falseLatin, func(int) string { return "letters that only look like Latin ones" }},
-	{falseSigns, func(int) string { return "a sign that only looks like one of - / ; | & : < > $" }},
-	{rightToLeft, func(int) string { return "letters written from right to left, which may change the order that is seen" }},
-	{blankAfterBackslash, func(int) string { return `a blank after \, so the line does not continue` }},
-	{blanksBefore, func(n int) string { return count(n, "blank") + " before more text" }},
-	{hidden, func(n int) string { return count(n, "character") + ` that cannot be seen, spelled out as \u{…}` }},
-	{piledMarks, func(n int) string { return count(n, "mark") + " piled on one character, spelled out beyond the third" }},
-	{blanksBehind, func(n int) string { return count(n, "blank") + " at its end" }},
-	{tooLong, func(n int) string { return count(n, "character") }},
+	{false, mixedWords, func(int) string { return "letters from two alphabets in one word" }},
+	{false, falseLatin, func(int) string { return "letters that only look like Latin ones" }},
+	{true, falseSigns, func(int) string { return "a sign or digit that only looks like a plain one" }},
+	{false, rightToLeft, func(int) string { return "letters written from right to left, which may change the order that is seen" }},
+	{true, blankAfterBackslash, func(int) string { return `a blank after \, so the line does not continue` }},
+	{false, blanksBefore, func(n int) string { return count(n, "blank") + " before more text" }},
+	{false, hidden, func(n int) string { return count(n, "character") + ` that cannot be seen, spelled out as \u{…}` }},
+	{false, piledMarks, func(n int) string { return count(n, "mark") + " piled on one character, spelled out beyond the third" }},
+	{false, blanksBehind, func(n int) string { return count(n, "blank") + " at its end" }},
+	{true, tooLong, func(n int) string { return count(n, "character") }},
 }
 
 // oddities are what is odd in s, at most so many kinds and how many more there are. Of
 // a kind the worst line is named. It is our own words.
-func oddities(s string, most int) []string {
+func oddities(s string, runs bool, most int) []string {
 	var all []string
-	if isBase64(s) {
+	if runs && isBase64(s) {
 		all = append(all, "it is base64 again, and what that holds is not shown")
 	}
 	if before, n := emptyRun(s); n > emptyLines {
@@ -56,6 +57,9 @@ func oddities(s string, most int) []string {
 		for k := range oddKinds {
 			if ordinary(l) {
 				break
+			}
+			if oddKinds[k].runs && !runs {
+				continue
 			}
 			if n := oddKinds[k].in(l); n > 0 {
 				if found[k].lines++; n > found[k].worst {
@@ -110,14 +114,16 @@ func (p *page) oddRequest(r approvals.Request) {
 		alias, script = r.Plan.Script.Alias, r.Plan.Script.Content
 	}
 	p.lookClosely(
-		text{"script", string(script), 4}, text{"parameters", parameters(r), 2}, text{"hosts", strings.Join(hosts(r), "\n"), 1},
-		text{"reason", r.Asked.Reason, 1}, text{"alias", alias, 1},
+		text{"script", string(script), true, 4}, text{"parameters", parameters(r), true, 2}, text{"hosts", strings.Join(hosts(r), "\n"), true, 1},
+		text{"reason", r.Asked.Reason, false, 1}, text{"alias", alias, false, 1},
 	)
 }
 
-// text is a text to look at, by its name, and how many kinds are told of it.
+// text is a text to look at, by its name, whether it would run, and how many kinds are
+// told of it.
 type text struct {
 	name, is string
+	runs     bool
 	most     int
 }
 
@@ -125,7 +131,7 @@ type text struct {
 func (p *page) lookClosely(texts ...text) {
 	var all []string
 	for _, t := range texts {
-		if odd := oddities(unixLines(t.is), t.most); len(odd) > 0 {
+		if odd := oddities(unixLines(t.is), t.runs, t.most); len(odd) > 0 {
 			all = append(all, t.name+": "+strings.Join(odd, ", "))
 		}
 	}

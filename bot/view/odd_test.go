@@ -52,14 +52,14 @@ func TestOddities(t *testing.T) {
 		{"wide letters", "ｒm", []string{"letters from two alphabets in one word"}},
 		{"phonetic letters", "\u0261rep", []string{"letters from two alphabets in one word"}},
 		{"a Roman number", "\u217cs", []string{"letters from two alphabets in one word"}},
-		{"wide digits", "port８０", []string{"letters from two alphabets in one word"}},
-		{"a dash where an option begins", "x\nrm −rf /srv", []string{"line 2: a sign that only looks like one of - / ; | & : < > $"}},
-		{"two of them", "rm ――force /srv", []string{"a sign that only looks like one of - / ; | & : < > $"}},
-		{"a Greek question mark", "true\u037e reboot", []string{"a sign that only looks like one of - / ; | & : < > $"}},
-		{"another slash", "rm /srv\u2215data", []string{"a sign that only looks like one of - / ; | & : < > $"}},
+		{"wide digits", "port８０", []string{"a sign or digit that only looks like a plain one"}},
+		{"a dash where an option begins", "x\nrm −rf /srv", []string{"line 2: a sign or digit that only looks like a plain one"}},
+		{"two of them", "rm ――force /srv", []string{"a sign or digit that only looks like a plain one"}},
+		{"a Greek question mark", "true\u037e reboot", []string{"a sign or digit that only looks like a plain one"}},
+		{"another slash", "rm /srv\u2215data", []string{"a sign or digit that only looks like a plain one"}},
 		{"letters that are drawn as one", "\ufb01nd /", []string{"letters from two alphabets in one word"}},
-		{"a Chinese one for a hyphen", "rm 一rf /srv", []string{"a sign that only looks like one of - / ; | & : < > $"}},
-		{"a wide pipe", "cat x ｜ sh", []string{"a sign that only looks like one of - / ; | & : < > $"}},
+		{"a Chinese one for a hyphen", "rm 一rf /srv", []string{"a sign or digit that only looks like a plain one"}},
+		{"a wide pipe", "cat x ｜ sh", []string{"a sign or digit that only looks like a plain one"}},
 		{"60 marks on a letter", "a" + strings.Repeat("\u0301", 60), []string{"60 marks piled on one character, spelled out beyond the third"}},
 		{"a mark on a blank", "a \u0301b", []string{`1 character that cannot be seen, spelled out as \u{…}`}},
 		{`a blank behind a \`, "a\nrm -rf /srv/\\ \n  /tmp", []string{`line 2: a blank after \, so the line does not continue`}},
@@ -105,6 +105,17 @@ func TestOrdinaryTextIsNotOdd(t *testing.T) {
 		"a\r\nb\r\n",
 	} {
 		if odd := view.Odd(s); len(odd) > 0 {
+			t.Errorf("%q: %q", s, odd)
+		}
+	}
+}
+
+// A reason is prose, in any language.
+func TestAnOrdinaryReasonIsNotOdd(t *testing.T) {
+	for _, s := range []string{
+		"nginx；redis：6379 挂了，Q１ 的数据", "checkout answers 502 –see INC-42, 5 km／h", "C:\\ \nx", strings.Repeat("a long story ", 60), "cmVzdGFydCB0aGUgd2ViIHNlcnZlcg==",
+	} {
+		if odd := view.OddProse(s); len(odd) > 0 {
 			t.Errorf("%q: %q", s, odd)
 		}
 	}

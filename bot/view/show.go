@@ -20,7 +20,7 @@ func Script(s approvals.Script) Message {
 		p.line(say(unreadable(s)))
 		return p.message("script")
 	}
-	p.lookClosely(text{"script", string(s.Content), 4}, text{"alias", s.Alias, 1})
+	p.lookClosely(text{"script", string(s.Content), true, 4}, text{"alias", s.Alias, false, 1})
 	shown, notes := scriptText(s.Content)
 	kept := headLines(shown, maxCost-p.cost-1600) // blocks and their titles
 	if rest := shown[len(kept):]; rest != "" {
