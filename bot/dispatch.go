@@ -102,6 +102,8 @@ func (b *Bot) grant(ctx context.Context, k approvals.Kept) (approvals.Grant, err
 	if err != nil {
 		return approvals.Grant{}, refuse("%s Nothing ran.", sentence(err))
 	}
+	among := make(chan error, 1) // it may be shared since the card was posted
+	go func() { among <- b.amongUs(ctx, k.Origin.Channel) }()
 	plan, err := b.plan(ctx, b.Cloud.Script, k.Asked, login, k.Plan.Rule)
 	if err != nil {
 		return approvals.Grant{}, err
@@ -114,6 +116,9 @@ func (b *Bot) grant(ctx context.Context, k approvals.Kept) (approvals.Grant, err
 		return approvals.Grant{}, refuse("The rules have changed since the card was shown and do not allow this run any more. Nothing ran; ask whoever keeps the rules.")
 	}
 	if err != nil {
+		return approvals.Grant{}, err
+	}
+	if err := <-among; err != nil {
 		return approvals.Grant{}, err
 	}
 	g, err := k.Grant(plan, today, k.Clock())

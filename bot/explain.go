@@ -34,6 +34,8 @@ func (b *Bot) cause(err error) string {
 		return "Slack did not tell who is in a user group."
 	case errors.Is(err, errWho):
 		return "Slack did not tell who somebody is."
+	case errors.Is(err, errWhere):
+		return "Slack did not tell whether this channel is shared with other organisations."
 	case errors.As(err, &api) && (api.Number != 0 || api.Code != ""):
 		return b.Scrub("The cloud's API answered " + apiWords(api) + ".")
 	case errors.As(err, &api):

@@ -84,6 +84,19 @@ func askingOnce(ctx context.Context) context.Context {
 	return context.WithValue(ctx, groupsKey{}, &groupsTold{asked: map[string]bool{}, told: approvals.Members{}})
 }
 
+// amongUs is nil if only people of our own see the channel, or the config allows others to. A
+// *refusal says that it does not; any other error, that Slack did not tell.
+func (b *Bot) amongUs(ctx context.Context, channel string) error {
+	out, err := b.Directory.Outsiders(ctx, channel)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", errWhere, err)
+	case out:
+		return refuse("This channel is shared with another organisation, whose people would read the script and what the hosts print. Nothing ran; ask in a channel of your own, or have whoever keeps the config name this one under slack.shared_channels.")
+	}
+	return nil
+}
+
 // userRef is how to look up p again: Org is an enterprise unless it is the team.
 func userRef(p approvals.Person, team string) UserRef {
 	if p.Org == team {

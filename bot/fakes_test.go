@@ -179,6 +179,8 @@ type directory struct {
 	groups   approvals.Members
 	fault    error          // of both calls
 	noGroups error          // of Members
+	shared   bool           // any channel, with outsiders
+	untold   error          // of Outsiders
 	asked    map[string]int // how often for a group
 }
 
@@ -193,6 +195,12 @@ func (d *directory) Profile(_ context.Context, u UserRef) (approvals.Profile, er
 		return approvals.Profile{}, errors.New("user_not_found")
 	}
 	return p, nil
+}
+
+func (d *directory) Outsiders(context.Context, string) (bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.shared, errors.Join(d.fault, d.untold)
 }
 
 func (d *directory) Members(_ context.Context, groups []string) (approvals.Members, error) {

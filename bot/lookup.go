@@ -157,7 +157,7 @@ func (b *Bot) mayAsk(ctx context.Context, r approvals.Request) (e entitled, err 
 	if e.login, err = b.Logins.For(r.Asked.Hosts); err != nil {
 		return e, refuse("%s Nothing ran.", sentence(err))
 	}
-	return e, nil
+	return e, b.amongUs(ctx, r.Origin.Channel)
 }
 
 // mayKnow is nil if who may ask for a script by what they typed, or see it; else a

@@ -76,8 +76,12 @@ var ErrCredentials = errors.New("the credentials could not be read")
 // UserRef is how an event names a person.
 type UserRef struct{ Enterprise, Team, User string }
 
-// Directory knows people and user groups.
+// Directory knows people, user groups and channels.
 type Directory interface {
+	// Outsiders reports whether people of other organisations see what is posted in a channel,
+	// although nobody has allowed that. Answers are at most 60 s old. An error means that
+	// nobody can tell.
+	Outsiders(ctx context.Context, channel string) (bool, error)
 	// Profile answers who u is now. An error means that nobody can tell.
 	Profile(ctx context.Context, u UserRef) (approvals.Profile, error)
 	// Members answers for each group that it can tell of; the error is about the others.
@@ -98,7 +102,8 @@ type Board interface {
 	// whom it concerns alone, but for those of n.Alone. With an error, too, it answers who
 	// has been told alone by now.
 	Notify(ctx context.Context, r approvals.Request, n approvals.Notice) (Posted, error)
-	// Report is Notify for the result: out is what the hosts printed, scrubbed.
+	// Report is Notify for the result: out is what the hosts printed, scrubbed. Where outsiders
+	// see the channel, see [Directory], each is told alone.
 	Report(ctx context.Context, r approvals.Request, n approvals.Notice, out approvals.Outputs) (Posted, error)
 	// Upload hands the chat the file with all that the hosts printed, which nobody sees
 	// yet. It may be repeated. An error is a *[NoFile], or means "try again".

@@ -118,7 +118,7 @@ func (b *Bot) report(ctx context.Context, k approvals.Kept, n approvals.Notice) 
 // thread. After some tries it is given up.
 func (b *Bot) attach(ctx context.Context, k approvals.Kept, n approvals.Notice) approvals.Move {
 	if k.Result != "" {
-		return approvals.NoFile(n.N, "there is no thread to put it into", false)
+		return approvals.NoFile(n.N, "each was told alone, so there is no thread to put it into", false)
 	}
 	id, err := k.File.ID, error(nil)
 	tries, sharing := uploadTries, id != ""
@@ -166,6 +166,9 @@ func pause(err error, tries int) time.Duration {
 
 // errWho says that the directory did not tell who somebody is.
 var errWho = errors.New("who this is was not told by Slack")
+
+// errWhere says that the directory did not tell who sees a channel.
+var errWhere = errors.New("who sees this channel was not told by Slack")
 
 // errChat says that the card could not be posted.
 var errChat = errors.New("the card could not be posted")

@@ -51,7 +51,7 @@ func TestAFileThatIsNotTaken(t *testing.T) {
 				return context.DeadlineExceeded
 			}, []string{up, up, up, up, up, line}, approvals.File{Why: "context deadline exceeded"},
 		},
-		{"Slack asks to wait for long", failing("upload", &Later{After: 3 * time.Minute}), []string{up, up, up, line}, approvals.File{Why: "the chat asks to wait 3m0s"}},
+		{"Slack asks to wait for long", failing("upload", &Later{After: 3 * time.Minute}), []string{up, up, up, line}, approvals.File{Why: (&Later{After: 3 * time.Minute}).Error()}},
 		{"files are not allowed", failing("upload", fmt.Errorf("slack: %w", &NoFile{"file_uploads_disabled"})), []string{up, line}, approvals.File{Why: "file_uploads_disabled"}},
 		{"nor in this channel", failing("share", &NoFile{"not_in_channel"}), []string{up, share, line}, approvals.File{ID: "F", Why: "not_in_channel"}},
 	} {

@@ -40,6 +40,8 @@ func (s *Slack) needs() []string {
 var spared = []Lack{
 	{"app_mentions:read", "mentions of the bot are not answered, the slash command is"},
 	{"files:write", "what does not fit into a message is not put into a file"},
+	{"channels:read", "runs are taken in public channels although people of other organisations may see them"},
+	{"groups:read", "runs are taken in private channels although people of other organisations may see them"},
 }
 
 // Check asks Slack whether both tokens are good for all that the bot does, and where they belong.

@@ -105,7 +105,7 @@ func TestScopesThatAreNotNeeded(t *testing.T) {
 	sim := simulate(t, slacksim.Config{Scopes: []string{"commands", "chat:write", "users:read"}})
 	r := connectTo(t, sim)
 	w, err := r.s.Check(soon(t))
-	if err != nil || len(w.Lacks) != 2 || w.Lacks[0].Scope != "app_mentions:read" || w.Lacks[1].Scope != "files:write" {
+	if err != nil || len(w.Lacks) != 4 || w.Lacks[0].Scope != "app_mentions:read" || w.Lacks[1].Scope != "files:write" {
 		t.Fatalf("%+v, %v", w, err)
 	}
 	r.start(hand{})

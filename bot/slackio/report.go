@@ -19,11 +19,23 @@ var passing = []string{
 	"file_not_found", "file_update_failed", "invalid_auth", "account_inactive", "token_revoked", "token_expired",
 }
 
-// Report posts what happened on the hosts of r into the thread of the card, or tells each who is named
-// alone where the bot may not post.
-func (s *Slack) Report(ctx context.Context, r approvals.Request, n approvals.Notice, out approvals.Outputs) (bot.Posted, error) {
+// askedWhere is how often Slack is asked who sees the channel before a result is told to each alone.
+const askedWhere = 5
+
+// Report posts what happened on the hosts of r into the thread of the card. It tells each who is named
+// alone where the bot may not post, or people of other organisations see the channel by now: what the
+// card shows they have seen, but not what hosts print.
+func (s *Slack) Report(ctx context.Context, r approvals.Request, n approvals.Notice, out approvals.Outputs) (p bot.Posted, err error) {
+	outside, err := s.Outsiders(ctx, r.Card.Channel)
+	if err != nil && n.Tries < askedWhere {
+		return bot.Posted{Alone: n.Alone}, err
+	}
 	m, file := view.Result(r, out)
-	p, err := s.notify(ctx, r, n, m)
+	if outside || err != nil {
+		p.Alone, err = s.tellEach(ctx, s.named(r, n.Kind), n.Alone, m)
+	} else {
+		p, err = s.notify(ctx, r, n, m)
+	}
 	p.File = file != nil
 	return p, err
 }
@@ -48,7 +60,14 @@ func (s *Slack) Upload(ctx context.Context, r approvals.Request, out approvals.O
 }
 
 // Share puts an uploaded file into the thread of the result, or the next best if that is gone.
-func (s *Slack) Share(ctx context.Context, r approvals.Request) (err error) {
+func (s *Slack) Share(ctx context.Context, r approvals.Request) error {
+	outside, err := s.Outsiders(ctx, r.Card.Channel)
+	if outside {
+		return &bot.NoFile{Why: "this channel is shared with another organisation"}
+	}
+	if err != nil {
+		return err
+	}
 	for _, thread := range append([]string{r.File.Thread}, threadsOf(r)...) {
 		_, err = s.files.CompleteUploadExternalContext(ctx, slack.CompleteUploadExternalParameters{
 			Files:   []slack.FileSummary{{ID: r.File.ID, Title: "What happened on the hosts, request " + plainID(r.ID)}},

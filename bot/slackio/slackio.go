@@ -53,6 +53,7 @@ type Config struct {
 	AtOnce      int             // decisions handled at a time, and as many other envelopes; of one person an eighth of them. Default 512
 	Transport   *http.Transport // nil is the default one with more idle connections
 	Groups      GroupCache      // nil keeps groups in this process
+	Shared      []string        // ids of channels in which people of other organisations may see everything
 	AsksGroups  bool            // the rules name groups, so Slack must tell who is in them
 	Log         *slog.Logger
 }
@@ -81,6 +82,8 @@ type Slack struct {
 	people  *cache[approvals.Profile]
 	groups  GroupCache
 	links   *cache[string]
+	outside *cache[bool] // channels that outsiders see
+	untold  sync.Once    // that a scope for it is missing
 	handler Handler
 }
 
@@ -93,6 +96,7 @@ type settings struct {
 	drainFor        time.Duration
 	transport       *http.Transport
 	asksGroups      bool
+	shared          []string
 }
 
 // fileCalls is how many times longer than others a call about a file may take, if its ctx lets it:
@@ -140,7 +144,7 @@ func New(c Config) (*Slack, error) {
 		return nil, err
 	}
 	s := &Slack{
-		cfg: settings{c.APIURL, c.Command, c.Connections, c.AckWithin, c.HandleFor, c.DrainFor, c.Transport, c.AsksGroups},
+		cfg: settings{c.APIURL, c.Command, c.Connections, c.AckWithin, c.HandleFor, c.DrainFor, c.Transport, c.AsksGroups, c.Shared},
 		log: c.Log, times: usual, safe: safely(c.BotToken, c.AppToken),
 		http: &http.Client{
 			Transport: c.Transport, Timeout: c.CallFor,
@@ -149,8 +153,9 @@ func New(c Config) (*Slack, error) {
 		},
 		decisions: newRoom(c.AtOnce), questions: newRoom(c.AtOnce), busy: make(chan struct{}, max(c.AtOnce, 64)), late: make(chan struct{}, lateMost),
 		replies: newReplies(time.Now), repeats: newRepeats(), groups: c.Groups,
-		people: newCache[approvals.Profile](time.Minute, 4096),
-		links:  newCache[string](0, 4096), // asked for each time: a card may have been deleted since
+		people:  newCache[approvals.Profile](time.Minute, 4096),
+		links:   newCache[string](0, 4096), // asked for each time: a card may have been deleted since
+		outside: newCache[bool](time.Minute, 4096),
 	}
 	if s.groups == nil {
 		s.groups = ownGroups{newCache[[]string](time.Minute, 256)}

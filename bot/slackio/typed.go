@@ -82,6 +82,7 @@ type event struct {
 	EnterpriseID string `json:"enterprise_id"`
 	APIAppID     string `json:"api_app_id"`
 	EventID      string `json:"event_id"`
+	ExtShared    bool   `json:"is_ext_shared_channel"`
 	Event        struct {
 		Type     string          `json:"type"`
 		Subtype  string          `json:"subtype"`
@@ -119,6 +120,9 @@ func (t *turn) event(ctx context.Context) {
 		t.ack(nil)
 		t.answer(plain(words))
 		return
+	}
+	if e.ExtShared {
+		t.seenShared(m.Channel)
 	}
 	stop := t.ackLate(nil, func() {})
 	defer stop()

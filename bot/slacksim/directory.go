@@ -99,6 +99,7 @@ func (s *Slack) wireChannel(ch Channel, member bool) fields {
 	f := fields{
 		"id": ch.ID, "name": ch.Name, "is_channel": !ch.DM && !ch.Private, "is_group": ch.Private && !ch.DM, "is_im": ch.DM,
 		"is_private": ch.Private || ch.DM, "is_archived": ch.Archived, "is_member": member, "created": 1,
+		"is_shared": ch.ExtShared, "is_ext_shared": ch.ExtShared, "is_pending_ext_shared": ch.Pending, "is_org_shared": false,
 	}
 	if ch.DM {
 		f["user"] = strings.TrimPrefix(ch.ID, "D")

@@ -143,7 +143,7 @@ func (s *Slack) Mention(ctx context.Context, userID, channelID, threadTS, text s
 	payload, _ := json.Marshal(fields{
 		"token": "sim", "team_id": s.cfg.Team.ID, "enterprise_id": s.cfg.Team.EnterpriseID, "api_app_id": s.cfg.AppID,
 		"type": "event_callback", "event": event, "event_id": newID("Ev"), "event_time": s.cfg.Now().Unix(),
-		"is_ext_shared_channel": false, "authorizations": []fields{{
+		"is_ext_shared_channel": ch.ExtShared, "authorizations": []fields{{
 			"enterprise_id": s.cfg.Team.EnterpriseID, "team_id": s.cfg.Team.ID, "user_id": s.cfg.BotUserID,
 			"is_bot": true, "is_enterprise_install": false,
 		}},

@@ -37,6 +37,9 @@ type Channel struct {
 	Private  bool     `json:"private,omitempty"`
 	Archived bool     `json:"archived,omitempty"`
 	DM       bool     `json:"dm,omitempty"`
+
+	ExtShared bool `json:"ext_shared,omitempty"` // with another organisation
+	Pending   bool `json:"pending,omitempty"`    // another organisation is invited
 }
 
 // roster is who and what exists. Its lock is never held while another is taken.

@@ -159,7 +159,7 @@ func whereabouts(r approvals.Request, what safe) safe {
 	case r.Owing(approvals.NoticeResult):
 		return what + " comes into this thread."
 	case r.Result == approvals.Alone:
-		return what + " was told to who asked and who approved, each alone: I may not post here."
+		return what + " was told to who asked and who approved, each alone: it may not be posted here."
 	case r.Result == approvals.Nowhere:
 		return what + " could not be posted: Slack did not take it. Look at the task in the console."
 	}

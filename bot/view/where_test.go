@@ -14,7 +14,7 @@ func TestWhereTheResultIs(t *testing.T) {
 		for want, edit := range map[string]func(*approvals.Request){
 			"stands in this thread.":  func(*approvals.Request) {},
 			"comes into this thread.": func(r *approvals.Request) { r.Notices = owing },
-			"I may not post here.":    func(r *approvals.Request) { r.Result = approvals.Alone },
+			"may not be posted here.": func(r *approvals.Request) { r.Result = approvals.Alone },
 			"Slack did not take it.":  func(r *approvals.Request) { r.Result = approvals.Nowhere },
 			"stands in this thread. ": func(r *approvals.Request) { r.Notices = []approvals.Notice{{N: 4, Kind: approvals.NoticeFile}} },
 		} {

@@ -61,6 +61,7 @@ func (d *decoder) checkSlack(s *Slack) {
 	}
 	d.faultIf(!commandForm.MatchString(s.Command), "slack.command",
 		"this is no slash command; write / and up to 31 small letters, digits, - or _, such as /bmcmd")
+	d.ids("slack.shared_channels", s.Shared, channelID)
 	d.faultIf(s.BotToken == s.AppToken, "slack.app_token",
 		"this is the same reference as bot_token; they are two tokens, xoxb-… and xapp-…")
 }

@@ -50,6 +50,7 @@ type Slack struct {
 	AppToken vault.Ref `yaml:"app_token" need:"write a reference to the app-level token (xapp-…)"`
 	APIURL   string    `yaml:"api_url"` // ends with "/"
 	Command  string    `yaml:"command"` // with its "/"
+	Shared   []string  `yaml:"shared_channels"`
 }
 
 // Redis is where requests are kept: one server, Sentinel (Master is set) or a

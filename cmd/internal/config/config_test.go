@@ -135,7 +135,7 @@ func TestExampleIsRightAndComplete(t *testing.T) {
 // The comments of the example call some values defaults; they must be.
 func TestExampleShowsDefaults(t *testing.T) {
 	got, want := mustParse(t, string(Example)), defaults()
-	want.Slack.BotToken, want.Slack.AppToken = got.Slack.BotToken, got.Slack.AppToken
+	want.Slack.BotToken, want.Slack.AppToken, want.Slack.Shared = got.Slack.BotToken, got.Slack.AppToken, got.Slack.Shared[:0]
 	want.BM.ReadKey, want.BM.RunKey, want.BM.Region = got.BM.ReadKey, got.BM.RunKey, got.BM.Region
 	sameRef := cmp.Comparer(func(a, b vault.Ref) bool { return a == b })
 	for _, pair := range [][2]any{

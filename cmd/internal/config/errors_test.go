@@ -120,7 +120,7 @@ c.yaml:8: bm.run_key.secret: this is missing; write a reference to the SecretKey
   app_token: ref+env://APP
 `,
 		"slack:\n",
-		`c.yaml:1: slack: this must be keys with values; the keys are bot_token, app_token, api_url, command`,
+		`c.yaml:1: slack: this must be keys with values; the keys are bot_token, app_token, api_url, command, shared_channels`,
 	},
 	{
 		"a key without a value",
@@ -457,6 +457,14 @@ rules:
 		"user: root",
 		"user: r\x00t",
 		`c.yaml:12: this line is not UTF-8 text or holds a zero byte; save the file as UTF-8`,
+	},
+	{
+		"a shared channel by its name",
+		"slack:\n",
+		`slack:
+  shared_channels: ["#partners", C0PARTNERS]
+`,
+		`c.yaml:2: slack.shared_channels item 1: names and handles are not taken, since they can change hands; write a channel's id (C… or G…): in Slack, press the channel's name and look at the end of About`,
 	},
 	{
 		"no slash",

@@ -173,7 +173,7 @@ func (s *Server) openSlack(ctx context.Context) error {
 	groups := &lateGroups{}
 	s.slack, err = slackio.New(slackio.Config{
 		BotToken: botToken, AppToken: appToken, APIURL: s.cfg.Slack.APIURL, Command: s.cfg.Slack.Command,
-		Groups: groups, AsksGroups: len(groupsOf(s.cfg.Rules)) > 0, Log: s.log,
+		Groups: groups, Shared: s.cfg.Slack.Shared, AsksGroups: len(groupsOf(s.cfg.Rules)) > 0, Log: s.log,
 	})
 	if err != nil {
 		return err
