@@ -54,17 +54,19 @@ func oddities(s string, runs bool, most int) []string {
 	lines := strings.Split(s, "\n")
 	found := make([]struct{ worst, at, lines int }, len(oddKinds))
 	for i, l := range lines {
-		for k := range oddKinds {
-			if ordinary(l) {
-				break
-			}
-			if oddKinds[k].runs && !runs {
+		if ordinary(l) {
+			continue
+		}
+		for k, kind := range oddKinds {
+			if kind.runs && !runs {
 				continue
 			}
-			if n := oddKinds[k].in(l); n > 0 {
-				if found[k].lines++; n > found[k].worst {
-					found[k].worst, found[k].at = n, i+1
-				}
+			n := kind.in(l)
+			if n > 0 {
+				found[k].lines++
+			}
+			if n > found[k].worst {
+				found[k].worst, found[k].at = n, i+1
 			}
 		}
 	}
