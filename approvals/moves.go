@@ -200,6 +200,21 @@ func Refuse(why string, changes ...Change) Move {
 	}}
 }
 
+// Slip is [Refuse] for what was typed and names nothing that there is: once the person was
+// told, no trace of it is kept.
+func Slip(why string) Move {
+	m := Refuse(why)
+	refuse := m.apply
+	m.apply = func(r *Request, now time.Time) error {
+		if err := r.is(Received); err != nil {
+			return err
+		}
+		r.Slip = true
+		return refuse(r, now)
+	}
+	return m
+}
+
 // Expire ends a request whose time has passed.
 func Expire() Move {
 	return Move{Name: "expire", apply: func(r *Request, now time.Time) error {

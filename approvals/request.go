@@ -76,6 +76,7 @@ type Request struct {
 	Changes []Change  `json:"changes,omitempty"`
 	EndedBy *Person   `json:"ended_by,omitempty"`
 	EndedAt time.Time `json:"ended_at,omitzero"`
+	Slip    bool      `json:"slip,omitempty"` // it named nothing that there is: see [Slip]
 
 	Card    Card     `json:"card,omitzero"`
 	Notices []Notice `json:"notices,omitempty"` // still to be posted, in this order
@@ -270,6 +271,9 @@ func (r Request) Holds() bool {
 	}
 	return false
 }
+
+// Traceless reports whether nothing of r is kept any more: record, events and all.
+func (r Request) Traceless() bool { return r.Slip && r.State.Ended() && !r.Owes() }
 
 // Ambiguous reports whether more than one of the API's tasks may be this run: the
 // API named none, and those that were found cannot be told apart.

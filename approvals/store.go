@@ -108,7 +108,8 @@ type Store interface {
 	// Load answers ErrNotFound for an unknown id.
 	Load(ctx context.Context, id string) (Kept, error)
 
-	// Swap writes record, event and index together. It answers ErrConflict with the
+	// Swap writes record, event and index together, and removes all of it if Next is
+	// [Request.Traceless]. It answers ErrConflict with the
 	// newer version, ErrLate, ErrBusy or ErrRestarted. A swap repeated with the same
 	// MoveID succeeds. Mine is false if another worker's hold is still good.
 	Swap(ctx context.Context, s Swap) (Kept, error)

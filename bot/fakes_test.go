@@ -233,7 +233,8 @@ type board struct {
 	next  int
 
 	reports []report
-	files   bool // results have no room for all
+	told    approvals.Request // whom the newest notice was about
+	files   bool              // results have no room for all
 	alone   func(approvals.Notice) (Posted, error)
 	hook    func(call string, r approvals.Request) error // may block; nil: all is well
 }
@@ -292,6 +293,7 @@ func (b *board) Notify(_ context.Context, r approvals.Request, n approvals.Notic
 	b.add("notice %s %s", n.Kind, r.State)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.told = r
 	if b.alone != nil {
 		return b.alone(n)
 	}

@@ -11,15 +11,23 @@ import (
 )
 
 // refusal is why a request may not go on, in words for people.
-type refusal struct{ text string }
+type refusal struct {
+	text string
+	slip bool // it names nothing that there is
+}
 
 func (r *refusal) Error() string { return r.text }
 
-func refuse(format string, args ...any) error { return &refusal{fmt.Sprintf(format, args...)} }
+func refuse(format string, args ...any) error { return &refusal{text: fmt.Sprintf(format, args...)} }
+
+// slip is a refusal of what names nothing that there is.
+func slip(format string, args ...any) error {
+	return &refusal{text: fmt.Sprintf(format, args...), slip: true}
+}
 
 // noScript is what is said of an id that the cloud does not know.
 func noScript(id string) error {
-	return refuse("There is no script %s. Look at the id: it is in the runbook, or in the console's list of scripts.", id)
+	return slip("There is no script %s. Look at the id: it is in the runbook, or in the console's list of scripts.", id)
 }
 
 // lookUp finds out who asks, whether they may, and what exactly would be done;
@@ -48,7 +56,11 @@ func (b *Bot) lookUp(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 		err = b.unpostable(fmt.Errorf("%w: %w", errChat, err))
 	}
 	var no *refusal
-	if errors.As(err, &no) {
+	switch {
+	case !errors.As(err, &no):
+	case no.slip && k.Plan == nil:
+		return b.advance(ctx, k, approvals.Slip(no.text))
+	default:
 		return b.advance(ctx, k, approvals.Refuse(no.text))
 	}
 	if k.Clock().Sub(k.Received) > b.LookUpFor {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,7 +29,8 @@ func TestLostReplies(t *testing.T) {
 		runs  int
 	}{
 		{"a run", []string{"prepare", "open", "claim", "answer", ""}, nil, vote, approvals.Accepted, 1},
-		{"a look-up that refuses", []string{"refuse", ""}, func(r *rig) { clear(r.cloud.scripts) }, nil, approvals.Refused, 0},
+		{"a look-up that refuses", []string{"refuse", ""}, func(r *rig) { r.board.hook = failing("post", ErrNotInChannel) }, nil, approvals.Refused, 0},
+		{"a look-up that finds nothing", []string{"refuse", ""}, func(r *rig) { clear(r.cloud.scripts) }, nil, nowhere, 0},
 		{"time passes", []string{"expire"}, nil, func(r *rig, _ string) { r.pass(31 * time.Minute) }, approvals.Expired, 0},
 		{"the vault comes back", []string{"wait"}, nil, func(r *rig, id string) {
 			r.logins.set(func(l *logins) { l.onOpen = func() error { return errors.New("sealed") } })
@@ -75,7 +77,11 @@ func TestLostReplies(t *testing.T) {
 							if left > 0 {
 								r.Fatalf("the move %q was not made", move)
 							}
-							r.is(id, s.want)
+							if s.want == nowhere {
+								r.slipped("There is no script cmd-nozcbhuw.")
+							} else {
+								r.is(id, s.want)
+							}
 							r.pass(10 * time.Minute)
 							r.ran(s.runs)
 							if posts := r.journal.of("post"); len(posts) > 1 {
@@ -86,6 +92,21 @@ func TestLostReplies(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// nowhere is where a request goes of which nothing is kept.
+const nowhere approvals.State = "nowhere"
+
+// slipped checks that the person was told why, once, and that nothing is left.
+func (r *rig) slipped(why string) {
+	r.Helper()
+	r.did("notice", "notice ended refused")
+	if !strings.HasPrefix(r.board.told.Why, why) {
+		r.Errorf("why is %q, want %q", r.board.told.Why, why)
+	}
+	if n := len(r.memory.rows); n != 0 {
+		r.Errorf("%d requests are left", n)
 	}
 }
 

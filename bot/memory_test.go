@@ -198,6 +198,9 @@ func (s *memory) Swap(ctx context.Context, w approvals.Swap) (approvals.Kept, er
 		return s.kept(r, w.Worker), err
 	}
 	r.write(w)
+	if w.Next.Traceless() {
+		delete(s.rows, w.Next.ID)
+	}
 	if f == lostAfter {
 		return approvals.Kept{}, approvals.ErrUncertain
 	}

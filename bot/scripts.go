@@ -51,11 +51,11 @@ func (b *Bot) scriptID(ctx context.Context, word string, knows func(id string) e
 	case err != nil:
 		return "", err
 	case len(ids) > 1:
-		return "", refuse("The alias %s belongs to more than one script: %s. Give the id of the one you mean.", word, few(ids))
+		return "", slip("The alias %s belongs to more than one script: %s. Give the id of the one you mean.", word, few(ids))
 	case more:
-		return "", refuse("More than %d scripts have %s in their names, so I cannot tell which one you mean. Give its id.", scriptsLooked, word)
+		return "", slip("More than %d scripts have %s in their names, so I cannot tell which one you mean. Give its id.", scriptsLooked, word)
 	case len(ids) == 0:
-		return "", refuse("There is no script with the alias %s for you here. Look at the name; list scripts shows what there is.", word)
+		return "", slip("There is no script with the alias %s for you here. Look at the name; list scripts shows what there is.", word)
 	}
 	return ids[0], nil
 }

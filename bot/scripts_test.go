@@ -105,8 +105,13 @@ func TestAliasesThatDoNotRun(t *testing.T) {
 		t.Run(tt.why, func(t *testing.T) {
 			playWith(t, tt.setup, func(r *rig) {
 				id := r.words(r.says("ALICE", "run "+tt.word+" ins-1")).Request
-				k := r.is(id, approvals.Refused)
-				if diff := cmp.Diff(tt.want, k.Why); diff != "" {
+				switch word, _, _ := strings.Cut(tt.want, " "); {
+				case word == "There", word == "More", strings.HasPrefix(tt.want, "The alias"):
+					r.slipped(tt.want)
+				default:
+					r.is(id, approvals.Refused)
+				}
+				if diff := cmp.Diff(tt.want, r.board.told.Why); diff != "" {
 					r.Errorf("why (-want +got):\n%s", diff)
 				}
 				r.did("post")
@@ -143,7 +148,7 @@ func TestAnAliasTellsOnlyThoseWhoMay(t *testing.T) {
 		for _, line := range []string{"show " + word, "run " + word + " ins-1"} {
 			w := r.words(r.says(user, line))
 			if w.Request != "" {
-				w.Text = r.get(w.Request).Why
+				w.Text = r.board.told.Why
 			}
 			all = append(all, strings.ReplaceAll(w.Text, word, "ALIAS"))
 		}

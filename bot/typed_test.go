@@ -27,27 +27,21 @@ func TestRefusedBeforeAnythingIsPending(t *testing.T) {
 	notFound := &bmclient.Error{Action: "GetUserCmd", Number: 4100, Name: "AuthFailure", Meaning: "the signature or the identity was refused", Class: bmclient.ClassRefused}
 	for _, tt := range []struct {
 		why   string
-		line  string
 		setup func(r *rig)
 		want  string // why it ended
 	}{
-		{"the bot is not in the channel", "", func(r *rig) { r.board.hook = failing("post", fmt.Errorf("chat.postMessage: %w", ErrNotInChannel)) }, "I am not in this channel, so nobody would see the request. Invite me (/invite @bmcmd) and ask again."},
-		{"too long for a card", "", func(r *rig) {
+		{"the bot is not in the channel", func(r *rig) { r.board.hook = failing("post", fmt.Errorf("chat.postMessage: %w", ErrNotInChannel)) }, "I am not in this channel, so nobody would see the request. Invite me (/invite @bmcmd) and ask again."},
+		{"too long for a card", func(r *rig) {
 			r.board.hook = failing("post", fmt.Errorf("%w: the script has 9000 characters of 2900", ErrTooLong))
 		}, "A card must show everything that would run, and cannot: the script has 9000 characters of 2900. Shorten it, or split the request."},
-		{"a script that is no text", "", func(r *rig) {
+		{"a script that is no text", func(r *rig) {
 			r.board.hook = failing("post", fmt.Errorf("%w: it has 5 bytes", ErrUnreadable))
 		}, "A card must show the script, and this one is not text (UTF-8), so nobody can review it. Store it as text."},
-		{"no such script", "run cmd-other ins-1", nil, "There is no script cmd-other. Look at the id: it is in the runbook, or in the console's list of scripts."},
-		{"the cloud refuses the key", "", func(r *rig) { r.cloud.onRead = func() error { return notFound } }, "The cloud did not let me read the script: 4100 AuthFailure (the signature or the identity was refused). Nothing ran; tell whoever runs the bot."},
+		{"the cloud refuses the key", func(r *rig) { r.cloud.onRead = func() error { return notFound } }, "The cloud did not let me read the script: 4100 AuthFailure (the signature or the identity was refused). Nothing ran; tell whoever runs the bot."},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			playWith(t, tt.setup, func(r *rig) {
-				line := tt.line
-				if line == "" {
-					line = "run cmd-nozcbhuw ins-1"
-				}
-				w := r.words(r.says("ALICE", line))
+				w := r.words(r.says("ALICE", "run cmd-nozcbhuw ins-1"))
 				k := r.is(w.Request, approvals.Refused)
 				if diff := cmp.Diff(tt.want, k.Why); diff != "" {
 					r.Errorf("why (-want +got):\n%s", diff)
@@ -62,6 +56,26 @@ func TestRefusedBeforeAnythingIsPending(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What names nothing that there is leaves nothing behind once the person was told, and
+// not before.
+func TestASlipLeavesNothing(t *testing.T) {
+	play(t, func(r *rig) {
+		r.board.set(func(b *board) { b.hook = failing("notify", errors.New("slack is away")) })
+		id := r.words(r.says("ALICE", "run cmd-other ins-1")).Request
+		r.pass(10 * time.Minute)
+		if k := r.get(id); k.State != approvals.Refused {
+			r.Errorf("state %s, want refused", k.State)
+		}
+		r.board.set(func(b *board) { b.hook = nil })
+		r.pass(time.Minute)
+		r.slipped("There is no script cmd-other. Look at the id: it is in the runbook, or in the console's list of scripts.")
+		r.hears(r.says("ALICE", "status "+id), "I know no such request. Look at the id; list shows the open ones.")
+		if w := r.words(r.says("ALICE", "run cmd-other ins-1")); w.Request == "" || w.Request == id {
+			r.Errorf("the same again is answered %+v", w)
+		}
+	})
 }
 
 func TestTheSameEventTwiceIsOneRequest(t *testing.T) {

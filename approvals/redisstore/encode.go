@@ -143,6 +143,8 @@ func deadline(at time.Time) string {
 // frees says what is free again when r is written: see swapScript.
 func frees(r approvals.Request) string {
 	switch {
+	case r.Traceless():
+		return "gone"
 	case r.State.Ended():
 		return "end"
 	case r.Unsure.Lifted:

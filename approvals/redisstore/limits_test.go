@@ -117,3 +117,38 @@ func TestRequestsOfOnePersonInAMinute(t *testing.T) {
 		t.Errorf("what is remembered (-want +got):\n%s", diff)
 	}
 }
+
+// Of what names nothing that there is no key is left once the person was told, also if the
+// reply to that was lost; and it counts no more.
+func TestASlipLeavesNoKey(t *testing.T) {
+	onEach(t, func(t *testing.T, srv *server) {
+		p := before(t, srv.addr)
+		d := approvals.NewDesk(New(dial(t, p.addr), "T0TEST", Options{}), amy, time.Minute).Within(approvals.Limits{Open: 1})
+		for n := range 3 {
+			k, err := asks(d, "U0ALICE", n)
+			if err == nil {
+				k, err = d.Advance(t.Context(), k, approvals.Slip("There is no such script."))
+			}
+			if err != nil || k.Traceless() {
+				t.Fatalf("%v; gone before the person is told: %v", err, k.Traceless())
+			}
+			p.drop.Store(int32(min(n, attempts-1)))
+			if k, err = d.Advance(t.Context(), k, approvals.Told(k.Notices[0].N)); err != nil || k.Mine {
+				t.Fatalf("told: %v, still held: %v", err, k.Mine)
+			}
+			if _, err := d.Load(t.Context(), k.ID); !errors.Is(err, approvals.ErrNotFound) {
+				t.Errorf("it is still there: %v", err)
+			}
+		}
+		left, err := srv.store(t).client.Keys(t.Context(), "*").Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		known := newKeys("T0TEST")
+		for _, key := range left {
+			if key != known.server() {
+				t.Errorf("left: %s", key)
+			}
+		}
+	})
+}

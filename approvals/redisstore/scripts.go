@@ -109,10 +109,10 @@ return {t[1], t[2], run, since, 'fresh', hold > 0 and '1' or '', '', at, run}
 // the field holds: one that was lost keeps nobody waiting.
 //
 // KEYS: 1 request, 2 due, 3 open, 4 events, 5 audit, 6 hosts of its script, 7 refused
-// clicks, 8 server.
+// clicks, 8 asked, 9 server.
 // ARGV: 1 id, 2 revision it replaces, 3 revision it makes, 4 body, 5 event or "",
 // 6 move id, 7 not after or "", 8 worker, 9 hold, 10 due or "", 11 "end" if it ends,
-// "free" if whoever asks for the same gets a new one, or "", 12 time to keep the
+// "gone" if nothing of it is kept then, "free" if whoever asks for the same gets a new one, or "", 12 time to keep the
 // request, 13 time to keep events, 14 prefix of twins, 15 prefix of requests,
 // 16 the run of the server it is for or "", 17 "take", "keep", "leave" or "",
 // 18 "1" as in createScript, then the hosts if 11 or 17 needs them.
@@ -191,6 +191,9 @@ end
 if ARGV[11] == 'end' then
   redis.call('ZREM', KEYS[3], id)
   redis.call('PEXPIRE', key, ARGV[12])
+elseif ARGV[11] == 'gone' then
+  redis.call('DEL', key, KEYS[4], KEYS[7])
+  for _, index in ipairs({2, 3, 5, 8}) do redis.call('ZREM', KEYS[index], id) end
 end
 return answer('won')
 `)

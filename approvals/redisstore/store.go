@@ -120,13 +120,17 @@ func (s *Store) Swap(ctx context.Context, w approvals.Swap) (approvals.Kept, err
 		args = append(args, host)
 	}
 	a, err := s.confirm(ctx, swapScript, []string{
-		s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.events(r.ID), s.keys.audit(), s.keys.hosts(r.Asked.Script), s.keys.refused(r.ID), s.keys.server(),
+		s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.events(r.ID), s.keys.audit(), s.keys.hosts(r.Asked.Script), s.keys.refused(r.ID),
+		s.keys.asked(r.Requester.User), s.keys.server(),
 	}, args...)
 	if err != nil {
 		return approvals.Kept{}, err
 	}
 	k, err := s.kept(a, w.Next)
 	switch is := refused(a); {
+	case is == approvals.ErrNotFound && r.Traceless(): // the reply was lost, or somebody was as fast
+		k.Request = r
+		return k, nil
 	case is == approvals.ErrNotFound, is == approvals.ErrLate:
 		return approvals.Kept{}, is
 	case err == nil:
