@@ -212,3 +212,37 @@ func TestPatternsAgreeWithIDs(t *testing.T) {
 		}
 	})
 }
+
+// Two patterns meet if one id matches both. Rapid holds the answer against ids.
+func TestPatternsThatMeet(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		meet bool
+	}{
+		{"ins-1", "ins-1", true},
+		{"ins-1", "ins-2", false},
+		{"ins-*", "ins-db-*", true},
+		{"ins-*", "cpm-*", false},
+		{"*", "cpm-1", true},
+		{"ins-db-*", "ins-*-1", true},
+		{"ins-db-[12]", "ins-db-[23]", true},
+		{"ins-db-[12]", "ins-db-[34]", false},
+		{"ins-db-?", "ins-db-", false},
+		{"ins-db-[^1]", "ins-db-1", false},
+		{"*a", "*b", false},
+		{"a*b*", "*c", true},
+		{"*", "*", true},
+	} {
+		if HostID.Meet(tt.a, tt.b) != tt.meet || HostID.Meet(tt.b, tt.a) != tt.meet {
+			t.Errorf("%s and %s meet: want %v", tt.a, tt.b, tt.meet)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		pattern := rapid.StringMatching(`(ins|cpm)?(-|\*|\?|[ab1]|\[ab\]|\[^a\]){1,5}`)
+		a, b := pattern.Draw(t, "a"), pattern.Draw(t, "b")
+		id := rapid.StringMatching(`(ins|cpm)?[ab1-]{0,5}`).Draw(t, "id")
+		if matches([]string{a}, id) && matches([]string{b}, id) && !HostID.Meet(a, b) {
+			t.Errorf("%q matches %q and %q, and they are said not to meet", id, a, b)
+		}
+	})
+}

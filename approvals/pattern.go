@@ -77,6 +77,31 @@ func (f IDForm) plainClass(inside string) bool {
 	return true
 }
 
+// Meet reports whether an id may match both patterns. It is never wrong when it says no.
+func (f IDForm) Meet(a, b string) bool {
+	as, bs := globParts(a), globParts(b)
+	// meet[j] says whether what is left of a, from the part in hand on, and of b from j on
+	// have a text in common. It is filled from the ends.
+	meet := make([]bool, len(bs)+1)
+	for i := len(as); i >= 0; i-- {
+		after := meet // as for the part of a behind this one
+		meet = make([]bool, len(bs)+1)
+		for j := len(bs); j >= 0; j-- {
+			switch {
+			case i == len(as) && j == len(bs):
+				meet[j] = true
+			case i < len(as) && as[i] == "*":
+				meet[j] = after[j] || j < len(bs) && meet[j+1]
+			case j < len(bs) && bs[j] == "*":
+				meet[j] = meet[j+1] || i < len(as) && after[j]
+			case i < len(as) && j < len(bs):
+				meet[j] = after[j+1] && strings.ContainsAny(f.takes(as[i]), f.takes(bs[j]))
+			}
+		}
+	}
+	return meet[0]
+}
+
 // globParts takes a sound pattern apart: * ? classes, and single characters, which may
 // have a \ before them.
 func globParts(pattern string) []string {

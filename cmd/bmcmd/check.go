@@ -16,15 +16,17 @@ import (
 func checkCommand() *cobra.Command {
 	var path string
 	var runbooks []string
-	var live bool
+	var live, secrets bool
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Check the config, its rules and references, and runbooks against them",
 		Long: "Check the config: every problem is named with its line, and nothing is connected to.\n" +
 			"With --runbook, each line of a Markdown runbook that begins with the slash command is parsed\n" +
-			"and held against the rules; what is written like one outside of code is named. With --live, the vault, Slack, Redis and the cloud are asked, too, and\n" +
-			"aliases in runbooks are looked up; nothing is posted and nothing is run.",
-		Example: "  bmcmd check -c bmcmd.yaml --runbook runbooks/web.md\n  bmcmd check -c bmcmd.yaml --live",
+			"and held against the rules; what is written like one outside of code is named. With --live, the vault,\n" +
+			"Slack, Redis and the cloud are used as the bot uses them, with its keys and rights; what the rules name and\n" +
+			"aliases in runbooks are looked up; nothing is posted and nothing is run. With --secrets, the key for runs\n" +
+			"and the passwords of hosts are read, and it is said whether each is there.",
+		Example: "  bmcmd check -c bmcmd.yaml --runbook runbooks/web.md\n  bmcmd check -c bmcmd.yaml --live --secrets",
 		Args:    alone,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := load(c, path)
@@ -50,17 +52,18 @@ func checkCommand() *cobra.Command {
 				return err
 			}
 			failed := 0
-			if live {
-				failed = checkLive(c.Context(), out, cfg)
+			if live || secrets {
+				failed = checkLive(c.Context(), out, cfg, path, live, secrets)
 			}
 			return errors.Join(
 				some(refused, "1 line of the runbooks would be refused", "%d lines of the runbooks would be refused"),
-				some(failed, "1 part outside is not as it should be", "%d parts outside are not as they should be"))
+				some(failed, "1 fault was found by trying", "%d faults were found by trying"))
 		},
 	}
 	configFlag(c, &path)
 	c.Flags().StringArrayVar(&runbooks, "runbook", nil, "a Markdown `file` to check; may be repeated")
-	c.Flags().BoolVar(&live, "live", false, "also ask the vault, Slack, Redis and the cloud")
+	c.Flags().BoolVar(&live, "live", false, "also try the vault, Slack, Redis and the cloud")
+	c.Flags().BoolVar(&secrets, "secrets", false, "also read the key for runs and the passwords of hosts")
 	return c
 }
 
@@ -93,17 +96,33 @@ func counted(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// checkLive prints a line for each part outside and counts those that fail.
-func checkLive(ctx context.Context, out io.Writer, cfg *config.Config) (failed int) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+// checkFor is how long everything is tried, the waits that Slack asks for included.
+const checkFor = 3 * time.Minute
+
+// checkLive prints a line for each thing that it tries and counts the faults.
+func checkLive(ctx context.Context, out io.Writer, cfg *config.Config, path string, live, secrets bool) (faults int) {
+	ctx, cancel := context.WithTimeout(ctx, checkFor)
 	defer cancel()
-	for p := range serve.Probe(ctx, cfg) {
-		if p.Err == nil {
-			fmt.Fprintf(out, "ok      %-6s %s\n", p.Part, p.Found)
-			continue
+	say := func(p serve.Probed) {
+		if p.How == serve.Bad {
+			faults++
 		}
-		failed++
-		fmt.Fprintf(out, "FAILED  %-6s %v\n", p.Part, p.Err)
+		fmt.Fprintf(out, "%-9s %-7s %s\n", p.How, p.Part, p.Says)
 	}
-	return failed
+	if live {
+		if err := config.Guarded(path); err != nil {
+			say(serve.Probed{Part: "config", How: serve.Bad, Says: err.Error()})
+		}
+		for p := range serve.Probe(ctx, cfg) {
+			say(p)
+		}
+	}
+	if !secrets {
+		say(serve.Probed{Part: "secrets", How: serve.Untried, Says: "the key for runs and the passwords of hosts were not read; --secrets does"})
+		return faults
+	}
+	for p := range serve.ProbeSecrets(ctx, cfg) {
+		say(p)
+	}
+	return faults
 }

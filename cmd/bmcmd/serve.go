@@ -32,6 +32,9 @@ func serveCommand() *cobra.Command {
 			for _, w := range cfg.Warnings {
 				log.Warn("the config has a doubtful place", "warning", w)
 			}
+			if err := config.Guarded(path); err != nil {
+				log.Warn("the config is not guarded", "error", err)
+			}
 			s, err := serve.New(c.Context(), cfg, log)
 			if err != nil && c.Context().Err() != nil {
 				return nil // told to end before it had begun

@@ -179,6 +179,21 @@ func Load(path string) (*Config, error) {
 	return Parse(filepath.Base(path), data)
 }
 
+// Guarded is nil if nobody but its owner can write to the file. Whoever can write to it
+// can approve anything. Reading it tells no secret. "-" is no file.
+func Guarded(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case path == "-":
+		return nil
+	case err != nil:
+		return fmt.Errorf("the config cannot be looked at: %w", err)
+	case info.Mode().Perm()&0o022 != 0:
+		return fmt.Errorf("%s has mode %04o: others than its owner can write to it, and so approve anything; chmod go-w it", filepath.Base(path), info.Mode().Perm())
+	}
+	return nil
+}
+
 // Parse checks a file's content. name stands before each problem and warning.
 // The error, if there is one, is a [Problems].
 func Parse(name string, data []byte) (*Config, error) {

@@ -1010,6 +1010,12 @@ c.yaml:19: rules.channels item 3: this is a user group's id; a channel's id (Câ€
 		`c.yaml:16: rules item 2: no request ever meets this rule, since the rule on line 15 takes all that it matches; put the narrower rule first`,
 	},
 	{
+		"a rule of which no host can be entered",
+		"    scripts: [cmd-nozcbhuw]",
+		"    scripts: [cmd-nozcbhuw]\n    hosts: [\"cpm-*\", ins]",
+		`c.yaml:17: rules.hosts: no login is for any of these hosts, so nothing can ever run by this rule; add them to a login's hosts`,
+	},
+	{
 		"a rule whose criteria are broken is not compared",
 		"rules:\n",
 		`rules:

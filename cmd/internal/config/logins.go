@@ -31,18 +31,44 @@ func (d *decoder) checkLogins(logins []Login) {
 	}
 }
 
-// checkEntrances warns of hosts that a rule names and no login enters.
+// checkEntrances looks for hosts that a rule names and no login enters. A rule of which
+// that is all could never be used.
 func (d *decoder) checkEntrances(c *Config) {
 	if !d.sound("logins", "rules") {
 		return
 	}
 	for i, r := range c.Rules {
+		at := item("rules", i) + ".hosts"
+		if !d.soundBelow("logins", at) {
+			continue
+		}
+		never, _ := c.WithoutLogin(r.Hosts)
 		for j, h := range r.Hosts {
-			if _, ok := c.loginOf(h); literal(h) && !ok {
-				d.warn(item(item("rules", i)+".hosts", j), "no login is for this host, so nothing can run on it; add it to a login's hosts")
+			if len(never) < len(r.Hosts) && slices.Contains(never, h) {
+				d.warn(item(at, j), "no login is for this host, so nothing can run on it; add it to a login's hosts")
 			}
 		}
+		d.faultIf(len(r.Hosts) > 0 && len(never) == len(r.Hosts), at,
+			"no login is for any of these hosts, so nothing can ever run by this rule; add them to a login's hosts")
 	}
+}
+
+// WithoutLogin are the patterns of hosts for which there is never a login, and those for
+// which it cannot be told whether each of their hosts has one.
+func (c *Config) WithoutLogin(patterns []string) (never, perhaps []string) {
+	var entered []string
+	for _, l := range c.Logins {
+		entered = append(entered, l.Hosts...)
+	}
+	for _, p := range patterns {
+		switch {
+		case !slices.ContainsFunc(entered, func(l string) bool { return approvals.HostID.Meet(p, l) }):
+			never = append(never, p)
+		case !within([]string{p}, entered):
+			perhaps = append(perhaps, p)
+		}
+	}
+	return never, perhaps
 }
 
 var (

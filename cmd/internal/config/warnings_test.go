@@ -67,7 +67,10 @@ func TestWarnings(t *testing.T) {
 			"a host that nobody can enter",
 			"    ask: anyone",
 			"    hosts: [ins-1, cpm-1, \"cpm-*\"]\n    ask: anyone",
-			[]string{"c.yaml:17: rules.hosts item 2: no login is for this host, so nothing can run on it; add it to a login's hosts"},
+			[]string{
+				"c.yaml:17: rules.hosts item 2: no login is for this host, so nothing can run on it; add it to a login's hosts",
+				"c.yaml:17: rules.hosts item 3: no login is for this host, so nothing can run on it; add it to a login's hosts",
+			},
 		},
 	} {
 		if diff := cmp.Diff(tc.want, mustParse(t, edit(t, tc.old, tc.replacement)).Warnings); diff != "" {

@@ -44,7 +44,8 @@ type Server struct {
 	bot      *bot.Bot
 	here     string // the workspace's id, or its enterprise's: all keys in Redis begin with it
 	team     string // the workspace's name
-	patient  bool   // waits for a Slack that is away
+	lacks    []slackio.Lack
+	patient  bool // waits for a Slack that is away
 }
 
 // New puts the parts together and checks what cannot mend itself: the Slack
@@ -142,6 +143,13 @@ func (s *Server) vaultConfig() vault.Config {
 }
 
 func (s *Server) openRedis(context.Context) error {
+	var err error
+	s.redis, err = redisstore.Dial(s.connection())
+	return err
+}
+
+// connection is how Redis is entered.
+func (s *Server) connection() redisstore.Connection {
 	r := s.cfg.Redis
 	c := redisstore.Connection{
 		Addresses: r.Addresses, Master: r.Master, Cluster: r.Cluster, User: r.Username, DB: r.DB,
@@ -156,9 +164,7 @@ func (s *Server) openRedis(context.Context) error {
 			return v.Reveal(), err
 		}
 	}
-	var err error
-	s.redis, err = redisstore.Dial(c)
-	return err
+	return c
 }
 
 func (s *Server) openSlack(ctx context.Context) error {
@@ -170,12 +176,15 @@ func (s *Server) openSlack(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("slack.app_token: %w", err)
 	}
-	groups := &lateGroups{}
-	s.slack, err = slackio.New(slackio.Config{
+	c := slackio.Config{
 		BotToken: botToken, AppToken: appToken, APIURL: s.cfg.Slack.APIURL, Command: s.cfg.Slack.Command,
-		Groups: groups, Shared: s.cfg.Slack.Shared, AsksGroups: len(groupsOf(s.cfg.Rules)) > 0, Log: s.log,
-	})
-	if err != nil {
+		Shared: s.cfg.Slack.Shared, AsksGroups: len(groupsOf(s.cfg.Rules)) > 0, Log: s.log,
+	}
+	groups := &lateGroups{}
+	if s.patient { // a check asks Slack itself
+		c.Groups = groups
+	}
+	if s.slack, err = slackio.New(c); err != nil {
 		return err
 	}
 	if err := s.enterSlack(ctx); err != nil {
@@ -196,7 +205,7 @@ func (s *Server) enterSlack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.team = here.TeamName
+	s.team, s.lacks = here.TeamName, here.Lacks
 	if s.here = here.Enterprise; s.here == "" {
 		s.here = here.Team
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,25 +46,32 @@ func TestStoreThatForgets(t *testing.T) {
 	if err.Error() != says {
 		t.Errorf("it says %q", err)
 	}
-	if _, probed := s.probeRedis(t.Context()); probed == nil || probed.Error() != err.Error() {
-		t.Errorf("a check says %v, a start %v", probed, err)
+	if p := probed(t, s); !slices.Contains(p, Probed{"redis", Bad, err.Error()}) {
+		t.Errorf("a check says %v, a start %v", p, err)
 	}
 
 	s, log = onRedis(t, redis.Addr(), config.Weak)
 	if err := s.openStore(t.Context()); err != nil || strings.Count(log.String(), "level=WARN") != 1 || s.durable() != nil {
 		t.Errorf("weak: %v, it logs %q", err, log)
 	}
-	if found, err := s.probeRedis(t.Context()); err != nil || !strings.Contains(found, "it may forget") {
-		t.Errorf("weak: a check says %q, %v", found, err)
+	if p := probed(t, s); p[0].How != Doubt || !strings.Contains(p[0].Says, "it may forget") {
+		t.Errorf("weak: a check says %v", p)
 	}
 
 	s, log = onRedis(t, "127.0.0.1:1", config.Strong)
 	if err := s.openStore(t.Context()); err != nil || !strings.Contains(log.String(), "asked again before each run") || s.durable() == nil {
 		t.Errorf("away: %v, it logs %q", err, log)
 	}
-	if _, err := s.probeRedis(t.Context()); err == nil || errors.Is(err, redisstore.ErrForgets) {
-		t.Errorf("away: a check says %v", err)
+	if p := probed(t, s); len(p) != 1 || p[0].How != Bad || strings.Contains(p[0].Says, "forget") {
+		t.Errorf("away: a check says %v", p)
 	}
+}
+
+// probed is what a check says of Redis.
+func probed(t *testing.T, s *Server) (all []Probed) {
+	p := &probe{Server: s, yield: func(one Probed) bool { all = append(all, one); return true }}
+	p.redis(t.Context())
+	return all
 }
 
 // TestSignedWithRedisTime has a cloud and a Redis agree on a time that is not this

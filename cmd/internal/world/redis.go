@@ -73,6 +73,16 @@ func (r *Redis) Freeze() { r.Proc.Freeze() }
 // Thaw is SIGCONT.
 func (r *Redis) Thaw() { r.Proc.Thaw() }
 
+// Do sends it one command.
+func (r *Redis) Do(args ...any) {
+	r.t.Helper()
+	client := r.Client()
+	defer client.Close()
+	if err := client.Do(r.t.Context(), args...).Err(); err != nil {
+		r.t.Fatalf("%v: %v", args, err)
+	}
+}
+
 // Client connects to it. The caller closes it.
 func (r *Redis) Client() *redis.Client {
 	return redis.NewClient(&redis.Options{Addr: r.Addr, Password: r.Password, Protocol: 2, DisableIdentity: true})
