@@ -2,6 +2,7 @@ package approvals
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -56,6 +57,37 @@ func Veto(p Person, digest Digest, reason string, today Facts) Move {
 		r.Decisions = slices.DeleteFunc(r.Decisions, func(d Decision) bool { return d.Person.Same(p) })
 		r.Decisions = append(r.Decisions, Decision{Person: p, Verdict: Deny, Digest: digest, Reason: reason, At: now})
 		r.end(Denied, reason, p)
+		return nil
+	}}
+}
+
+const (
+	laterReason = "\nLater: " // between the reasons of a request
+	mostReasons = 5           // lines that all of them have together
+)
+
+// AddReason adds a reason to those of a request that people may still decide on: whoever
+// asked for it has asked again, with another. [ErrSaid]: it is there; [ErrSaidEnough]: no
+// more are taken.
+func AddReason(p Person, reason string) Move {
+	return Move{Name: "reason", By: p, Note: reason, until: expiry, apply: func(r *Request, _ time.Time) error {
+		if err := r.is(Pending, Approved); err != nil {
+			return err
+		}
+		if !r.Requester.Same(p) {
+			return ErrNotYours
+		}
+		if reason == "" || slices.Contains(strings.Split(r.Asked.Reason, laterReason), reason) {
+			return ErrSaid
+		}
+		all := reason
+		if r.Asked.Reason != "" {
+			all = r.Asked.Reason + laterReason + reason
+		}
+		if strings.Count(all, "\n") >= mostReasons {
+			return ErrSaidEnough
+		}
+		r.Asked.Reason = all
 		return nil
 	}}
 }

@@ -22,6 +22,8 @@ var allowed = []struct {
 	{"vote", Pending, Approved},
 	{"deny", Pending, Denied},
 	{"deny", Approved, Denied},
+	{"reason", Pending, Pending},
+	{"reason", Approved, Approved},
 	{"cancel", Received, Cancelled},
 	{"cancel", Pending, Cancelled},
 	{"cancel", Approved, Cancelled},
@@ -76,6 +78,8 @@ var (
 	ErrDecided     = errors.New("this person has already decided")
 	ErrRepeated    = errors.New("this press was counted before")
 	ErrEnough      = errors.New("enough people have approved already")
+	ErrSaid        = errors.New("the request has this reason already")
+	ErrSaidEnough  = errors.New("the request has as many reasons as it may have")
 	ErrNotHeld     = errors.New("another worker holds the claim")
 	ErrNotAsked    = errors.New("nobody was asked yet whether it ran")
 	ErrTooSoon     = errors.New("what was signed at the claim may still be sent")

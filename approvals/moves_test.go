@@ -40,6 +40,7 @@ func TestEveryMoveFromEveryState(t *testing.T) {
 		{"vote, not enough", func(r Request) Move { return Vote(carol, r.Digest, someFacts(2), within) }, nil, ErrNotReady, Pending, ErrEnough, ErrRunning, ErrRunning, ErrRunning},
 		{"deny", func(r Request) Move { return Veto(carol, r.Digest, "no", someFacts(1)) }, nil, ErrNotReady, Denied, Denied, ErrRunning, ErrRunning, ErrRunning},
 		{"deny after own approval", func(r Request) Move { return Veto(bob, r.Digest, "no", someFacts(1)) }, nil, ErrNotReady, Denied, Denied, ErrRunning, ErrRunning, ErrRunning},
+		{"reason", func(Request) Move { return AddReason(alice, "it is worse") }, nil, ErrNotReady, Pending, Approved, ErrRunning, ErrRunning, ErrRunning},
 		{"cancel", func(Request) Move { return Cancel(alice) }, nil, Cancelled, Cancelled, Cancelled, ErrRunning, ErrRunning, ErrRunning},
 		{"expire", func(Request) Move { return Expire() }, late, ErrNotReady, Expired, Expired, ErrRunning, ErrRunning, ErrRunning},
 		{"expire, too early", func(Request) Move { return Expire() }, nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrRunning, ErrRunning, ErrRunning},
@@ -267,6 +268,45 @@ func TestVetoAfterApproval(t *testing.T) {
 	}
 	if len(r.Decisions) != 1 || r.Decisions[0].Verdict != Deny || len(r.Approvers()) != 0 {
 		t.Errorf("decisions %+v", r.Decisions)
+	}
+}
+
+func TestAddReason(t *testing.T) {
+	r := in(t, Pending)
+	r.Asked.Reason = ""
+	at := t0.Add(10 * time.Second)
+	add := func(p Person, reason string) error {
+		m := AddReason(p, reason)
+		_, _, _ = r.Apply(m, at) // a move may be tried again
+		next, e, err := r.Apply(m, at)
+		if err == nil {
+			if next.Digest != r.Digest || len(next.Decisions) != len(r.Decisions) || e.Note != reason || e.By != p || next.Card.Look != next.Revision {
+				t.Errorf("%q: %+v, event %+v", reason, next, e)
+			}
+			r = next
+		}
+		return err
+	}
+	for _, tt := range []struct {
+		why    string
+		p      Person
+		reason string
+		want   error
+		is     string
+	}{
+		{"the first", alice, "disk full", nil, "disk full"},
+		{"a second", alice, "and the queue grows", nil, "disk full\nLater: and the queue grows"},
+		{"the same again", alice, "disk full", ErrSaid, ""},
+		{"none", alice, "", ErrSaid, ""},
+		{"of somebody else", bob, "x", ErrNotYours, ""},
+		{"with lines", alice, "a\nb", nil, "disk full\nLater: and the queue grows\nLater: a\nb"},
+		{"too many lines", alice, "a\nb\nc", ErrSaidEnough, ""},
+		{"the last line", alice, "c", nil, "disk full\nLater: and the queue grows\nLater: a\nb\nLater: c"},
+		{"one more", alice, "d", ErrSaidEnough, ""},
+	} {
+		if err := add(tt.p, tt.reason); !errors.Is(err, tt.want) || tt.want == nil && r.Asked.Reason != tt.is {
+			t.Errorf("%s: %v, and the reason is %q", tt.why, err, r.Asked.Reason)
+		}
 	}
 }
 

@@ -100,18 +100,9 @@ func (b *Bot) receive(ctx context.Context, event string, by UserRef, at approval
 		return b.explain(err, approvals.Kept{})
 	}
 	if !fresh && k.ID != r.ID {
-		b.showAgain(ctx, k)
-		link := b.Board.Link(ctx, k.Card)
-		text := "You have asked for exactly this already, and that request is still open. "
-		if k.State == approvals.Unknown {
-			text = "You have asked for exactly this already, and nobody knows yet whether it ran. "
-		}
-		if link == "" {
-			return Words{Request: k.ID, Text: text + "Its card is on its way; status shows how it stands."}
-		}
-		return Words{Request: k.ID, Link: link, Text: text + "Here is its card."}
+		return b.already(ctx, k, a.Reason)
 	}
-	if !fresh && (k.Asked.Parameters != a.Parameters || k.Asked.Reason != a.Reason) {
+	if !fresh && (k.Asked.Parameters != a.Parameters || !strings.HasPrefix(k.Asked.Reason, a.Reason)) {
 		return Words{Request: k.ID, Link: b.Board.Link(ctx, k.Card), Text: "You have pressed the other button already, and that is what was asked for. If you mean this one, cancel the request on its card and type it again."}
 	}
 	b.nudge(k)
@@ -120,6 +111,49 @@ func (b *Bot) receive(ctx context.Context, event string, by UserRef, at approval
 		w.Text += " Typed twice and counted once: " + strings.Join(a.Repeated, ", ") + "."
 	}
 	return w
+}
+
+// already answers somebody whose request for just the same is still open: with its card,
+// to which a new reason is added.
+func (b *Bot) already(ctx context.Context, k approvals.Kept, reason string) Answer {
+	text := "You have asked for exactly this already, and that request is still open."
+	if k.State == approvals.Unknown {
+		text = "You have asked for exactly this already, and nobody knows yet whether it ran."
+	}
+	k, said := b.addReason(ctx, k, reason)
+	b.showAgain(ctx, k)
+	link := b.Board.Link(ctx, k.Card)
+	if link == "" {
+		return Words{Request: k.ID, Text: text + said + " Its card is on its way; status shows how it stands."}
+	}
+	return Words{Request: k.ID, Link: link, Text: text + said + " Here is its card."}
+}
+
+// addReason adds a reason that a request does not have yet, if its card has room, and
+// says what came of that.
+func (b *Bot) addReason(ctx context.Context, k approvals.Kept, reason string) (approvals.Kept, string) {
+	m := approvals.AddReason(k.Requester, reason)
+	next, _, err := k.Apply(m, k.Clock())
+	if err == nil {
+		err = b.Board.Fits(next)
+	}
+	if err == nil {
+		k, err = b.moveFrom(ctx, k, m)
+	}
+	switch {
+	case err == nil:
+		b.nudge(k)
+		return k, " Your new reason is added to it."
+	case errors.Is(err, approvals.ErrSaid), reason == "":
+		return k, ""
+	case notAnswered(err):
+		return k, " I cannot tell whether your new reason was added; look at the card."
+	case errors.Is(err, approvals.ErrNotReady):
+		return k, " Your new reason is not added, as it is still being looked up; ask once more in a moment."
+	case errors.Is(err, approvals.ErrSaidEnough), errors.Is(err, ErrTooLong):
+		return k, " Your new reason is not added, as the card has no room for more; write it into the thread."
+	}
+	return k, " Your new reason is not added, as nobody decides on it any more; write it into the thread."
 }
 
 func place(at approvals.Origin) string {

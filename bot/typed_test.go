@@ -110,6 +110,48 @@ func TestTheSameAskTwiceIsAnsweredWithALink(t *testing.T) {
 	})
 }
 
+// Who asks for the same with a better reason is not made to cancel and ask anew.
+func TestABetterReasonGoesOntoTheCard(t *testing.T) {
+	const same = "run cmd-nozcbhuw ins-1,ins-2 --reason %q -- --fast"
+	const open = "You have asked for exactly this already, and that request is still open."
+	playTwo(t, func(r *rig) {
+		id := r.asks("ALICE")
+		r.press("BOB", Approve, id)
+		again := func(reason, says string) {
+			r.Helper()
+			r.hears(r.says("ALICE", fmt.Sprintf(same, reason)), open+says+" Here is its card.")
+		}
+		again("disk full", "") // it is there
+		again("checkout is down", " Your new reason is added to it.")
+		k := r.is(id, approvals.Pending)
+		if k.Asked.Reason != "disk full\nLater: checkout is down" || len(k.Approvers()) != 1 {
+			r.Errorf("reason %q, %d approvals", k.Asked.Reason, len(k.Approvers()))
+		}
+		r.board.set(func(b *board) {
+			if got := b.cards[k.Card.TS].Asked.Reason; got != k.Asked.Reason {
+				r.Errorf("the card has the reason %q", got)
+			}
+		})
+		again(strings.Repeat("a long story ", 922), " Your new reason is not added, as the card has no room for more; write it into the thread.")
+		r.press("CAROL", Approve, id)
+		r.is(id, approvals.Accepted)
+		again("too late", " Your new reason is not added, as nobody decides on it any more; write it into the thread.")
+		if k = r.get(id); k.Asked.Reason != "disk full\nLater: checkout is down" {
+			r.Errorf("in the end the reason is %q", k.Asked.Reason)
+		}
+	})
+	// A credential is weighed before anything else.
+	play(t, func(r *rig) {
+		id := r.asks("ALICE")
+		if w := r.words(r.says("ALICE", fmt.Sprintf(same, "token=a1b2c3d4"))); !strings.Contains(w.Text, "Change that credential now") {
+			r.Errorf("%s", w.Text)
+		}
+		if k := r.get(id); k.Asked.Reason != "disk full" {
+			r.Errorf("the reason is %q", k.Asked.Reason)
+		}
+	})
+}
+
 func TestLookUpIsTriedAgainAndGivenUp(t *testing.T) {
 	play(t, func(r *rig) {
 		r.board.set(func(b *board) { b.hook = failing("post", errors.New("slack is away")) })

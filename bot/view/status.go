@@ -106,6 +106,7 @@ var moves = map[string]safe{
 	"refuse":  "refused",
 	"vote":    "approved",
 	"deny":    "denied",
+	"reason":  "one more reason",
 	"cancel":  "cancelled",
 	"expire":  "expired",
 	"wait":    "cannot go on yet",

@@ -149,6 +149,8 @@ func (f *flow) clicks(ctx context.Context, r approvals.Request) bool {
 		return false
 	case r.State == approvals.Pending && f.kind == denied:
 		f.denies(ctx, r)
+	case r.State == approvals.Pending && f.kind == twoSay && r.Asked.Reason == "load":
+		f.asksAgain(ctx, r)
 	case r.State == approvals.Pending:
 		f.spoil(ctx)
 		f.presses(ctx, r, f.other(r), "Approve")
@@ -164,6 +166,14 @@ func (f *flow) clicks(ctx context.Context, r approvals.Request) bool {
 		return false
 	}
 	return true
+}
+
+// asksAgain types the same with another reason, which is to be added to the request.
+func (f *flow) asksAgain(ctx context.Context, r approvals.Request) {
+	_, _, _ = f.act(ctx, "slash", world.Object{
+		"user": f.who, "channel": world.Incident, "command": "/bmcmd", "wait": "5s",
+		"text": fmt.Sprintf("run %s %s --reason worse -- %s", f.script, f.hosts, r.Asked.Parameters),
+	})
 }
 
 // frees lets others run on the hosts of an unknown run that stands in the way.

@@ -26,7 +26,7 @@ var kinds = []kind{
 
 // rareFor says what kind of request passes a point that most do not.
 var rareFor = map[string]kind{
-	"deny": denied, "cancel": withdrew, "expire": lapses, "refuse": refused, "wait": waits, "run": retried, "alarm": drifts,
+	"deny": denied, "reason": twoSay, "cancel": withdrew, "expire": lapses, "refuse": refused, "wait": waits, "run": retried, "alarm": drifts,
 	"adopt": doubted, "ask": doubted, "settle": doubted, "lift": doubted,
 }
 

@@ -13,7 +13,7 @@ var between = []string{"store.swap.claim:after", "cloud.run:before", "cloud.run:
 
 // moves are those of the README of approvals that a load can lead to within seconds.
 var moves = []string{
-	"prepare", "open", "refuse", "vote", "deny", "cancel", "expire", "wait", "run", "claim", "answer", "lose",
+	"prepare", "open", "refuse", "vote", "deny", "reason", "cancel", "expire", "wait", "run", "claim", "answer", "lose",
 	"adopt", "ask", "settle", "lift", "find", "alarm", "finish", "quiet",
 }
 
