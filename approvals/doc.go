@@ -43,7 +43,7 @@
 // The record is what people approve and what the bot acts on, but it is written over. So
 // each event names a hash of what it says, [Request.Facts], which only moves with an event
 // change; nobody has to say twice what a decision or a send was. And the events themselves
-// carry what was asked, planned, answered and found, because the record goes first.
+// carry what was asked, shown, answered and found, because the record goes first.
 //
 // # Why hosts are matched one by one
 //

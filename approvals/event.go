@@ -22,7 +22,7 @@ import (
 // many clicks were refused until then, see [Refusals]: neither can be changed alone.
 //
 // Together they say what ran and why for as long as they are kept, without the record:
-// receive has what was asked, prepare what would run, with the script itself, answer what
+// receive has what was asked, open what people saw and would run, the script too, answer what
 // the API said, and finish what became of each host.
 type Event struct {
 	V        int       `json:"v"` // of this form: 2; see event1 for the one before it
@@ -40,8 +40,8 @@ type Event struct {
 
 	Came    time.Time    `json:"came,omitzero"`     // of the second event: when the first was stored
 	Channel string       `json:"channel,omitempty"` // of the first
-	Asked   *Asked       `json:"asked,omitempty"`   // of the first
-	Plan    *Plan        `json:"plan,omitempty"`    // of prepare
+	Asked   *Asked       `json:"asked,omitempty"`   // of the first; of prepare, if an alias was typed
+	Plan    *Plan        `json:"plan,omitempty"`    // of open: of what nobody saw no script is kept
 	Answer  *Answer      `json:"answer,omitempty"`
 	Hosts   []HostResult `json:"hosts,omitempty"` // of finish
 
@@ -124,6 +124,10 @@ func (r *Request) chain(e Event) Event {
 		asked := r.Asked
 		e.Channel, e.Asked = r.Origin.Channel, &asked
 	case "prepare":
+		if r.Asked.Alias != "" {
+			e.Asked = &Asked{Script: r.Asked.Script, Alias: r.Asked.Alias}
+		}
+	case "open":
 		e.Plan = r.Plan
 	case "answer":
 		e.Answer = r.LastSend().Answer

@@ -198,6 +198,9 @@ func Refuse(why string, changes ...Change) Move {
 		if err := r.is(Received, Approved); err != nil {
 			return err
 		}
+		if r.State == Received { // nobody has seen it
+			r.Plan, r.Digest = nil, ""
+		}
 		r.end(Refused, why, Person{})
 		r.Changes = changes
 		return nil

@@ -127,6 +127,18 @@ func TestWhatCannotBeShownIsNotKept(t *testing.T) {
 			r.Errorf("parameters that no card shows: %q, and %d requests are kept", w.Text, len(r.memory.rows))
 		}
 	})
+	playWith(t, func(r *rig) { r.board.hook = failing("post", ErrNotInChannel) }, func(r *rig) {
+		id := r.asks("ALICE")
+		events, err := r.store.Events(context.Background(), id, 0)
+		if k := r.is(id, approvals.Refused); k.Plan != nil || err != nil {
+			r.Errorf("nobody saw the script of a refused request, and it is kept: %+v, %v", k.Plan, err)
+		}
+		for _, e := range events {
+			if e.Plan != nil {
+				r.Errorf("nobody saw the script, and the event %s has it", e.Move)
+			}
+		}
+	})
 	playTwo(t, func(r *rig) {
 		id := r.asks("ALICE")
 		has(r, big)

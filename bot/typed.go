@@ -66,6 +66,7 @@ func (b *Bot) turnAway(ctx context.Context, r approvals.Request) error {
 	var no *refusal
 	_, err := b.mayAsk(ctx, r)
 	if err == nil {
+		r.State = approvals.Received
 		err = b.unpostable(b.Board.Fits(r))
 	}
 	if errors.As(err, &no) {

@@ -59,7 +59,7 @@ func (a *audit) exportCommand() *cobra.Command {
 			"filter fits: only a whole chain can be verified without Redis.\n\n" +
 			"Lines have a kind. export comes first: of which workspace, when and with which filters.\n" +
 			"event is one event, just as it is stored; those of a request stand together, oldest first:\n" +
-			"receive says what was asked, prepare what would run, with the script in base64, answer what\n" +
+			"receive says what was asked, open what would run, with the script in base64, answer what\n" +
 			"the API said, finish what became of each host. refused are clicks that were not taken. Then\n" +
 			"comes its head: what the record says of all that, or that the record is gone. end comes last,\n" +
 			"with the SHA-256 of all lines before it: a file without it is not whole. With --sign, a\n" +

@@ -157,7 +157,7 @@ func TestAuditExportSaysWhatRan(t *testing.T) {
 	if e := said["receive"]; e.By.User != "U0ANNE" || e.Asked == nil || e.Asked.Reason != "disk <full>" || e.Asked.Parameters != "--force" {
 		t.Errorf("asked: %+v", e)
 	}
-	if e := said["prepare"]; e.Plan == nil || string(e.Plan.Script.Content) != "rm -rf /tmp/*\n" || e.Plan.Digest() != e.Digest {
+	if e := said["open"]; e.Plan == nil || string(e.Plan.Script.Content) != "rm -rf /tmp/*\n" || e.Plan.Digest() != e.Digest {
 		t.Errorf("planned: %+v", e)
 	}
 	if e := said["vote"]; e.By.User != "U0BERT" {
