@@ -65,6 +65,7 @@ bm:
   region: ap-beijing
   read_key: {id: "ref+file://%[1]s/read_id", secret: "ref+file://%[1]s/read_secret"}
   run_key: {id: "ref+file://%[1]s/run_id", secret: "ref+file://%[1]s/run_secret"}
+limits: {commands_a_minute: 600} # a play types faster than people
 logins:
   - {name: db-root, hosts: ["ins-db*"], user: root, password: "ref+file://%[1]s/db_password"}
   - {name: web-root, hosts: ["ins-*", "cpm-*"], user: root, password: "ref+file://%[1]s/web_password"}
@@ -204,7 +205,8 @@ func (w *world) startBot(ctx context.Context) error {
 	}
 	text := fmt.Sprintf(demoConfig, w.dir, w.slack.APIURL(), address, w.api, endpoint)
 	if w.lean {
-		text = strings.Replace(text, "level: debug", "level: warn", 1) + "limits: {open_requests: 1000000, commands_a_minute: 1000000}\n"
+		text = strings.Replace(text, "level: debug", "level: warn", 1)
+		text = strings.Replace(text, "commands_a_minute: 600", "open_requests: 1000000, commands_a_minute: 1000000", 1)
 	}
 	cfg, err := config.Parse("demo.yaml", []byte(text))
 	if err != nil {
