@@ -75,7 +75,8 @@
 // no work yet.
 //
 // The quota is shared out in the same way: [Looks] may use half of it, so that a [Cloud]
-// always has room for what an approved run has to read.
+// always has room for what an approved run has to read, and of that half no person more
+// than three fifths: one list of scripts may be ten calls.
 //
 // # Why level-triggered
 //

@@ -254,8 +254,8 @@ func TestARunThatWaitsForTheQuota(t *testing.T) {
 func TestALookThatFindsNoRoom(t *testing.T) {
 	play(t, func(r *rig) {
 		id := r.asks("ALICE")
-		looks := &cloud{journal: newJournal(), onRead: full, onScripts: full}
-		r.first = r.newBot(func(c *Config) { c.Looks = looks })
+		full := &cloud{journal: newJournal(), onRead: full, onScripts: full}
+		r.first = r.newBot(func(c *Config) { c.Looks = looks{full} })
 		r.work(r.first)
 		for _, line := range []string{"show cmd-nozcbhuw", "show restart", "list scripts"} {
 			r.hears(r.says("EVE", line), quotaUsedUp+" Try again in 40 seconds.")

@@ -124,7 +124,7 @@ func (b *Bot) prepare(ctx context.Context, r approvals.Request) (approvals.Perso
 		return none(err)
 	}
 	knows := func(id string) error { return b.mayKnow(ctx, r, may.who, id) }
-	if id, err := b.scriptID(ctx, r.Asked.Script, knows); err != nil {
+	if id, err := b.scriptID(ctx, r.Requester.User, r.Asked.Script, knows); err != nil {
 		return none(err)
 	} else if id != r.Asked.Script {
 		r.Asked.Script = id
@@ -132,7 +132,10 @@ func (b *Bot) prepare(ctx context.Context, r approvals.Request) (approvals.Perso
 			return none(err)
 		}
 	}
-	plan, err := b.plan(ctx, b.Looks.Script, r.Asked, may.login, may.rule)
+	read := func(ctx context.Context, id string) (bmclient.Script, error) {
+		return b.Looks.Script(ctx, r.Requester.User, id)
+	}
+	plan, err := b.plan(ctx, read, r.Asked, may.login, may.rule)
 	if err != nil {
 		return none(err)
 	}

@@ -41,11 +41,11 @@ type Cloud interface {
 }
 
 // Looks is the script API for what people look at and ask for: it gives way to what an
-// approved run needs.
+// approved run needs, and one person to others. by is their user id.
 type Looks interface {
-	Script(ctx context.Context, cmdID string) (bmclient.Script, error)
+	Script(ctx context.Context, by, cmdID string) (bmclient.Script, error)
 	// Scripts lists scripts without their contents, newest first.
-	Scripts(ctx context.Context, q bmclient.ScriptQuery) (bmclient.ScriptList, error)
+	Scripts(ctx context.Context, by string, q bmclient.ScriptQuery) (bmclient.ScriptList, error)
 }
 
 // ErrQuota says that the API's quota of calls is used up for now. A *[Later] beside it says

@@ -39,14 +39,20 @@ type Full struct {
 func (f *Full) Error() string { return "the quota of " + f.Action + " is used up" }
 func (f *Full) Unwrap() error { return context.DeadlineExceeded }
 
-// Look is Take for what somebody only looks at. All looks together may use half of the
-// quota, so that what an approved run has to read finds room beside any number of them.
-func (b *Budget) Look(ctx context.Context, action string) error {
+// Look is Take for what a person, named by, only looks at. All looks together may use half
+// of the quota, so that what an approved run has to read finds room beside any number of
+// them; and each person three tenths of it, for one question may be many calls.
+func (b *Budget) Look(ctx context.Context, action, by string) error {
 	n, per := b.limits(action)
-	if n > 0 && per > 0 {
-		if _, err := b.wait(ctx, action, b.keys.looks(b.name, action), false, max(1, n/2), per); err != nil {
-			return err
-		}
+	if n <= 0 || per <= 0 {
+		return ended(ctx)
+	}
+	_, err := b.wait(ctx, action, b.keys.looksOf(b.name, action, by), false, max(1, n*3/10), per)
+	if err == nil {
+		_, err = b.wait(ctx, action, b.keys.looks(b.name, action), false, max(1, n/2), per)
+	}
+	if err != nil {
+		return err
 	}
 	return b.Take(ctx, action, false)
 }

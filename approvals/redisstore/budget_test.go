@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -134,12 +135,38 @@ func TestLooksUseHalfOfTheQuota(t *testing.T) {
 			}
 			read := func(ctx context.Context, action string) error { return two.Take(ctx, action, false) }
 			many(tt.readsFirst, read)
-			if n := many(60, one.Look) + many(60, two.Look); n != tt.looks {
+			look := func(b *Budget) func(context.Context, string) error {
+				person := 0
+				return func(ctx context.Context, action string) error {
+					person++ // each looks only now and then
+					return b.Look(ctx, action, fmt.Sprint("U", person%10))
+				}
+			}
+			if n := many(60, look(one)) + many(60, look(two)); n != tt.looks {
 				t.Errorf("%d looks after %d reads, want %d", n, tt.readsFirst, tt.looks)
 			}
 			if n := many(100, read); n != tt.readsThen {
 				t.Errorf("%d reads after %d looks and %d reads, want %d", n, tt.looks, tt.readsFirst, tt.readsThen)
 			}
+		}
+	})
+}
+
+// One person, however much they look at and wherever, leaves looks to others.
+func TestOnePersonsLooks(t *testing.T) {
+	onEach(t, func(t *testing.T, srv *server) {
+		one, two := hurry(srv.budget(t, 100, time.Hour)), hurry(srv.budget(t, 100, time.Hour))
+		looks := map[string]int{}
+		for n := range 300 {
+			by := []string{"U0MALLORY", "U0ALICE"}[n/150] // one after the other
+			if err := []*Budget{one, two}[n%2].Look(t.Context(), "GetUserCmdList", by); err == nil {
+				looks[by]++
+			} else if !errors.Is(err, errWaits) {
+				t.Fatal(err)
+			}
+		}
+		if looks["U0MALLORY"] != 30 || looks["U0ALICE"] != 20 {
+			t.Errorf("looks: %v, want 30 and the 20 that are left", looks)
 		}
 	})
 }
@@ -155,7 +182,7 @@ func TestNobodyWaitsInVain(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Minute)
 		defer cancel()
 		var full *Full
-		for _, take := range []func(context.Context, string) error{b.Look, func(ctx context.Context, a string) error { return b.Take(ctx, a, true) }} {
+		for _, take := range []func(context.Context, string) error{func(ctx context.Context, a string) error { return b.Look(ctx, a, "U0ALICE") }, func(ctx context.Context, a string) error { return b.Take(ctx, a, true) }} {
 			if err := take(ctx, "GetUserCmd"); !errors.As(err, &full) || full.After < 59*time.Minute || full.After > time.Hour {
 				t.Errorf("got %v (%+v)", err, full)
 			}

@@ -30,7 +30,8 @@
 //	               a set time
 //	budget:N:A     sorted set of the calls of action A that quota N still counts, by
 //	               when each was counted (microseconds)
-//	looks:N:A      those of them that somebody only looked with
+//	looks:N:A      those of them that somebody only looked with; with :USER behind it,
+//	               those of one person
 //	members:GROUP  JSON list of a user group's members, or that Slack did not tell; gone
 //	               when it is too old
 //	looking:GROUP  who is asking for them at this moment

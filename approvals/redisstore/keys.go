@@ -25,3 +25,6 @@ func (k keys) budget(name, action string) string { return k.prefix + "budget:" +
 
 // looks holds those of them that somebody only looked with.
 func (k keys) looks(name, action string) string { return k.prefix + "looks:" + name + ":" + action }
+
+// looksOf holds those of them of one person.
+func (k keys) looksOf(name, action, user string) string { return k.looks(name, action) + ":" + user }

@@ -30,16 +30,16 @@ var (
 	_ bot.Looks = looks{}
 )
 
-func (l looks) Script(ctx context.Context, id string) (bmclient.Script, error) {
-	return l.cloud.Script(context.WithValue(ctx, isLook{}, true), id)
+func (l looks) Script(ctx context.Context, by, id string) (bmclient.Script, error) {
+	return l.cloud.Script(context.WithValue(ctx, lookBy{}, by), id)
 }
 
-func (l looks) Scripts(ctx context.Context, q bmclient.ScriptQuery) (bmclient.ScriptList, error) {
-	return l.cloud.Scripts(context.WithValue(ctx, isLook{}, true), q)
+func (l looks) Scripts(ctx context.Context, by string, q bmclient.ScriptQuery) (bmclient.ScriptList, error) {
+	return l.cloud.Scripts(context.WithValue(ctx, lookBy{}, by), q)
 }
 
-// isLook marks the context of a look on its way through the client to admit.
-type isLook struct{}
+// lookBy says who looks, on the way through the client to admit.
+type lookBy struct{}
 
 func (c cloud) Script(ctx context.Context, id string) (bmclient.Script, error) {
 	return twice(c, func() (bmclient.Script, error) { return c.Client.Script(ctx, id) })
@@ -106,8 +106,8 @@ func (s *Server) admit(ctx context.Context, action string) error {
 		return nil
 	}
 	take := func(ctx context.Context, quota string) error { return s.budget.Take(ctx, quota, action == actionRun) }
-	if ctx.Value(isLook{}) != nil {
-		take = s.budget.Look
+	if by, is := ctx.Value(lookBy{}).(string); is {
+		take = func(ctx context.Context, quota string) error { return s.budget.Look(ctx, quota, by) }
 	}
 	err := take(ctx, allActions)
 	if err == nil {
