@@ -62,11 +62,11 @@ func (r *Request) told(n int) {
 }
 
 // Reported notes that notice n, the result, was posted: to a thread, if place is empty. The card says
-// where it is, and is drawn again if that is elsewhere. With file, the file is owed next.
+// where it is, and is drawn again if it has said otherwise. With file, the file is owed next.
 func Reported(n int, place Place, thread string, file bool) Move {
 	return Move{Name: "reported", quiet: true, apply: func(r *Request, now time.Time) error {
 		r.told(n)
-		if r.Result = place; place != "" {
+		if r.Result = place; place != "" || !r.Behind() { // a card that was drawn says that it is to come
 			r.Card.Shown = 0
 		}
 		if file && r.File.Since.IsZero() {

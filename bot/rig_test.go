@@ -244,6 +244,9 @@ func (r *rig) is(id string, want approvals.State) approvals.Kept {
 	if k.Card.TS != "" {
 		r.board.mu.Lock()
 		shown := r.board.cards[k.Card.TS].State
+		if drawn := r.board.cards[k.Card.TS]; drawn.Owing(approvals.NoticeResult) {
+			r.Errorf("the card says that the result is still to come")
+		}
 		r.board.mu.Unlock()
 		if shown == approvals.Received {
 			shown = approvals.Pending // a prepared request's card is that of an open one

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
@@ -263,13 +262,13 @@ func (k *talk) act(ctx context.Context, who, verb string, body world.Object) (wh
 	if err != nil || json.Unmarshal(answer, &out) != nil {
 		return failed, "" // the button or the form is gone
 	}
-	if verb == "submit" && out.Ack != nil && len(out.Ack.Payload) > 2 && !closes(string(out.Ack.Payload)) {
+	if verb == "submit" && out.Ack != nil && len(out.Ack.Payload) > 2 && !unanswered(string(out.Ack.Payload)) {
 		k.acked = append(k.acked, string(out.Ack.Payload))
 		return meaning(string(out.Ack.Payload)), ""
 	}
 	seen.await(ctx, answerWithin, func() bool {
 		for _, t := range seen.told[who][before:] {
-			if !strings.Contains(t, "Working on it") {
+			if !unanswered(t) {
 				text = t
 			}
 		}

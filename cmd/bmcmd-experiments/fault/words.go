@@ -30,9 +30,10 @@ func meaning(text string) string {
 	return ""
 }
 
-// closes reports whether an ack only closes the form: the answer took long, and comes
-// outside of it.
-func closes(ack string) bool { return strings.Contains(ack, `"response_action":"clear"`) }
+// unanswered reports whether words only say that the answer takes long: it comes later.
+func unanswered(text string) bool {
+	return strings.Contains(text, "Working on it") || strings.Contains(text, "Not recorded yet.")
+}
 
 // judgeWords looks at everything that the people of a request were told.
 func (k *talk) judgeWords(l ledger, j *Result, wrong func(string, ...any)) {
@@ -164,7 +165,7 @@ func (k *talk) judgeMoves(kept approvals.Kept, l ledger, wrong func(string, ...a
 
 // harmless are the words that come besides the answers.
 func harmless(text string) bool {
-	return strings.Contains(text, "Working on it") || strings.Contains(text, "Slack did not")
+	return unanswered(text) || strings.Contains(text, "Slack did not")
 }
 
 // view is what people see of a request at its end.
