@@ -62,7 +62,7 @@ rules:
 func operatorsCloud() *bmtest.Server {
 	now := time.Date(2026, 3, 14, 3, 12, 0, 0, china)
 	s := bmtest.New(bmtest.Now(func() time.Time { return now }), bmtest.Window(100*365*24*time.Hour))
-	s.AddKey("AKIDread", "the read key", bmtest.MayRead)
+	s.AddKey("AKIDread", "the-read-key", bmtest.MayRead)
 	for i, sc := range []bmtest.Script{
 		{CmdID: "cmd-nozcbhuw", Alias: "hello", Content: []byte("#!/bin/bash\n\necho \"hello\"")},
 		{CmdID: "cmd-rst9w2kd", Alias: "restart-web", Content: []byte("#!/bin/bash\nset -eu\nsystemctl restart \"${1:-nginx}\"\n")},
