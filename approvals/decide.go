@@ -121,7 +121,10 @@ func RunNow(p Person, digest Digest, today Facts, within time.Duration) Move {
 				return err
 			}
 		}
-		r.DispatchBy, r.Waiting, r.WaitsFor, r.RetryAt, r.Tries = now.Add(within), "", "", time.Time{}, 0
+		if now.Before(r.SearchUntil) {
+			return ErrSearching
+		}
+		r.DispatchBy, r.Waiting, r.WaitsFor, r.RetryAt, r.Tries, r.SearchUntil = now.Add(within), "", "", time.Time{}, 0, time.Time{}
 		return nil
 	}}
 }

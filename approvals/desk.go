@@ -8,19 +8,21 @@ import (
 )
 
 // Desk applies moves to stored requests. Any number of desks, in any number of
-// processes, may share a store.
+// processes, may share a store. A desk remembers what the store has confirmed to it, and
+// moves nothing that is older than that and could still run: [ErrOlder].
 type Desk struct {
 	store  Store
 	worker string
 	hold   time.Duration
 	limits Limits
+	known  *known
 }
 
 // NewDesk makes the desk of one worker. worker must be unlike that of every other
 // process; hold is for how long nobody else looks at a request that this worker
 // has taken, and so how long a crashed worker's requests rest.
 func NewDesk(store Store, worker string, hold time.Duration) *Desk {
-	return &Desk{store: store, worker: worker, hold: hold}
+	return &Desk{store: store, worker: worker, hold: hold, known: newKnown()}
 }
 
 // Within is the same desk with limits on what one person may ask for.
@@ -45,17 +47,21 @@ func (d *Desk) Receive(ctx context.Context, r Request) (k Kept, fresh bool, err 
 	r.Schema, r.State, r.Revision = Schema, Received, 1
 	r.Card.Look = 1
 	event := r.chain(Event{Request: r.ID, Revision: 1, Move: "receive", To: Received, By: r.Requester})
-	return d.store.Create(ctx, Swap{Next: r, MoveID: rand.Text(), Worker: d.worker, Hold: d.hold, Event: event, Limits: d.limits})
+	k, fresh, err = d.store.Create(ctx, Swap{Next: r, MoveID: rand.Text(), Worker: d.worker, Hold: d.hold, Event: event, Limits: d.limits})
+	return d.known.heard(k), fresh, err
 }
 
 // Load reads a request.
-func (d *Desk) Load(ctx context.Context, id string) (Kept, error) { return d.store.Load(ctx, id) }
+func (d *Desk) Load(ctx context.Context, id string) (Kept, error) {
+	k, err := d.store.Load(ctx, id)
+	return d.known.heard(k), err
+}
 
 // Move applies m to the stored request, as often as others are faster. The errors
 // are the move's and the store's; with a move's error the request as it stands is
 // returned, too.
 func (d *Desk) Move(ctx context.Context, id string, m Move) (Kept, error) {
-	k, err := d.store.Load(ctx, id)
+	k, err := d.Load(ctx, id)
 	for err == nil {
 		var moved Kept
 		moved, err = d.Advance(ctx, k, m)
@@ -75,16 +81,25 @@ func (d *Desk) Move(ctx context.Context, id string, m Move) (Kept, error) {
 // ErrConflict the newer version is returned. If the request then needs nothing
 // at this moment, this worker's hold on it ends.
 //
-// A version in hand is good for the run of the store's server that gave it: one that
-// was restored from an older state may have come to the same revision by other moves.
-// On another run a claim is ErrRestarted, and every other move ErrConflict.
+// A version in hand is good for the [Server] that gave it: one that was restored from an
+// older state may have come to the same revision by other moves. On another one a claim
+// is ErrRestarted, and every other move ErrConflict.
 func (d *Desk) Advance(ctx context.Context, k Kept, m Move) (Kept, error) {
+	if was, older := d.Older(k); older && !m.recalls {
+		now, err := d.Load(ctx, k.ID)
+		switch {
+		case err != nil:
+			return k, err
+		case now.OlderThan(was): // and not only the version in hand
+			return now, ErrOlder
+		}
+	}
 	now := k.Clock()
 	next, event, err := k.Apply(m, now)
 	if err != nil {
 		return k, err
 	}
-	s := Swap{Next: next, Event: event, MoveID: rand.Text(), NotAfter: m.Deadline(k.Request), Worker: d.worker, Server: k.Server.Run}
+	s := Swap{Next: next, Event: event, MoveID: rand.Text(), NotAfter: m.Deadline(k.Request), Worker: d.worker, Server: k.Server.ID}
 	switch {
 	case k.State == Approved && next.State == Executing:
 		s.Hosts = HostsTake
@@ -100,20 +115,27 @@ func (d *Desk) Advance(ctx context.Context, k Kept, m Move) (Kept, error) {
 	switch {
 	case errors.Is(err, ErrLate):
 		return k, errors.Join(ErrExpired, err)
-	case errors.Is(err, ErrConflict) && s.Hosts == HostsTake && kept.Server.Run != k.Server.Run:
+	case errors.Is(err, ErrConflict) && s.Hosts == HostsTake && kept.Server.ID != k.Server.ID:
 		err = ErrRestarted
 	case errors.Is(err, ErrRestarted) && s.Hosts != HostsTake:
-		if kept, err = d.store.Load(ctx, k.ID); err == nil {
+		if kept, err = d.Load(ctx, k.ID); err == nil {
 			err = ErrConflict
 		}
 	}
-	return kept, err
+	if err == nil && m.recalls {
+		d.Accept(kept)
+	}
+	return d.known.heard(kept), err
 }
 
 // Take hands out up to n due requests, and says after how long to ask again at
 // the latest; zero: nothing is due at any known time.
-func (d *Desk) Take(ctx context.Context, n int) ([]Kept, time.Duration, error) {
-	return d.store.Take(ctx, d.worker, d.hold, n)
+func (d *Desk) Take(ctx context.Context, n int) (taken []Kept, wake time.Duration, err error) {
+	taken, wake, err = d.store.Take(ctx, d.worker, d.hold, n)
+	for _, k := range taken {
+		d.known.heard(k)
+	}
+	return taken, wake, err
 }
 
 // Aside leaves an event of what changed nothing, whatever the request's state: what came
@@ -164,3 +186,14 @@ func (d *Desk) Outputs(ctx context.Context, id string) (Outputs, error) {
 
 // Open lists up to n requests that have not ended, newest first.
 func (d *Desk) Open(ctx context.Context, n int) ([]Kept, error) { return d.store.Open(ctx, n) }
+
+// Mark is [Store.Mark].
+func (d *Desk) Mark(ctx context.Context) error { return d.store.Mark(ctx) }
+
+// Turn is [Store.Turn] for this worker, as long as a hold.
+func (d *Desk) Turn(ctx context.Context, message string) (first, done bool, err error) {
+	return d.store.Turn(ctx, message, d.worker, d.hold)
+}
+
+// Done is [Store.Done].
+func (d *Desk) Done(ctx context.Context, message string) error { return d.store.Done(ctx, message) }

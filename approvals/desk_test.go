@@ -169,15 +169,19 @@ func TestAVersionOfAnotherServerIsNotWritten(t *testing.T) {
 	before := m.copy()
 	k := pendingOn(t, d, 1)
 	m.restore(before, "run-2")
-	other := pendingOn(t, d, 2) // the same event once more, and other moves up to the same revision
+	second := NewDesk(m, "w2", time.Minute)
+	other := pendingOn(t, second, 2) // the same event once more, and other moves up to the same revision
 	if other.ID != k.ID || other.Revision != k.Revision {
 		t.Fatalf("revision %d, was %d: this test shows nothing", other.Revision, k.Revision)
 	}
 	got, err := d.Advance(t.Context(), k, Cancel(alice))
-	if !errors.Is(err, ErrConflict) || got.State != Pending || got.Digest != other.Digest || got.Server.Run != "run-2" {
-		t.Errorf("%s on %q, error %v; want a conflict with the version there is now", got.State, got.Server.Run, err)
+	if !errors.Is(err, ErrConflict) || got.State != Pending || got.Digest != other.Digest || got.Server.ID != "run-2" {
+		t.Errorf("%s on %q, error %v; want a conflict with the version there is now", got.State, got.Server.ID, err)
 	}
-	if got, err = d.Advance(t.Context(), got, Cancel(alice)); err != nil || got.State != Cancelled {
+	if got, err = d.Advance(t.Context(), got, Cancel(alice)); !errors.Is(err, ErrOlder) || got.State != Pending {
+		t.Errorf("by who remembers more: %s, error %v", got.State, err)
+	}
+	if got, err = second.Advance(t.Context(), got, Cancel(alice)); err != nil || got.State != Cancelled {
 		t.Errorf("on that version: %s, error %v", got.State, err)
 	}
 	if events, _ := d.Events(t.Context(), k.ID, 0); Verify(events) != nil {

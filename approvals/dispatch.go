@@ -117,7 +117,7 @@ func Claim(g Grant, i Intent) Move {
 		if now.After(until(*r)) {
 			return ErrTooLate
 		}
-		r.State, r.Waiting, r.WaitsFor = Executing, "", ""
+		r.State, r.Waiting, r.WaitsFor, r.SearchUntil = Executing, "", "", time.Time{}
 		r.Sends = append(r.Sends, Send{
 			Worker: i.Worker, ClaimedAt: now, LeaseUntil: now.Add(i.Lease), DeadFrom: now.Add(i.Valid), Before: i.Before,
 		})

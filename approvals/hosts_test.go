@@ -218,13 +218,13 @@ func TestClaimOnARestartedStore(t *testing.T) {
 	m := newMemory()
 	d := NewDesk(m, "w1", time.Minute)
 	k := approvedOn(t, d, "Ev1", "ins-1")
-	m.server = Server{Run: "run-2", Since: m.now}
+	m.server = Server{ID: "run-2", Since: m.now}
 	got, err := claim(t, d, k)
 	if !errors.Is(err, ErrRestarted) || got.State != Approved || len(m.held) != 0 {
 		t.Errorf("%s, error %v, held %v", got.State, err, m.held)
 	}
-	if k, err = d.Move(t.Context(), k.ID, Wait("Redis was restarted", t0)); err != nil || k.KeptOn != "run-1" || k.Server.Run != "run-2" {
-		t.Fatalf("kept on %q, now on %q, error %v", k.KeptOn, k.Server.Run, err)
+	if k, err = d.Move(t.Context(), k.ID, Wait("Redis was restarted", t0)); err != nil || k.KeptOn != "run-1" || k.Server.ID != "run-2" {
+		t.Fatalf("kept on %q, now on %q, error %v", k.KeptOn, k.Server.ID, err)
 	}
 	if got, err = claim(t, d, k); err != nil || got.State != Executing {
 		t.Errorf("looked at anew: %s, error %v", got.State, err)

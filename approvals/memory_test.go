@@ -50,7 +50,7 @@ type record struct {
 }
 
 func newMemory() *memory {
-	return &memory{now: t0, records: map[string]*record{}, held: map[string]string{}, server: Server{Run: "run-1", Since: t0}}
+	return &memory{now: t0, records: map[string]*record{}, held: map[string]string{}, server: Server{ID: "run-1", Since: t0}}
 }
 
 func (m *memory) pass(d time.Duration) {
@@ -87,7 +87,7 @@ func (m *memory) restore(from *memory, run string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.records, m.held, m.slow = c.records, c.held, nil
-	m.server = Server{Run: run, Since: m.now}
+	m.server = Server{ID: run, Since: m.now}
 }
 
 func (m *memory) kept(r *record, worker string) Kept {
@@ -98,6 +98,26 @@ func (m *memory) kept(r *record, worker string) Kept {
 	q.Refused = r.count
 	return Kept{Request: q, Now: m.now, Seen: time.Now(), Mine: r.holder == worker && r.until.After(m.now), Server: m.server}
 }
+
+func (m *memory) Mark(context.Context) error { return nil }
+
+func (m *memory) Revisions(_ context.Context, ids []string) (Server, map[string]int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	has := map[string]int64{}
+	for _, id := range ids {
+		if r := m.records[id]; r != nil {
+			has[id] = r.rev
+		}
+	}
+	return m.server, has, nil
+}
+
+func (m *memory) Turn(context.Context, string, string, time.Duration) (first, done bool, err error) {
+	return true, false, nil
+}
+
+func (m *memory) Done(context.Context, string) error { return nil }
 
 func (m *memory) Create(_ context.Context, s Swap) (Kept, bool, error) {
 	m.mu.Lock()
@@ -110,7 +130,7 @@ func (m *memory) Create(_ context.Context, s Swap) (Kept, bool, error) {
 			return m.kept(r, s.Worker), false, nil
 		}
 	}
-	s.Next.Received, s.Event.At, s.Next.KeptOn = m.now, m.now, m.server.Run
+	s.Next.Received, s.Event.At, s.Next.KeptOn = m.now, m.now, m.server.ID
 	r := &record{rev: s.Next.Revision, twin: s.Next.Twin()}
 	m.records[s.Next.ID] = r
 	m.write(r, s)
@@ -163,7 +183,7 @@ func (m *memory) swap(s Swap) (Kept, error) {
 		return m.kept(r, s.Worker), ErrConflict
 	case !s.NotAfter.IsZero() && m.now.After(s.NotAfter):
 		return Kept{}, ErrLate
-	case s.Server != "" && s.Server != m.server.Run:
+	case s.Server != "" && s.Server != m.server.ID:
 		return m.kept(r, s.Worker), ErrRestarted
 	}
 	if err := m.hosts(s); err != nil {

@@ -155,7 +155,7 @@ func (w *world) dispatch(t *rapid.T, b *replica, m *mirror) {
 		return // the API refused it in this very second: who is first is not told
 	}
 	anyway := func(m *mirror, _ time.Time) bool { return m.state == Approved }
-	if k.KeptOn != k.Server.Run {
+	if k.KeptOn != k.Server.ID {
 		var older []string
 		for _, s := range m.sends {
 			older = append(older, s.before...)

@@ -43,7 +43,7 @@ func (w *world) check(t *rapid.T) {
 		if before, said := w.settled[id]; said && w.api.runs[id] != before {
 			t.Fatalf("%s was settled as not run, and then it ran", id)
 		}
-		now := seen{m, r.rev, w.store.server.Run}
+		now := seen{m, r.rev, w.store.server.ID}
 		if w.seen[id] == now {
 			continue // nothing was written since the last step
 		}

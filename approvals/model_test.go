@@ -275,7 +275,7 @@ func (w *world) restart(t *rapid.T) {
 		return
 	case what < 10:
 		w.servers++
-		w.store.server = Server{Run: fmt.Sprint("run-", w.servers), Since: w.store.now}
+		w.store.server = Server{ID: fmt.Sprint("run-", w.servers), Since: w.store.now}
 		return
 	}
 	w.servers++
@@ -288,6 +288,7 @@ func (w *world) restart(t *rapid.T) {
 	w.over, w.settled = map[string]State{}, map[string]int{}
 	for _, b := range w.bots {
 		b.cut()
+		b.desk.known = newKnown() // no memory helps: the rest has to do
 	}
 }
 
@@ -321,7 +322,7 @@ func (w *world) ask(t *rapid.T) {
 	}
 	w.model[k.ID] = &mirror{
 		id: k.ID, by: by, hosts: hosts, digest: plan.Digest(), quorum: plan.Rule.Quorum, state: Pending, plan: plan,
-		received: w.store.now, expires: w.store.now.Add(plan.Rule.Lifetime), keptOn: w.store.server.Run,
+		received: w.store.now, expires: w.store.now.Add(plan.Rule.Lifetime), keptOn: w.store.server.ID,
 	}
 	if rapid.Bool().Draw(t, "its colleagues are quick") {
 		w.agreeOn(t, w.model[k.ID])

@@ -49,19 +49,29 @@ var allowed = []struct {
 	{"lift", Unknown, Unknown},
 	{"settle", Unknown, Unknown},
 	{"settle", Unknown, Settled},
+	{"recall", Received, Received},
+	{"recall", Received, Unknown},
+	{"recall", Received, Refused},
+	{"recall", Pending, Pending},
+	{"recall", Pending, Unknown},
+	{"recall", Pending, Refused},
+	{"recall", Approved, Approved},
+	{"recall", Approved, Unknown},
+	{"recall", Approved, Refused},
 }
 
 // Move is one step in a request's life: a pure function with a name. It may be
 // tried again on a newer version of the record.
 type Move struct {
-	Name  string
-	By    Person // zero: the bot itself
-	Note  string // for the event; never a secret
-	quiet bool   // housekeeping: in no event; it alone says whether the card shows it
-	aside bool   // an event that changes nothing, in any state
-	click string // the envelope that a person's press came in
-	apply func(r *Request, now time.Time) error
-	until func(r Request) time.Time // the store refuses the move after this time
+	Name    string
+	By      Person // zero: the bot itself
+	Note    string // for the event; never a secret
+	recalls bool   // made from what a process remembers, for a request that is older
+	quiet   bool   // housekeeping: in no event; it alone says whether the card shows it
+	aside   bool   // an event that changes nothing, in any state
+	click   string // the envelope that a person's press came in
+	apply   func(r *Request, now time.Time) error
+	until   func(r Request) time.Time // the store refuses the move after this time
 }
 
 // Why a move is refused. Texts for people are made elsewhere.
@@ -84,6 +94,7 @@ var (
 	ErrNotAsked    = errors.New("nobody was asked yet whether it ran")
 	ErrTooSoon     = errors.New("what was signed at the claim may still be sent")
 	ErrLifted      = errors.New("its hosts are not held any more")
+	ErrSearching   = errors.New("a send that the store may have forgotten is still searched for")
 )
 
 // Apply makes the next version of r. The old one stays as it was. Errors are
@@ -248,8 +259,26 @@ func Wait(why string, retry time.Time) Move {
 		if !trying || retry.IsZero() && tried {
 			r.notify(NoticeWaiting)
 		}
-		r.Waiting, r.WaitsFor = why, ""
+		r.Waiting, r.WaitsFor, r.SearchUntil = why, "", time.Time{}
 		r.retry(retry)
+		return nil
+	}}
+}
+
+// SearchFirst says on the card that a send which the store may have forgotten is
+// searched for until then, and at again next. Nothing is sent before somebody presses Run
+// after that. People are told once the search is over, or at once if the request expires
+// before.
+func SearchFirst(why string, until, again time.Time) Move {
+	return Move{Name: "wait", Note: why, apply: func(r *Request, now time.Time) error {
+		if err := r.is(Approved); err != nil {
+			return err
+		}
+		if r.SearchUntil.IsZero() && !r.Expires.After(until) {
+			r.notify(NoticeWaiting)
+		}
+		r.Waiting, r.WaitsFor, r.SearchUntil, r.DispatchBy = why, "", until, now
+		r.retry(again)
 		return nil
 	}}
 }
@@ -293,7 +322,7 @@ func (r Request) is(states ...State) error {
 }
 
 func (r *Request) end(s State, why string, by Person) {
-	r.State, r.Why, r.Waiting, r.WaitsFor = s, why, "", ""
+	r.State, r.Why, r.Waiting, r.WaitsFor, r.SearchUntil = s, why, "", "", time.Time{}
 	if by.ID != "" || by.User != "" {
 		r.EndedBy = &by
 	}

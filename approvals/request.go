@@ -25,6 +25,8 @@ const (
 	Denied    State = "denied"
 	Expired   State = "expired"
 	Cancelled State = "cancelled"
+	// Gone is never stored: the store has lost the record, and a process remembers it.
+	Gone State = "gone"
 )
 
 // Ended reports whether s is final: no decision changes it any more.
@@ -54,7 +56,7 @@ type Request struct {
 	Plan      *Plan     `json:"plan,omitempty"` // nil until it is looked up
 	Digest    Digest    `json:"digest,omitempty"`
 	Received  time.Time `json:"received,omitzero"`
-	KeptOn    string    `json:"kept_on,omitempty"` // the run of the store's server that first kept it; empty: not told
+	KeptOn    string    `json:"kept_on,omitempty"` // the [Server] that first kept it; empty: not told
 	Opened    time.Time `json:"opened,omitzero"`   // when people could first decide
 	Expires   time.Time `json:"expires,omitzero"`  // set when it is looked up; for pending and approved
 
@@ -65,18 +67,20 @@ type Request struct {
 	Unsure    Unsure     `json:"unsure,omitzero"` // from unknown on: what was looked for, and what people say
 	Weak      bool       `json:"weak,omitempty"`  // the store may forget what it confirmed; the card says so
 
-	ApprovedAt time.Time `json:"approved_at,omitzero"` // when the quorum was reached
-	DispatchBy time.Time `json:"dispatch_by,omitzero"` // after it, only a press of Run dispatches
-	Waiting    string    `json:"waiting,omitempty"`    // why it has not gone on; words for people
-	WaitsFor   string    `json:"waits_for,omitempty"`  // the request that holds its hosts, if it waits for one
-	RetryAt    time.Time `json:"retry_at,omitzero"`    // when to try the next step again, never past Expires
-	Tries      int       `json:"tries,omitempty"`      // of that step, so far
+	ApprovedAt  time.Time `json:"approved_at,omitzero"`  // when the quorum was reached
+	DispatchBy  time.Time `json:"dispatch_by,omitzero"`  // after it, only a press of Run dispatches
+	Waiting     string    `json:"waiting,omitempty"`     // why it has not gone on; words for people
+	WaitsFor    string    `json:"waits_for,omitempty"`   // the request that holds its hosts, if it waits for one
+	SearchUntil time.Time `json:"search_until,omitzero"` // a send that the store may have forgotten is searched for until then, before anything is sent
+	RetryAt     time.Time `json:"retry_at,omitzero"`     // when to try the next step again, never past Expires
+	Tries       int       `json:"tries,omitempty"`       // of that step, so far
 
-	Why     string    `json:"why,omitempty"` // why it ended; words for people
-	Changes []Change  `json:"changes,omitempty"`
-	EndedBy *Person   `json:"ended_by,omitempty"`
-	EndedAt time.Time `json:"ended_at,omitzero"`
-	Slip    bool      `json:"slip,omitempty"` // it named nothing that there is: see [Slip]
+	Why      string    `json:"why,omitempty"` // why it ended; words for people
+	Changes  []Change  `json:"changes,omitempty"`
+	EndedBy  *Person   `json:"ended_by,omitempty"`
+	EndedAt  time.Time `json:"ended_at,omitzero"`
+	Slip     bool      `json:"slip,omitempty"`     // it named nothing that there is: see [Slip]
+	Recalled string    `json:"recalled,omitempty"` // the [Server] that showed it older than it had confirmed it
 
 	Card    Card     `json:"card,omitzero"`
 	Notices []Notice `json:"notices,omitempty"` // still to be posted, in this order
@@ -208,6 +212,8 @@ const (
 	NoticeAsk     NoticeKind = "ask"     // people have to say whether it ran, to requester and all who may approve
 	NoticeSettled NoticeKind = "settled" // what they said, to requester and approvers
 	NoticeResult  NoticeKind = "result"  // what happened on the hosts, to requester and approvers
+	NoticeBack    NoticeKind = "back"    // the store has gone back: what was decided since is lost, to requester and approvers
+	NoticeGone    NoticeKind = "gone"    // the store has lost the record, to requester and approvers; never stored
 	NoticeAlarm   NoticeKind = "alarm"   // a host ran something else than was approved, to all who may approve
 	NoticeFile    NoticeKind = "file"    // the file of a result, or why there is none; after the result
 )

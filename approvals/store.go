@@ -23,9 +23,16 @@ var (
 	// ErrBusy says that another run of the script holds some of the hosts. Nothing was
 	// written; the error is a *[Busy].
 	ErrBusy = errors.New("another run of the script holds the hosts")
-	// ErrRestarted says that the store's server is not the one that the swap was made
-	// for: it was started again, or another took its place. Nothing was written.
+	// ErrRestarted says that the store is not the one that the swap was made for: its
+	// server was started again, another took its place, or its mark is another. Nothing
+	// was written.
 	ErrRestarted = errors.New("the store was restarted")
+	// ErrUnmarked says that the store has no mark: it is new, or it has lost what it
+	// kept. Nothing was written or read. It wraps ErrUnavailable.
+	ErrUnmarked = fmt.Errorf("%w: it has no mark, so it may have lost what it kept", ErrUnavailable)
+	// ErrOlder says that the store has gone back: it shows a request that could still
+	// run as it was before something that it had confirmed. Nothing was written.
+	ErrOlder = errors.New("the store has gone back to an older state of the request")
 	// ErrUnreadable says that a record was written by a newer bmcmd, or by somebody
 	// else.
 	ErrUnreadable = errors.New("the record cannot be read by this bmcmd")
@@ -47,11 +54,12 @@ type Kept struct {
 	Server Server    // that answered
 }
 
-// Server is one run of the store's server: another after it was started again, or
-// after another took its place.
+// Server is which store answered. Its id is another after its server was started again
+// or another took its place, after anything that may have taken it back in time, and
+// after it has lost its mark. The same id says that it still holds what it confirmed.
 type Server struct {
-	Run   string    // its id; empty: not told
-	Since time.Time // when it was first asked anything; zero: not told
+	ID    string    // opaque; empty: not told
+	Since time.Time // when it was first met; zero: not told
 }
 
 // Clock is the store's clock now: its last answer plus the time since, by the
@@ -81,7 +89,7 @@ type Swap struct {
 
 	Limits Limits // of a new request's person, known by Requester.User
 	Hosts  Hosts  // what becomes of the hosts of Next's script
-	Server string // not empty: the swap is refused by any other run of the store's server
+	Server string // not empty: the swap is refused by any other [Server]
 }
 
 // Hosts is what a swap does with the hosts of its request, which one run of a script
@@ -97,8 +105,25 @@ const (
 
 // Store keeps requests, their events and what is due. It knows no rules: it swaps
 // a version for the next if nobody was faster. All methods may be called at the
-// same time; all errors wrap one of those above, or the context's.
+// same time; all errors wrap one of those above, or the context's. Without a mark, what
+// reads or moves requests answers ErrUnmarked.
 type Store interface {
+	// Mark gives the store a mark if it has none: from then on it is another [Server]
+	// than it was. Repeats change nothing.
+	Mark(ctx context.Context) error
+
+	// Revisions answers which store this is and the revision of each request, 0 for one
+	// that it does not have. Without a mark it is a [Server] without an id.
+	Revisions(ctx context.Context, ids []string) (Server, map[string]int64, error)
+
+	// Turn reserves one message about a request that is gone: first is true for one
+	// worker, until hold has passed, and done once some worker has called Done for it.
+	// It works without a mark.
+	Turn(ctx context.Context, message, worker string, hold time.Duration) (first, done bool, err error)
+
+	// Done notes that the message was said. It is remembered for a month.
+	Done(ctx context.Context, message string) error
+
 	// Create keeps a new request, stamps Received and KeptOn, and holds it for the worker. If
 	// the id is there already, that request is the answer, with fresh false. If an
 	// open request with the same Twin is there, that one is, with fresh false. Else a

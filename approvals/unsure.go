@@ -49,7 +49,7 @@ func (r Request) Settlement() (Finding, []Person) {
 
 // doubt makes r unknown. Whatever is due next is due at once.
 func (r *Request) doubt(now time.Time) {
-	r.State, r.Waiting, r.WaitsFor = Unknown, "", ""
+	r.State, r.Waiting, r.WaitsFor, r.SearchUntil = Unknown, "", "", time.Time{}
 	r.Unsure = Unsure{Since: now}
 	r.notify(NoticeUnknown)
 }

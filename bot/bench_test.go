@@ -96,7 +96,11 @@ func benchFlow(b *testing.B, store string, at int) {
 			b.Fatal(err)
 		}
 		defer client.Close()
-		s = redisstore.New(client, theTeam, redisstore.Options{})
+		store := redisstore.New(client, theTeam, redisstore.Options{})
+		if err := store.Mark(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		s = store
 	}
 	_, bot := benchRig(b, s)
 	told := &signals{}

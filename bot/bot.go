@@ -129,8 +129,13 @@ func New(c Config) (*Bot, error) {
 // returns nil; while the store is away it keeps trying and says so in the log.
 func (b *Bot) Run(ctx context.Context) error {
 	away := false
+	checked := time.Now()
 	for ctx.Err() == nil {
 		wait := b.Poll
+		if time.Since(checked) >= recollectPolls*b.Poll {
+			checked = time.Now()
+			b.running.Go(func() { b.recollect(b.life) })
+		}
 		if free := b.Workers - b.working(); free > 0 {
 			taken, next, err := b.take(ctx, free)
 			if err != nil && !away && ctx.Err() == nil {
@@ -139,6 +144,10 @@ func (b *Bot) Run(ctx context.Context) error {
 				b.Log.Info("the store is back")
 			}
 			away = err != nil
+			if errors.Is(err, approvals.ErrUnmarked) {
+				b.recollect(ctx)
+				wait = 0
+			}
 			for _, k := range taken {
 				b.start(k)
 			}

@@ -20,6 +20,15 @@ func (b *Bot) Clicked(ctx context.Context, c Click) Answer {
 		}
 	}
 	k, err := b.loadOpen(ctx, c.Request)
+	if errors.Is(err, approvals.ErrNotFound) {
+		return Words{Request: c.Request, Text: "My store has no record of this request, so this changed nothing, and nothing more comes of it. Its thread says more if I lost it; ask again if it is still needed."}
+	}
+	if _, older := b.Desk.Older(k); older && err == nil {
+		if k, _, older, err = b.Desk.Recheck(ctx, c.Request); older {
+			b.recheck(c.Request)
+			err = approvals.ErrOlder
+		}
+	}
 	if err != nil {
 		return b.explain(err, approvals.Kept{Request: approvals.Request{ID: c.Request}})
 	}
@@ -89,7 +98,14 @@ func (b *Bot) moveFor(ctx context.Context, c Click, k approvals.Kept, p approval
 		}
 		return approvals.Veto(p, c.Digest, c.Reason, today), nil
 	case Run:
-		return approvals.RunNow(p, c.Digest, today, b.DispatchWithin), nil
+		m := approvals.RunNow(p, c.Digest, today, b.DispatchWithin)
+		if _, search := b.searchUntil(k); search {
+			if _, _, err := k.Apply(m, k.Clock()); err != nil {
+				return m, err // who may not press it is told that
+			}
+			return m, approvals.ErrSearching
+		}
+		return m, nil
 	}
 	return approvals.Move{}, refuse("I do not know this button. The card may be from another version of me; ask again for what you need.")
 }
@@ -122,6 +138,13 @@ func (b *Bot) settling(ctx context.Context, c Click, k approvals.Kept, p approva
 // counted says what was recorded.
 func (b *Bot) counted(c Click, k approvals.Kept) Answer {
 	w := Words{Request: k.ID}
+	if until, search := b.searchUntil(k); search && k.State == approvals.Approved && (c.Button == Approve || c.Button == Run) {
+		text := "Recorded: you approved. Nothing is sent yet. "
+		if c.Button == Run {
+			text = "Recorded: everything is read once more, but nothing is sent yet. "
+		}
+		return searching(Words{Request: k.ID, Text: text}, k, until)
+	}
 	switch c.Button {
 	case Approve:
 		w.Text = "Recorded: you approved. Everything is read once more and then sent; the answer comes into the card's thread."
@@ -151,6 +174,18 @@ func (b *Bot) counted(c Click, k approvals.Kept) Answer {
 	return w
 }
 
+// searching says that a send is searched for which the store may have forgotten.
+func searching(w Words, k approvals.Kept, until time.Time) Words {
+	w.Text += "Redis was restarted after this was asked for, so I first search for a send that it may have forgotten. "
+	if k.Expires.After(until) {
+		w.Text += "The thread asks for a press of Run once I have found none, at"
+	} else {
+		w.Text += "The request expires before that is over: press Cancel and ask again, which does not wait. The search ends at"
+	}
+	w.When = until
+	return w
+}
+
 // refused answers a click that was not taken, notes it, and has a card drawn again that
 // may be out of date.
 func (b *Bot) refused(ctx context.Context, c Click, k approvals.Kept, p approvals.Person, cause error) Answer {
@@ -158,10 +193,10 @@ func (b *Bot) refused(ctx context.Context, c Click, k approvals.Kept, p approval
 		p.User = c.By.User
 	}
 	w := b.explain(cause, k)
-	if errors.Is(cause, approvals.ErrUncertain) {
+	if errors.Is(cause, approvals.ErrUncertain) || errors.Is(cause, approvals.ErrOlder) {
 		b.recheck(k.ID)
 	}
-	if notAnswered(cause) {
+	if notAnswered(cause) || errors.Is(cause, approvals.ErrOlder) {
 		return w
 	}
 	work, cancel := context.WithTimeout(ctx, storeTime)
@@ -177,6 +212,10 @@ func (b *Bot) refused(ctx context.Context, c Click, k approvals.Kept, p approval
 	switch {
 	case errors.Is(cause, approvals.ErrExpired):
 		refresh = approvals.Expire()
+	case errors.Is(cause, approvals.ErrSearching):
+		if until, search := b.searchUntil(k); search && k.SearchUntil.IsZero() {
+			refresh = approvals.SearchFirst(lost, until, k.Clock())
+		}
 	case k.Behind(): // it is being drawn
 		return w
 	case !errors.Is(cause, approvals.ErrEnded) && !errors.Is(cause, approvals.ErrStale) &&

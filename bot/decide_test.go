@@ -179,7 +179,7 @@ func TestButtonsOutOfPlace(t *testing.T) {
 		id := r.asks("ALICE")
 		r.hears(r.press("BOB", Run, id), "Not counted: the request is pending, and then this button does nothing. Look at the card.")
 		r.hears(r.press("BOB", "explode", id), "I do not know this button. The card may be from another version of me; ask again for what you need.")
-		r.hears(r.press("BOB", Approve, "r-nosuch"), "I know no such request. Look at the id; list shows the open ones.")
+		r.hears(r.press("BOB", Approve, "r-nosuch"), "My store has no record of this request, so this changed nothing, and nothing more comes of it. Its thread says more if I lost it; ask again if it is still needed.")
 		r.is(id, approvals.Pending)
 	})
 }

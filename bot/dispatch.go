@@ -14,7 +14,7 @@ import (
 // approver and the requester. Login and script are read first, then the claim is
 // stored, then the run goes out.
 func (b *Bot) dispatch(ctx context.Context, k approvals.Kept) (next approvals.Kept, err error) {
-	if k.Clock().After(k.DispatchBy) {
+	if _, search := b.searchUntil(k); !search && k.SearchUntil.IsZero() && k.Clock().After(k.DispatchBy) {
 		return b.advance(ctx, k, approvals.Wait(b.tooLate(k), time.Time{}))
 	}
 	if instead, err := b.hindered(ctx, k); err != nil {

@@ -16,8 +16,8 @@
 //     rules say now (facts.go), and stores the decision before it answers.
 //   - dispatch.go takes an approved request, reads everything again and holds it
 //     against what was approved. Only that gives a grant, and only a grant a login.
-//     hindered.go says what else may stand against it: a store that forgets or may have
-//     forgotten, or (waitfor.go) another run of the script on the same hosts.
+//     hindered.go says what else may keep it waiting: a store that forgets or may have
+//     forgotten (recall.go: that has gone back, or lost it), or (waitfor.go) another run of the script on the same hosts.
 //   - send.go claims the run in the store, calls the API once and stores the answer.
 //   - search.go looks for a run whose answer nobody has, and asks people if that does
 //     not tell. What they say comes in by clicked.go. candidates.go says which of the
@@ -94,10 +94,25 @@
 //
 // A claim is worth as much as the store that keeps it. So before each one the store is
 // asked whether it keeps what it confirms, unless the config says that it need not. And a
-// request remembers on which run of the store's server it came: if that is another by
-// now, the store may be an older copy of itself, from before a claim. Then the API's own
-// list is searched first, for as long as a task may take to be listed after the server
-// began. It is an answer that no store can give.
+// request remembers which store it came to: if that is another by now, it may be an older
+// copy of itself, from before a claim, or from before a denial. Then the API's own list is
+// searched first, for as long as a task may take to be listed after that store was first
+// met. It is an answer that no store can give. After that a person presses Run: nothing
+// as root starts by itself ten minutes after people had decided on something else.
+//
+// # Why a process remembers what was confirmed to it
+//
+// What the store forgets, the process that moved it still knows. So a desk remembers, of
+// some thousand requests, the newest version that it was shown, and moves none that is
+// older and could still run: [approvals.ErrOlder]. Instead recall.go puts it right: what
+// was claimed becomes unknown, with the claim as it was, so that an answer that is still
+// under way finds its place; what had ended is refused. Every quarter of a minute, and
+// whenever the store has lost its mark, all that is remembered is held against it in one
+// call: so a denial is not lost with the request that nobody here would look at again, and
+// people hear of a request whose record is gone.
+//
+// The record is not written back from memory. What one process remembers may be older
+// than what another one knew, and a request that was denied there would live again.
 //
 // # Why people are asked what they mean
 //

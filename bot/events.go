@@ -1,6 +1,10 @@
 package bot
 
-import "github.com/bmcmd/bmcmd/approvals"
+import (
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
 
 // Typed is a line that a person typed to the bot.
 type Typed struct {
@@ -49,6 +53,7 @@ type Words struct {
 	Text    string
 	Who     approvals.Who // people to name after the text, without pinging them
 	Paste   string        // what to paste, byte for byte; stands behind the text
+	When    time.Time     // to say after the text, as each reader's clock has it
 	Request string        // its id, where there is one
 	Link    string        // to its card
 }

@@ -68,6 +68,10 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 		w.Text = "I know no such request. Look at the id; list shows the open ones."
 	case errors.Is(err, approvals.ErrUncertain):
 		w.Text = "I cannot tell whether this was recorded, because my store did not answer. Look at the card; if it does not change within a minute, press again."
+	case errors.Is(err, approvals.ErrUnmarked):
+		w.Text = "This was NOT recorded, because my store may have lost what it kept. I sort that out first; do it again in a minute."
+	case errors.Is(err, approvals.ErrOlder):
+		w.Text = "Not counted: Redis has gone back to an older state of this request. I put that right first; look at its card and its thread in a minute."
 	case errors.Is(err, approvals.ErrUnavailable):
 		w.Text = "This was NOT recorded, because my store is away. Do it again in a moment."
 	case errors.Is(err, approvals.ErrNotAdmitted):
@@ -80,6 +84,9 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 		w.Who = k.MayApprove()
 	case errors.Is(err, approvals.ErrNotYours):
 		w.Text = "Only the one who asked can cancel a request. Press Deny if you may decide on it."
+	case errors.Is(err, approvals.ErrSearching):
+		until, _ := b.searchUntil(k)
+		return searching(Words{Request: k.ID, Text: "Not counted yet: nothing is sent now. "}, k, until)
 	case errors.Is(err, approvals.ErrEnough):
 		w.Text = "Enough people have approved already, so yours is not needed. Look at the card."
 	case errors.Is(err, approvals.ErrDecided) && k.State == approvals.Unknown:

@@ -334,6 +334,12 @@ func (b *board) Link(_ context.Context, c approvals.Card) string {
 	return "link:" + c.Channel + "/" + c.TS
 }
 
+func (b *board) card(ts string) approvals.Request {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.cards[ts]
+}
+
 func (b *board) set(f func(*board)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

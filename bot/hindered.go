@@ -37,13 +37,18 @@ func (b *Bot) forgets(ctx context.Context, k approvals.Kept) (*approvals.Move, e
 		b.tryAgain(k, pause(nil, k.Tries)))), nil
 }
 
-// mayHaveForgotten looks for a task of the run before anything is sent, if the store's
-// server was started again since the request came: it may hold an older state, from
-// before a claim. A task that fits stops the run. A send that is forgotten was claimed
-// before this server was first asked anything, and went out within a lease of that; its
-// task is searched for until SearchFor later.
+// lost is why a request waits whose store may have forgotten a send.
+const lost = "Redis was restarted after this was asked for, and may have forgotten a send. I search the API's list of tasks before anything is sent."
+
+// mayHaveForgotten looks for a task of the run before anything is sent, if the request
+// came to another store than this: it may hold an older state, from before a claim, or
+// from before a denial. A task that fits stops the run. A send that is forgotten was
+// claimed before this store was first met, and went out within a lease of that; its task
+// is searched for until SearchFor later. Then somebody has to press Run: an approval from
+// before is no word on what may have been decided since.
 func (b *Bot) mayHaveForgotten(ctx context.Context, k approvals.Kept) (*approvals.Move, error) {
-	if k.KeptOn == k.Server.Run {
+	until, search := b.searchUntil(k)
+	if until.IsZero() {
 		return nil, nil
 	}
 	work, cancel := context.WithTimeout(ctx, workTime)
@@ -53,27 +58,43 @@ func (b *Bot) mayHaveForgotten(ctx context.Context, k approvals.Kept) (*approval
 		w.before = append(w.before, s.Before...)
 	}
 	found, err := b.candidates(work, k.Request, w)
-	if err != nil {
-		ref := b.reference("a run could not be searched for", err, k.ID)
-		return moved(approvals.Wait(fmt.Sprintf("Redis was restarted after this was asked for, and the API's list of tasks cannot be read, so I cannot tell whether it was sent before that. Nothing was sent now. (%s)", ref),
-			b.tryAgain(k, pause(err, k.Tries)))), nil
-	}
-	if fits := found.fit[same]; len(fits) > 0 {
+	fits := found.fit[same]
+	switch {
+	case err == nil && len(fits) > 0:
 		return moved(approvals.Doubt("Redis was restarted after this was asked for, and the API lists what may be this run: "+few(fits)+".", b.Valid)), nil
+	case search:
+		text := lost
+		if err != nil {
+			text += " The list cannot be read at the moment. (" + b.reference("a run could not be searched for", err, k.ID) + ")"
+		}
+		again := k.Clock().Add(min(slowestLook, until.Sub(k.Clock())))
+		if k.SearchUntil.Equal(until) && (err != nil || k.Waiting == text) {
+			return moved(approvals.Delay(again)), nil
+		}
+		return moved(approvals.SearchFirst(text, until, again)), nil
+	case err != nil:
+		ref := b.reference("a run could not be searched for", err, k.ID)
+		return moved(approvals.Wait(fmt.Sprintf("Redis was restarted after this was asked for, and the API's list of tasks cannot be read, so I cannot tell whether it was sent before that. Nothing was sent. Press Run once it can be read. (%s)", ref), time.Time{})), nil
+	case k.DispatchBy.Add(-b.DispatchWithin).Before(until) && k.ApprovedAt.Before(until):
+		return moved(approvals.Wait(searchedInVain, time.Time{})), nil
+	}
+	return nil, nil
+}
+
+const searchedInVain = "Redis was restarted after this was asked for. I searched the API's list of tasks for a send that it may have forgotten, and found none. What was decided just before the restart may be forgotten, too: look at the thread, then press Run to start it, or Cancel."
+
+// searchUntil is until when a send is searched for that the store may have forgotten, and
+// whether that is still to come; zero: it has forgotten nothing of k.
+func (b *Bot) searchUntil(k approvals.Kept) (until time.Time, search bool) {
+	if k.KeptOn == k.Server.ID {
+		return time.Time{}, false
 	}
 	began := k.Server.Since
 	if began.IsZero() {
 		began = k.Received
 	}
-	if until := began.Add(b.Lease + b.SearchFor); k.Clock().Before(until) {
-		text := fmt.Sprintf("Redis was restarted after this was asked for and may have forgotten a send. I search the API's list of tasks until %s before I send anything; or press Cancel and ask again.", hour(until.Add(time.Minute)))
-		again := b.tryAgain(k, min(slowestLook, until.Sub(k.Clock())))
-		if k.Waiting == text {
-			return moved(approvals.Delay(again)), nil
-		}
-		return moved(approvals.Wait(text, again)), nil
-	}
-	return nil, nil
+	until = began.Add(b.Lease + b.SearchFor)
+	return until, k.Clock().Before(until)
 }
 
 // tryAgain is when to try a dispatch again: once more at the end of its window, so that

@@ -78,9 +78,9 @@ func TestAWaitIsNoLongerThanAnApprovalIsYoung(t *testing.T) {
 
 // The store's server was started again since a request came: it may hold an older
 // state. Nothing is sent before the API's list was searched for what it may have
-// forgotten.
+// forgotten, and somebody has pressed Run after that. People are asked for that once.
 func TestAStoreThatMayHaveForgotten(t *testing.T) {
-	const searching = "Redis was restarted after this was asked for and may have forgotten a send. I search the API's list of tasks until 00:13 UTC before I send anything"
+	const searching = "Redis was restarted after this was asked for, and may have forgotten a send. I search the API's list of tasks before anything is sent."
 	for _, tt := range []struct {
 		why   string
 		api   func(r *rig)
@@ -95,10 +95,10 @@ func TestAStoreThatMayHaveForgotten(t *testing.T) {
 		{"it was sent twice, by whomever", func(r *rig) { r.asWeAsked(0); r.asWeAsked(0) }, "", approvals.Unknown, 0},
 		{"the list cannot be read", func(r *rig) {
 			r.cloud.set(func(c *cloud) { c.tasks.onList = func(context.Context) error { return errors.New("down") } })
-		}, "the API's list of tasks cannot be read", approvals.Approved, 0},
+		}, searching + " The list cannot be read at the moment.", approvals.Approved, 0},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			playFollow(t, func(r *rig) { r.memory.server.Run = "run-1" }, func(r *rig) {
+			playFollow(t, func(r *rig) { r.memory.server.ID = "run-1" }, func(r *rig) {
 				id := r.asks("ALICE")
 				r.pass(40 * time.Second)
 				if tt.api != nil {
@@ -106,13 +106,23 @@ func TestAStoreThatMayHaveForgotten(t *testing.T) {
 				}
 				r.pass(time.Minute - 20*time.Second)
 				r.memory.restart("run-2")
-				r.press("BOB", Approve, id)
+				until := time.Now().Add(11 * time.Minute)
+				w := r.words(r.press("BOB", Approve, id))
 				r.ran(0)
 				if tt.waits != "" {
-					r.waits(id, tt.waits)
+					if k := r.waits(id, tt.waits); !k.SearchUntil.Equal(until) || !w.When.Equal(until) {
+						t.Errorf("searched until %v, and %q %v; want %v", k.SearchUntil, w.Text, w.When, until)
+					}
+					r.did("notice waiting")
+					stale := r.words(r.press("BOB", Run, id))
+					if !strings.HasPrefix(stale.Text, "Not counted yet: nothing is sent now.") || !stale.When.Equal(until) {
+						t.Errorf("a stale Run: %q %v", stale.Text, stale.When)
+					}
 				}
 				r.pass(15 * time.Minute)
+				r.ran(0)
 				if r.get(id).State == approvals.Approved {
+					r.did("notice waiting", "notice waiting approved")
 					r.press("BOB", Run, id)
 				}
 				r.pass(time.Minute)
@@ -123,9 +133,73 @@ func TestAStoreThatMayHaveForgotten(t *testing.T) {
 	}
 }
 
+// A press of Run on a card that is older than the restart is answered with what happens.
+func TestAStaleRunAfterARestart(t *testing.T) {
+	playFollow(t, func(r *rig) {
+		r.memory.server.ID = "run-1"
+		r.logins.set(func(l *logins) { l.onOpen = func() error { return errors.New("sealed") } })
+	}, func(r *rig) {
+		id := r.asks("ALICE")
+		r.press("BOB", Approve, id)
+		r.pass(3 * time.Minute)
+		r.waits(id, "Press Run to start it now")
+		r.memory.restart("run-2")
+		r.logins.set(func(l *logins) { l.onOpen = nil })
+		told := len(r.journal.of("notice"))
+		for range 2 {
+			w := r.words(r.press("ALICE", Run, id))
+			if !strings.HasPrefix(w.Text, "Not counted yet: nothing is sent now.") || w.When.IsZero() {
+				t.Errorf("told %q %v", w.Text, w.When)
+			}
+		}
+		r.hears(r.press("EVE", Run, id), "Not counted: the rule does not name you. These may:")
+		r.waits(id, "Redis was restarted")
+		r.pass(12 * time.Minute)
+		r.waits(id, "press Run to start it, or Cancel.")
+		if now := len(r.journal.of("notice")); now != told+1 {
+			t.Errorf("pinged %d times", now-told)
+		}
+		r.ran(0)
+		r.press("ALICE", Run, id)
+		r.pass(time.Minute)
+		r.is(id, approvals.Succeeded)
+		r.ran(1)
+	})
+}
+
+// A request that expires before the search ends says so at once, once.
+func TestARequestThatExpiresWhileItIsSearchedFor(t *testing.T) {
+	playFollow(t, func(r *rig) { r.memory.server.ID, r.policy[0].Lifetime = "run-1", 5*time.Minute }, func(r *rig) {
+		id := r.asks("ALICE")
+		r.memory.restart("run-2")
+		if w := r.words(r.press("BOB", Approve, id)); !strings.Contains(w.Text, "expires before that is over: press Cancel and ask again") {
+			t.Errorf("told %q", w.Text)
+		}
+		r.waits(id, "Redis was restarted")
+		r.did("notice waiting", "notice waiting approved")
+		r.pass(6 * time.Minute)
+		r.is(id, approvals.Expired)
+		r.did("notice", "notice waiting approved", "notice ended expired")
+		r.ran(0)
+	})
+}
+
+// An approval that comes when the search is over needs no press of Run.
+func TestAnApprovalAfterTheSearch(t *testing.T) {
+	playFollow(t, func(r *rig) { r.memory.server.ID = "run-1" }, func(r *rig) {
+		id := r.asks("ALICE")
+		r.memory.restart("run-2")
+		r.pass(12 * time.Minute)
+		r.hears(r.press("BOB", Approve, id), saidApproved)
+		r.pass(time.Minute)
+		r.is(id, approvals.Succeeded)
+		r.ran(1)
+	})
+}
+
 // A request that came after the restart has nothing to fear of it.
 func TestARequestAfterTheRestart(t *testing.T) {
-	playFollow(t, func(r *rig) { r.memory.server.Run = "run-1" }, func(r *rig) {
+	playFollow(t, func(r *rig) { r.memory.server.ID = "run-1" }, func(r *rig) {
 		r.memory.restart("run-2")
 		r.is(r.runs(), approvals.Succeeded)
 	})
@@ -133,7 +207,7 @@ func TestARequestAfterTheRestart(t *testing.T) {
 
 // The server is started again between the last look at it and the claim.
 func TestARestartJustBeforeTheClaim(t *testing.T) {
-	playFollow(t, func(r *rig) { r.memory.server.Run = "run-1" }, func(r *rig) {
+	playFollow(t, func(r *rig) { r.memory.server.ID = "run-1" }, func(r *rig) {
 		r.logins.set(func(l *logins) {
 			l.onOpen = func() error { r.memory.restart("run-2"); return nil }
 		})
@@ -196,14 +270,14 @@ func TestAStoreThatForgets(t *testing.T) {
 func TestARestartWhileAClaimIsUnderWay(t *testing.T) {
 	for _, how := range []fault{lostBefore, away, fine} {
 		t.Run(fmt.Sprint(how), func(t *testing.T) {
-			playFollow(t, func(r *rig) { r.memory.server.Run = "run-1" }, func(r *rig) {
+			playFollow(t, func(r *rig) { r.memory.server.ID = "run-1" }, func(r *rig) {
 				restarted := false
 				r.memory.setFault(func(c storeCall) fault {
 					if c.move != "claim" || restarted {
 						return fine
 					}
 					restarted = true
-					r.memory.server = approvals.Server{Run: "run-2", Since: time.Now()}
+					r.memory.server = approvals.Server{ID: "run-2", Since: time.Now()}
 					return how
 				})
 				id := r.runs()
@@ -218,7 +292,7 @@ func TestARestartWhileAClaimIsUnderWay(t *testing.T) {
 // A bot finds its own claim on a store that was restored from before the answer. It does
 // not know any more whether it called, and says so.
 func TestItsOwnClaimOnARestoredStore(t *testing.T) {
-	playFollow(t, func(r *rig) { r.memory.server.Run = "run-1" }, func(r *rig) {
+	playFollow(t, func(r *rig) { r.memory.server.ID = "run-1" }, func(r *rig) {
 		var old func()
 		r.cloud.set(func(c *cloud) {
 			c.onRun = func(context.Context) error { old = r.memory.copied(); return nil }

@@ -49,8 +49,11 @@ func (b *Bot) lookUp(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 		}
 	}
 	if err == nil {
-		var channel, ts string
-		if channel, ts, err = b.Board.Post(work, k.Request); err == nil {
+		channel, ts := k.Card.Channel, k.Card.TS
+		if ts == "" { // else the store has forgotten that it is up
+			channel, ts, err = b.Board.Post(work, k.Request)
+		}
+		if err == nil {
 			return b.opened(ctx, k, channel, ts)
 		}
 		err = b.unpostable(fmt.Errorf("%w: %w", errChat, err))

@@ -21,7 +21,9 @@ type memory struct {
 	twins map[string]string // ids by twin
 	held  map[string]string // the request that holds a host for a script, by both
 
-	server approvals.Server
+	server   approvals.Server
+	unmarked bool              // nothing is read or written until it is marked
+	turns    map[string]string // who says a message, or "done"
 
 	fault func(storeCall) fault // what goes wrong with one call; nil: nothing
 }
@@ -60,7 +62,54 @@ const (
 )
 
 func newMemory() *memory {
-	return &memory{rows: map[string]*row{}, twins: map[string]string{}, held: map[string]string{}}
+	return &memory{rows: map[string]*row{}, twins: map[string]string{}, held: map[string]string{}, turns: map[string]string{}}
+}
+
+// flushed is what FLUSHALL leaves.
+func (s *memory) flushed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rows, s.twins, s.held, s.turns, s.unmarked = map[string]*row{}, map[string]string{}, map[string]string{}, map[string]string{}, true
+}
+
+func (s *memory) Mark(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unmarked {
+		s.unmarked, s.server = false, approvals.Server{ID: s.server.ID + "+", Since: time.Now()}
+	}
+	return nil
+}
+
+func (s *memory) Revisions(_ context.Context, ids []string) (approvals.Server, map[string]int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	has := map[string]int64{}
+	for _, id := range ids {
+		if r := s.rows[id]; r != nil {
+			has[id] = s.kept(r, "").Revision
+		}
+	}
+	if s.unmarked {
+		return approvals.Server{}, has, nil
+	}
+	return s.server, has, nil
+}
+
+func (s *memory) Turn(_ context.Context, message, worker string, _ time.Duration) (first, done bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.turns[message] == "" {
+		s.turns[message] = worker
+	}
+	return s.turns[message] == worker, s.turns[message] == "done", nil
+}
+
+func (s *memory) Done(_ context.Context, message string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.turns[message] = "done"
+	return nil
 }
 
 // begin takes the lock and says what goes wrong. The caller unlocks.
@@ -68,6 +117,9 @@ func (s *memory) begin(ctx context.Context, name, move, worker string) (fault, e
 	s.mu.Lock()
 	if err := ctx.Err(); err != nil {
 		return away, errors.Join(approvals.ErrUnavailable, err)
+	}
+	if s.unmarked {
+		return away, approvals.ErrUnmarked
 	}
 	f := fine
 	if s.fault != nil {
@@ -151,7 +203,7 @@ func (s *memory) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, 
 	if w.Limits.Open > 0 && open >= w.Limits.Open {
 		return approvals.Kept{}, false, &approvals.TooMany{Open: true, Most: w.Limits.Open}
 	}
-	r := &row{received: time.Now(), keptOn: s.server.Run}
+	r := &row{received: time.Now(), keptOn: s.server.ID}
 	s.twins[twin] = w.Next.ID
 	w.Next.Received, w.Event.At = r.received, r.received
 	r.write(w)
@@ -165,6 +217,9 @@ func (s *memory) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, 
 func (s *memory) Load(ctx context.Context, id string) (approvals.Kept, error) {
 	_, err := s.begin(ctx, "load", "", "")
 	defer s.mu.Unlock()
+	if errors.Is(err, approvals.ErrUnmarked) {
+		return approvals.Kept{}, err
+	}
 	if err != nil {
 		return approvals.Kept{}, approvals.ErrUnavailable
 	}
@@ -191,7 +246,7 @@ func (s *memory) Swap(ctx context.Context, w approvals.Swap) (approvals.Kept, er
 		return is, approvals.ErrConflict
 	case !w.NotAfter.IsZero() && time.Now().After(w.NotAfter):
 		return approvals.Kept{}, approvals.ErrLate
-	case w.Server != "" && w.Server != s.server.Run:
+	case w.Server != "" && w.Server != s.server.ID:
 		return is, approvals.ErrRestarted
 	}
 	if err := s.hosts(w); err != nil {
@@ -249,7 +304,7 @@ func (s *memory) copied() (back func()) {
 func (s *memory) restart(run string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.server = approvals.Server{Run: run, Since: time.Now()}
+	s.server = approvals.Server{ID: run, Since: time.Now()}
 }
 
 func (s *memory) Take(ctx context.Context, worker string, hold time.Duration, n int) ([]approvals.Kept, time.Duration, error) {

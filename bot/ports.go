@@ -25,6 +25,20 @@ type Desk interface {
 	Open(ctx context.Context, n int) ([]approvals.Kept, error)
 	KeepOutputs(ctx context.Context, id string, out approvals.Outputs) error
 	Outputs(ctx context.Context, id string) (approvals.Outputs, error)
+	Recollection
+}
+
+// Recollection is what a Desk remembers of requests, and a store that may have lost
+// them; see recall.go.
+type Recollection interface {
+	Older(k approvals.Kept) (was approvals.Request, older bool)
+	Recheck(ctx context.Context, id string) (k approvals.Kept, was approvals.Request, older bool, err error)
+	Recollect(ctx context.Context) (marked bool, gone []approvals.Kept, others []string, err error)
+	Accept(k approvals.Kept)
+	Forget(id string)
+	Mark(ctx context.Context) error
+	Turn(ctx context.Context, message string) (first, done bool, err error)
+	Done(ctx context.Context, message string) error
 }
 
 // Cloud is the script API for approved runs; [bmclient.Client] is one. Its errors, and

@@ -34,7 +34,11 @@ func newRedisRig(t *testing.T) *rig {
 		}
 	})
 	r := newRig(t)
-	r.store, r.memory = redisstore.New(client, theTeam, redisstore.Options{}), nil
+	store := redisstore.New(client, theTeam, redisstore.Options{})
+	if err := store.Mark(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.store, r.memory = store, nil
 	r.poll = 20 * time.Millisecond
 	return r
 }

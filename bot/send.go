@@ -46,7 +46,7 @@ func (b *Bot) claim(ctx context.Context, k approvals.Kept, g approvals.Grant) (a
 		switch {
 		case b.mine(next) && len(next.Sends) == sends+1 && next.LastSend().Answer == nil:
 			return next, nil // ours: only the reply was lost
-		case next.Server.Run != k.Server.Run: // what was looked at before the claim was the other's
+		case next.Server.ID != k.Server.ID: // what was looked at before the claim was the other's
 			return next, approvals.ErrRestarted
 		case next.State != approvals.Approved || len(next.Sends) != sends:
 			return next, err
@@ -196,6 +196,9 @@ func (b *Bot) keepAnswer(ctx context.Context, k approvals.Kept, a approvals.Answ
 			errors.Is(err, approvals.ErrNotAllowed) || errors.Is(err, approvals.ErrNotFound) {
 			b.remember(k.ID, nil)
 			return b.tooLateAnswer(ctx, k, a) // it is stored already, or the state has no use for it
+		}
+		if errors.Is(err, approvals.ErrOlder) {
+			_, _ = b.recall(ctx, k) // what this answers is gone from the store
 		}
 		if tries%60 == 0 {
 			b.Log.Error("an answer is not stored yet", "request", k.ID, "outcome", a.Outcome, "code", a.Code, b.said(err))

@@ -28,6 +28,9 @@ func (b *Bot) work(ctx context.Context, k approvals.Kept, stale bool) {
 	defer b.survive(k.ID)
 	if stale || k.Revision == 0 {
 		now, err := b.fresh(ctx, k)
+		if errors.Is(err, approvals.ErrOlder) { // the next step puts it right
+			now.Mine, err = true, nil
+		}
 		if err != nil {
 			b.Log.Warn("a request could not be read again", "request", k.ID, b.said(err))
 			return
@@ -39,6 +42,9 @@ func (b *Bot) work(ctx context.Context, k approvals.Kept, stale bool) {
 		switch {
 		case err == nil, errors.Is(err, approvals.ErrConflict): // somebody was faster: next is theirs
 		case errors.Is(err, errRest):
+			return
+		case errors.Is(err, approvals.ErrOlder):
+			b.recheck(k.ID)
 			return
 		default:
 			b.Log.Warn("a step was not stored", "request", k.ID, "state", k.State, b.said(err))
@@ -72,6 +78,9 @@ func (b *Bot) survive(id string) {
 func (b *Bot) step(ctx context.Context, k approvals.Kept) (approvals.Kept, error) {
 	now := k.Clock()
 	passed := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
+	if _, older := b.Desk.Older(k); older {
+		return b.recall(ctx, k)
+	}
 	switch {
 	case k.State == approvals.Received && !now.Before(k.RetryAt):
 		return b.lookUp(ctx, k)
@@ -112,7 +121,7 @@ func (b *Bot) advance(ctx context.Context, k approvals.Kept, m approvals.Move) (
 		if touchErr != nil {
 			return k, touchErr
 		}
-		if now.Revision != k.Revision+1 || now.Server.Run != k.Server.Run { // more than the touch
+		if now.Revision != k.Revision+1 || now.Server.ID != k.Server.ID { // more than the touch
 			return now, approvals.ErrConflict
 		}
 		k = now

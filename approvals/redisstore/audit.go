@@ -62,7 +62,7 @@ func (h History) Empty() bool {
 //
 // KEYS: 1 index, then request, events and refused clicks of each.
 // ARGV: 1 how many events of each, 2 "1": leave out those that are in the index, then
-// the id of each, then the mark.
+// the id of each, then the departure.
 // Returns: seconds, microseconds, then of each: id, when it came, body ("" for none),
 // refused clicks as in the record, ms in the index or "", how many events ("?" if they are
 // no list), the first of them, and the refused clicks, by number, from 1.

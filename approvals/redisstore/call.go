@@ -24,13 +24,13 @@ const (
 	firstWait = 10 * time.Millisecond // between attempts; doubles, with jitter
 )
 
-// mark is a script's last argument. go-redis encodes it only once it has a
-// connection that is ready, just before the command leaves: so a mark that was not
-// encoded proves that nothing left.
-type mark struct{ encoded atomic.Int32 }
+// departure is a script's last argument. go-redis encodes it only once it has a
+// connection that is ready, just before the command leaves: so one that was not encoded
+// proves that nothing left.
+type departure struct{ encoded atomic.Int32 }
 
-func (m *mark) MarshalBinary() ([]byte, error) {
-	m.encoded.Add(1)
+func (d *departure) MarshalBinary() ([]byte, error) {
+	d.encoded.Add(1)
 	return nil, nil
 }
 
@@ -123,10 +123,10 @@ func (c caller) attempt(ctx context.Context, to spread, script *redis.Script, ke
 // once is EVALSHA, and EVAL if Redis does not know the script yet.
 func once(ctx context.Context, on redis.Scripter, script *redis.Script, keys []string, args []any) (reply []any, mayHaveRun bool, err error) {
 	eval := func(call func(context.Context, redis.Scripter, []string, ...any) *redis.Cmd) {
-		m := new(mark)
-		reply, err = call(ctx, on, keys, append(slices.Clone(args), m)...).Slice()
+		d := new(departure)
+		reply, err = call(ctx, on, keys, append(slices.Clone(args), d)...).Slice()
 		// Of several encodings, a cluster client's own repeats, only the last was answered.
-		left := m.encoded.Load()
+		left := d.encoded.Load()
 		mayHaveRun = mayHaveRun || left > 1 || left == 1 && !notRun(err)
 	}
 	eval(script.EvalSha)

@@ -12,7 +12,7 @@ func TestClockOfAReplicaThatIsOff(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
 		for _, off := range []time.Duration{-10 * time.Minute, 0, 10 * time.Minute} {
 			local := func() time.Time { return time.Now().Add(off) }
-			s := New(dial(t, srv.addr), "T0TEST", Options{Now: local})
+			s := made(t, New(dial(t, srv.addr), "T0TEST", Options{Now: local}))
 			if was := s.Clock(); local().Sub(was) > time.Minute || was.Sub(local()) > time.Minute {
 				t.Errorf("off by %v, before Redis has answered: %v", off, was)
 			}
@@ -41,7 +41,7 @@ func TestClockGoesOn(t *testing.T) {
 	srv := startMini(t)
 	srv.stop(t)
 	local := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-	s := New(dial(t, srv.addr), "T0TEST", Options{Now: func() time.Time { return local }})
+	s := made(t, New(dial(t, srv.addr), "T0TEST", Options{Now: func() time.Time { return local }}))
 	k := create(t, s, asked(1), amy, 0)
 	for _, passed := range []time.Duration{0, time.Second, time.Hour} {
 		local = local.Add(passed)

@@ -64,7 +64,7 @@ func TestFiftyVotesAtOnce(t *testing.T) {
 		for _, quorum := range []int{1, 2} {
 			var desks []*approvals.Desk
 			for i := range 3 {
-				store := New(dial(t, srv.addr), fmt.Sprint("T0Q", quorum), Options{})
+				store := made(t, New(dial(t, srv.addr), fmt.Sprint("T0Q", quorum), Options{}))
 				desks = append(desks, approvals.NewDesk(store, fmt.Sprint("worker-", i), time.Minute))
 			}
 			today := facts(50, quorum)

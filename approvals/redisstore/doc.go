@@ -7,8 +7,8 @@
 // Every key begins with bmcmd:{workspace}: so that all keys of a workspace share
 // one slot of a cluster.
 //
-//	request:ID     hash: body (JSON), rev, at (when it came, ms), on (the run of the
-//	               server that it came to), twin, moves (ids of the last 32 moves),
+//	request:ID     hash: body (JSON), rev, at (when it came, ms), on (the
+//	               store that it came to), twin, moves (ids of the last 32 moves),
 //	               holder and until (ms) while held, holds while its hosts are kept,
 //	               refused ("all kept head" of its refused clicks)
 //	due            sorted set of ids by when somebody must look at them (ms)
@@ -23,8 +23,9 @@
 //	               first form are "ms JSON", with the hash inside
 //	refused:ID     hash: "hash JSON" of each refused click that is kept, under its number,
 //	               and how often each person pressed; as long as the events
-//	server         "run ms": the run of the server that was last asked, and when it was
-//	               first asked
+//	mark           hash: mark, a random word that the first bot wrote; server, which
+//	               store that makes this; since, when it was first met (ms)
+//	gone:MESSAGE   who says that a request is lost, or "done"; gone after a month
 //	take:ID        list of what one Take handed out, for a lost reply; short-lived
 //	outputs:ID     hash: what each host printed (gzip), by task and host; gone after
 //	               a set time
@@ -63,14 +64,23 @@
 // person and 200 of a request at most, and the rest is a number. They are a chain of their
 // own; the request's next event names its newest, and with it all before.
 //
-// # Why every answer says which run of the server gave it
+// # Why every answer says which store gave it
 //
 // A server that was started again may have read an older state from its disk, and a
 // replica that took its place may have been behind: a claim can be gone as if it had
-// never been. The record then looks as good as any. So the server's own run id, which
-// is another after both, comes with each answer, stays with the request it was given
-// for, and a swap may be bound to it: [approvals.ErrRestarted]. It costs Redis 7
-// microseconds in a script (INFO server). Where Redis does not tell, it is empty.
+// never been. The record then looks as good as any. The server's run id shows both. It
+// does not show a master that was made its replica's replica and a master again, which
+// has thrown away what the replica lacked: that changes its replication id. And neither
+// shows FLUSHALL, SWAPDB or an eviction: those take the mark, a random word under one
+// key. So the three together are the store's identity. It comes with each answer, stays
+// with the request it was given for, and every swap is bound to it:
+// [approvals.ErrRestarted]. It costs Redis some 15 microseconds in a script (two INFO).
+// The replication id is another for harmless reasons, too; then a run only waits.
+//
+// A mark that is missing is not simply written anew: requests that people still wait for
+// may be gone with it. No script reads or writes requests without it
+// ([approvals.ErrUnmarked]); the bots first say in the threads of those that they
+// remember what is lost.
 //
 // # Why a move waits on the connection that wrote it
 //

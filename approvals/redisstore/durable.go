@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -25,17 +26,21 @@ type Fault struct {
 func (f *Fault) Error() string { return fmt.Sprintf("%v: %s: %s", f.Kind, f.Found, f.Do) }
 func (f *Fault) Unwrap() error { return f.Kind }
 
-// settings are those with which nothing is forgotten that was confirmed.
-var settings = []struct{ setting, good string }{{"appendonly", "yes"}, {"appendfsync", "always"}}
+// settings are those with which nothing is forgotten that was confirmed. They are asked
+// for by pattern: Redis 6.2 takes one a call.
+var (
+	settings = []struct{ setting, good string }{{"appendonly", "yes"}, {"appendfsync", "always"}, {"maxmemory-policy", "noeviction"}}
+	patterns = []string{"append*", "maxmemory-policy"}
+)
 
 // Durable is nil if the server that has the workspace's keys writes each change to its
-// disk before it confirms it. Else its error wraps [ErrForgets], or ErrUnavailable if
-// the server cannot be asked.
+// disk before it confirms it, and removes nothing when its memory is full. Else its error
+// wraps [ErrForgets], or ErrUnavailable if the server cannot be asked.
 func (s *Store) Durable(ctx context.Context) error {
 	var has map[string]string
 	for n := 0; ; n++ {
 		var err error
-		if has, err = s.append(ctx); err == nil {
+		if has, err = s.settings(ctx); err == nil {
 			break
 		}
 		if word := code(err); word == "ERR" || word == "NOPERM" {
@@ -57,24 +62,34 @@ func (s *Store) Durable(ctx context.Context) error {
 	return nil
 }
 
-// append is what the master says of how it keeps its log of changes.
-func (s *Store) append(ctx context.Context) (map[string]string, error) {
-	switch client := s.client.(type) {
-	case *redis.ClusterClient:
+// settings are what the master says of how it keeps what it is told.
+func (s *Store) settings(ctx context.Context) (map[string]string, error) {
+	type asked interface {
+		ConfigGet(ctx context.Context, parameter string) *redis.MapStringStringCmd
+	}
+	on := asked(s.client)
+	if client, is := s.client.(*redis.ClusterClient); is {
 		node, err := client.MasterForKey(ctx, s.keys.due())
 		if err != nil {
 			return nil, err
 		}
-		return node.ConfigGet(ctx, "append*").Result()
-	default:
-		return client.ConfigGet(ctx, "append*").Result()
+		on = node
 	}
+	has := map[string]string{}
+	for _, p := range patterns {
+		some, err := on.ConfigGet(ctx, p).Result()
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(has, some)
+	}
+	return has, nil
 }
 
-// word is a setting's value, if it is one word of letters: nothing else of Redis' text
+// word is a setting's value, if it is one word of letters and dashes: nothing else of Redis' text
 // is passed on.
 func word(value string) string {
-	if value == "" || len(value) > 20 || strings.Trim(value, "abcdefghijklmnopqrstuvwxyz") != "" {
+	if value == "" || len(value) > 20 || strings.Trim(value, "abcdefghijklmnopqrstuvwxyz-") != "" {
 		return "something else"
 	}
 	return value

@@ -26,6 +26,8 @@ func TestDurable(t *testing.T) {
 		{"the last second may be lost", []string{"--appendonly", "yes", "--appendfsync", "everysec"}, nil, []string{"appendfsync is everysec", "set it to always", "durability: weak"}},
 		{"the system writes when it likes", []string{"--appendonly", "yes", "--appendfsync", "no"}, nil, []string{"appendfsync is no:", "set it to always", "durability: weak"}},
 		{"nothing is on the disk", []string{"--appendfsync", "always"}, nil, []string{"appendonly is no:", "set it to yes", "durability: weak"}},
+		{"what was used least goes when memory is full", []string{"--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "allkeys-lru"}, nil, []string{"maxmemory-policy is allkeys-lru:", "set it to noeviction", "durability: weak"}},
+		{"what has a lifetime goes: events", []string{"--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "volatile-lru"}, nil, []string{"maxmemory-policy is volatile-lru:", "set it to noeviction", "durability: weak"}},
 		{"its user may not ask", nil, acl("-config"), []string{"does not tell its appendfsync (NOPERM)", "CONFIG GET", "durability: weak"}},
 		{"managed ones do not know CONFIG", []string{"--rename-command", "CONFIG", ""}, nil, []string{"does not tell its appendfsync (ERR)", "durability: weak"}},
 	}

@@ -174,7 +174,7 @@ func TestLostReplies(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
 		for i, tt := range calls {
 			for lost := int32(1); lost < attempts; lost++ {
-				direct := New(dial(t, srv.addr), "T0"+tt.name+string('0'+lost), Options{})
+				direct := made(t, New(dial(t, srv.addr), "T0"+tt.name+string('0'+lost), Options{}))
 				k := create(t, direct, asked(i), amy, 0)
 				p := before(t, srv.addr)
 				s := New(dial(t, p.addr), "T0"+tt.name+string('0'+lost), Options{})
@@ -201,7 +201,7 @@ func TestLostReplies(t *testing.T) {
 func TestReplyNeverComes(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
 		for i, tt := range calls {
-			direct := New(dial(t, srv.addr), "T0"+tt.name, Options{})
+			direct := made(t, New(dial(t, srv.addr), "T0"+tt.name, Options{}))
 			k := create(t, direct, asked(i), amy, 0)
 			p := before(t, srv.addr)
 			s := New(dial(t, p.addr), "T0"+tt.name, Options{})
@@ -385,6 +385,7 @@ func TestForgottenScriptsAreSentAgain(t *testing.T) {
 func TestOneRoundTripForAMove(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
 		p := before(t, srv.addr)
+		srv.store(t) // for its mark
 		s := New(dial(t, p.addr), "T0TEST", Options{})
 		k := create(t, s, asked(1), amy, time.Minute)
 		k, err := s.Swap(t.Context(), next(k, amy, time.Minute, nil)) // teaches Redis the script
@@ -411,13 +412,14 @@ func TestPasswords(t *testing.T) {
 	client := dial(t, srv.addr, func(c *Connection) {
 		c.Password = func(context.Context) (string, error) { asks.Add(1); return given, nil }
 	})
-	s := New(client, "T0TEST", Options{})
+	s := made(t, New(client, "T0TEST", Options{}))
 	_, _, err := s.Create(t.Context(), creation(asked(1), amy, 0))
 	if !errors.Is(err, approvals.ErrUnavailable) || strings.Contains(err.Error(), password) {
 		t.Errorf("wrong password: %v", err)
 	}
 	given = password
 	before := asks.Load()
+	made(t, s)
 	create(t, s, asked(1), amy, 0)
 	if asks.Load() == before {
 		t.Error("the password was not read when connecting")
@@ -440,6 +442,7 @@ func TestDialRefusesURLs(t *testing.T) {
 func TestAnAnswerThatIsLongUnderWay(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
 		p := before(t, srv.addr)
+		srv.store(t) // for its mark
 		s := New(dial(t, p.addr), "T0TEST", Options{})
 		k := create(t, s, asked(1), amy, time.Minute)
 		release := make(chan struct{})

@@ -71,7 +71,7 @@ func TestHosts(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
 		for _, tt := range tests {
 			t.Run(tt.why, func(t *testing.T) {
-				s := New(dial(t, srv.addr), "T0"+tt.why, Options{})
+				s := made(t, New(dial(t, srv.addr), "T0"+tt.why, Options{}))
 				one := mustSwapHosts(t, s, create(t, s, first, amy, 0), take)
 				if tt.before != nil {
 					tt.before(t, s, one)
@@ -113,6 +113,7 @@ func TestHosts(t *testing.T) {
 func TestTakenHostsAgain(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
 		p := before(t, srv.addr)
+		srv.store(t) // for its mark
 		s := New(dial(t, p.addr), "T0TEST", Options{})
 		k := create(t, s, on(1, "cmd-a", "ins-1", "ins-2"), amy, time.Minute)
 		w := next(k, amy, time.Minute, nil)

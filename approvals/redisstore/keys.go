@@ -13,7 +13,8 @@ func (k keys) asked(user string) string    { return k.prefix + "asked:" + user }
 func (k keys) due() string                 { return k.prefix + "due" }
 func (k keys) open() string                { return k.prefix + "open" }
 func (k keys) audit() string               { return k.prefix + "audit" }
-func (k keys) server() string              { return k.prefix + "server" }
+func (k keys) mark() string                { return k.prefix + "mark" }
+func (k keys) gone(message string) string  { return k.prefix + "gone:" + message }
 func (k keys) hosts(script string) string  { return k.prefix + "hosts:" + script }
 func (k keys) take(id string) string       { return k.prefix + "take:" + id }
 func (k keys) outputs(id string) string    { return k.prefix + "outputs:" + id }

@@ -123,7 +123,7 @@ func unpack(packed string, most int) ([]byte, error) {
 // those away.
 //
 // KEYS: 1 outputs.
-// ARGV: 1 time to keep them, then name and output of each, then the mark.
+// ARGV: 1 time to keep them, then name and output of each, then the departure.
 // Returns: seconds, microseconds.
 var keepScript = redis.NewScript(clock + `
 redis.call('DEL', KEYS[1])

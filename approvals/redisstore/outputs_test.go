@@ -88,7 +88,7 @@ func TestOutputsGoAfterTheirTime(t *testing.T) {
 	some := approvals.Outputs{"task-1/ins-1": []byte("ok")}
 	onEach(t, func(t *testing.T, srv *server) {
 		for _, tt := range []struct{ option, want time.Duration }{{0, 7 * 24 * time.Hour}, {time.Hour, time.Hour}} {
-			s := New(dial(t, srv.addr), fmt.Sprint("T", tt.option), Options{KeepOutputs: tt.option})
+			s := made(t, New(dial(t, srv.addr), fmt.Sprint("T", tt.option), Options{KeepOutputs: tt.option}))
 			for range 2 {
 				if err := s.KeepOutputs(t.Context(), "r-1", some); err != nil {
 					t.Fatal(err)
@@ -98,7 +98,7 @@ func TestOutputsGoAfterTheirTime(t *testing.T) {
 				}
 			}
 		}
-		s := New(dial(t, srv.addr), "T0TEST", Options{KeepOutputs: 20 * time.Millisecond})
+		s := made(t, New(dial(t, srv.addr), "T0TEST", Options{KeepOutputs: 20 * time.Millisecond}))
 		if err := s.KeepOutputs(t.Context(), "r-1", some); err != nil {
 			t.Fatal(err)
 		}

@@ -93,6 +93,9 @@ func (s *Store) rehearse(ctx context.Context) error {
 		Schema: approvals.Schema, ID: "r-check", Revision: 1, State: approvals.Received,
 		Asked: approvals.Asked{Script: "cmd-check", Hosts: []string{"check"}, Reason: strings.Repeat("r", rehearsalSize)},
 	}
+	if err := s.Mark(ctx); err != nil {
+		return err
+	}
 	w := approvals.Swap{Next: r, Event: event, Worker: "check"}
 	if _, _, err := s.Create(ctx, w); err != nil {
 		return err
@@ -131,6 +134,15 @@ func (s *Store) rehearseRest(ctx context.Context, id string) error {
 	}
 	if out, err := s.Outputs(ctx, id); err != nil || !bytes.Equal(out["check"], printed) {
 		return read(err)
+	}
+	if server, has, err := s.Revisions(ctx, []string{id}); err != nil || server.ID == "" || has[id] != 3 {
+		return read(err)
+	}
+	if first, _, err := s.Turn(ctx, "check", "check", time.Minute); err != nil || !first {
+		return read(err)
+	}
+	if err := s.Done(ctx, "check"); err != nil {
+		return err
 	}
 	groups := &Groups{caller: s.caller, keys: s.keys, ttl: oldest, running: map[string]*lookup{}}
 	nobody := func(context.Context) ([]string, error) { return []string{}, nil }

@@ -41,7 +41,7 @@ func TestReplicas(t *testing.T) {
 	master, stop, wake := pair(t)
 	p := before(t, master.addr)
 	over := func(addr string) *Store {
-		s := New(dial(t, addr), "T0TEST", Options{Replicas: 1})
+		s := made(t, New(dial(t, addr), "T0TEST", Options{Replicas: 1}))
 		s.wait = 100 * time.Millisecond
 		return s
 	}
@@ -114,7 +114,7 @@ func TestReplicas(t *testing.T) {
 func TestReplicasGiveTheConnectionBack(t *testing.T) {
 	master, _, _ := pair(t)
 	client := dial(t, master.addr, func(c *Connection) { c.PoolSize = 1 })
-	s := New(client, "T0TEST", Options{Replicas: 1})
+	s := made(t, New(client, "T0TEST", Options{Replicas: 1}))
 	came := creation(asked(1), amy, time.Minute)
 	for range 5 {
 		if _, _, err := s.Create(t.Context(), came); err != nil && !errors.Is(err, errFewReplicas) {
@@ -130,7 +130,7 @@ func TestReplicasGiveTheConnectionBack(t *testing.T) {
 // where replicas are asked for, and else does not.
 func TestRepetitionsWriteForReplicas(t *testing.T) {
 	srv := startReal(t)
-	plain, spread := srv.store(t), New(dial(t, srv.addr), "T0TEST", Options{Replicas: 1})
+	plain, spread := srv.store(t), made(t, New(dial(t, srv.addr), "T0TEST", Options{Replicas: 1}))
 	spread.wait = time.Millisecond
 	dirty := func() string {
 		info, err := plain.client.Info(t.Context(), "persistence").Result()
@@ -179,6 +179,7 @@ func TestCluster(t *testing.T) {
 	until(t, "the cluster is up", func() bool { return s.Durable(t.Context()) == nil && client.ClusterInfo(t.Context()).Err() == nil })
 	var k approvals.Kept
 	until(t, "the cluster takes a request", func() bool {
+		made(t, s)
 		var err error
 		k, _, err = s.Create(t.Context(), creation(on(1, "cmd-a", "ins-1"), amy, time.Minute))
 		return err == nil
@@ -190,7 +191,7 @@ func TestCluster(t *testing.T) {
 		t.Errorf("its hosts are taken: %v", err)
 	}
 
-	spread := New(client, "T0TEST", Options{Replicas: 1})
+	spread := made(t, New(client, "T0TEST", Options{Replicas: 1}))
 	spread.wait = time.Millisecond
 	w := next(k, amy, time.Minute, nil)
 	if _, err := spread.Swap(t.Context(), w); !errors.Is(err, errFewReplicas) {

@@ -6,8 +6,8 @@ import "github.com/redis/go-redis/v9"
 // milliseconds, "" stands for none. Every answer begins with Redis' seconds and
 // microseconds. Some keys are known only inside a script: they are made from a
 // prefix with the same hash tag, so they lie in the same slot. The last ARGV of
-// each is a mark that means nothing to Redis. A record in an answer is its body,
-// when it came, the run of the server that it came to, and its refused clicks: false
+// each tells whether the call has left, and means nothing to Redis. A record in an answer
+// is its body, when it came, the server that it came to, and its refused clicks: false
 // where there are none.
 
 // clock gives t (what TIME says) and now; text writes a whole number without an
@@ -18,27 +18,74 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local function text(n) return string.format('%.0f', n) end
 `
 
-// clockAndRun is clock, and gives run and since: the id of this run of the server, and
-// when one of these scripts first met it (ms); "" where Redis does not tell. The answers
-// of these scripts have them after the time. Their last key is where that is kept. For
-// how long the server has been up says less: a replica that takes the master's place
-// has long been up.
-const clockAndRun = clock + `
-local info, run, since = redis.pcall('INFO', 'server'), '', ''
-if type(info) == 'string' then
-  local _, last = string.find(info, '\nrun_id:', 1, true)
-  run = last and string.match(info, '^%w+', last + 1) or ''
+// clockAndServer is clock, and gives server and since: which store this is, and when one
+// of these scripts first met it (ms). The answers of these scripts have them after the
+// time. It is made of the start of the run id, which is another after the server was
+// started again, the start of the replication id, which is another after it was anybody's
+// replica or became a master, and the mark. For how long the server has been up says
+// less: a replica that takes the master's place has long been up. The last key is where
+// mark, server and since are kept. Without a mark the answer ends here, with "" for both:
+// nothing is read or written in a store that has lost it.
+//
+// INFO takes one section a call up to Redis 6.2; a Redis that does not tell one leaves
+// that part empty.
+const clockAndServer = clock + which + `
+if server == '' then return {t[1], t[2], '', ''} end
+`
+
+// which gives server and since; "" for both without a mark.
+const which = `
+local function told(section, field)
+  local info = redis.pcall('INFO', section)
+  if type(info) ~= 'string' then return '' end
+  local _, last = string.find(info, '\n' .. field .. ':', 1, true)
+  return string.sub(last and string.match(info, '^%w+', last + 1) or '', 1, 12)
 end
-if run ~= '' then
-  local met = redis.call('GET', KEYS[#KEYS])
-  if met and string.sub(met, 1, #run + 1) == run .. ' ' then
-    since = string.sub(met, #run + 2)
-  else
+local server, since = '', ''
+local met = redis.call('HMGET', KEYS[#KEYS], 'mark', 'server', 'since')
+if met[1] then
+  server, since = told('server', 'run_id') .. '.' .. told('replication', 'master_replid') .. '.' .. met[1], met[3]
+  if met[2] ~= server then
     since = text(now)
-    redis.call('SET', KEYS[#KEYS], run .. ' ' .. since)
+    redis.call('HSET', KEYS[#KEYS], 'server', server, 'since', since)
   end
 end
 `
+
+// markScript gives the store a mark, if it has none.
+//
+// KEYS: 1 mark.
+// ARGV: 1 the mark.
+// Returns: time.
+var markScript = redis.NewScript(clock + `
+if redis.call('HEXISTS', KEYS[1], 'mark') == 0 then redis.call('HSET', KEYS[1], 'mark', ARGV[1]) end
+return {t[1], t[2]}
+`)
+
+// revisionsScript says how far each request has come.
+//
+// KEYS: 1 mark.
+// ARGV: 1 prefix of requests, then ids, then the departure.
+// Returns: time and server, then the revision of each, or 0.
+var revisionsScript = redis.NewScript(clock + which + `
+local out = {t[1], t[2], server, since}
+for i = 2, #ARGV - 1 do out[#out + 1] = redis.call('HGET', ARGV[1] .. ARGV[i], 'rev') or '0' end
+return out
+`)
+
+// turnScript gives one worker the turn to say a message.
+//
+// KEYS: 1 message.
+// ARGV: 1 worker, or "done" once it was said, 2 for how long.
+// Returns: time, who has the turn.
+var turnScript = redis.NewScript(clock + `
+local has = redis.call('GET', KEYS[1])
+if not has or has == ARGV[1] or ARGV[1] == 'done' then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  has = ARGV[1]
+end
+return {t[1], t[2], has}
+`)
 
 // createScript keeps a new request.
 //
@@ -46,7 +93,7 @@ end
 // their requests, by when they came. Nobody takes ids out of it but this script: what
 // has ended or vanished does not count, and goes when its minute is over.
 //
-// KEYS: 1 request, 2 due, 3 open, 4 twin, 5 events, 6 audit, 7 asked, 8 server.
+// KEYS: 1 request, 2 due, 3 open, 4 twin, 5 events, 6 audit, 7 asked, 8 mark.
 // ARGV: 1 id, 2 revision, 3 body, 4 event or "", 5 move id, 6 worker, 7 hold,
 // 8 time to keep events, 9 prefix of requests, 10 twin, 11 "1": what was written
 // before is written again, so that replicas can be waited for, 12 how many requests of
@@ -54,12 +101,12 @@ end
 // Returns: time and server, "fresh" or "there", whether the worker holds it, and the
 // record, without its body if that is the one just sent. Or "open"; or "minute", and
 // after how many milliseconds there is room.
-var createScript = redis.NewScript(clockAndRun + `
+var createScript = redis.NewScript(clockAndServer + `
 local function there(key, status)
   local h = redis.call('HMGET', key, 'body', 'at', 'on', 'refused', 'holder', 'until', 'rev')
   if ARGV[11] == '1' then redis.call('HSET', key, 'rev', h[7]) end
   local mine = h[5] == ARGV[6] and tonumber(h[6]) > now
-  return {t[1], t[2], run, since, status, mine and '1' or '', h[1], h[2], h[3], h[4]}
+  return {t[1], t[2], server, since, status, mine and '1' or '', h[1], h[2], h[3], h[4]}
 end
 local moves = redis.call('HGET', KEYS[1], 'moves')
 if moves then
@@ -82,10 +129,10 @@ for i = 1, #asked, 2 do
     redis.call('ZREM', KEYS[7], id)
   end
 end
-if ARGV[12] ~= '0' and open >= tonumber(ARGV[12]) then return {t[1], t[2], run, since, 'open'} end
-if ARGV[13] ~= '0' and recent >= tonumber(ARGV[13]) then return {t[1], t[2], run, since, 'minute', text(60000 - oldest)} end
+if ARGV[12] ~= '0' and open >= tonumber(ARGV[12]) then return {t[1], t[2], server, since, 'open'} end
+if ARGV[13] ~= '0' and recent >= tonumber(ARGV[13]) then return {t[1], t[2], server, since, 'minute', text(60000 - oldest)} end
 local hold, at = tonumber(ARGV[7]), text(now)
-redis.call('HSET', KEYS[1], 'body', ARGV[3], 'rev', ARGV[2], 'at', at, 'on', run, 'twin', ARGV[10], 'moves', ' ' .. ARGV[5] .. ' ')
+redis.call('HSET', KEYS[1], 'body', ARGV[3], 'rev', ARGV[2], 'at', at, 'on', server, 'twin', ARGV[10], 'moves', ' ' .. ARGV[5] .. ' ')
 if hold > 0 then
   redis.call('HSET', KEYS[1], 'holder', ARGV[6], 'until', text(now + hold))
 end
@@ -100,7 +147,7 @@ if ARGV[4] ~= '' then
   redis.call('ZADD', KEYS[6], at, ARGV[1])
   redis.call('ZREMRANGEBYSCORE', KEYS[6], '-inf', text(now - ARGV[8]))
 end
-return {t[1], t[2], run, since, 'fresh', hold > 0 and '1' or '', '', at, run}
+return {t[1], t[2], server, since, 'fresh', hold > 0 and '1' or '', '', at, server}
 `)
 
 // swapScript writes the next version of a request, if nobody was faster.
@@ -109,26 +156,26 @@ return {t[1], t[2], run, since, 'fresh', hold > 0 and '1' or '', '', at, run}
 // the field holds: one that was lost keeps nobody waiting.
 //
 // KEYS: 1 request, 2 due, 3 open, 4 events, 5 audit, 6 hosts of its script, 7 refused
-// clicks, 8 asked, 9 server.
+// clicks, 8 asked, 9 gone, 10 mark.
 // ARGV: 1 id, 2 revision it replaces, 3 revision it makes, 4 body, 5 event or "",
 // 6 move id, 7 not after or "", 8 worker, 9 hold, 10 due or "", 11 "end" if it ends,
-// "gone" if nothing of it is kept then, "free" if whoever asks for the same gets a new one, or "", 12 time to keep the
-// request, 13 time to keep events, 14 prefix of twins, 15 prefix of requests,
-// 16 the run of the server it is for or "", 17 "take", "keep", "leave" or "",
+// "gone" if nothing of it is kept then, "free" if whoever asks for the same gets a new
+// one, or "", 12 time to keep the request, 13 time to keep events, 14 prefix of twins, 15 prefix of requests,
+// 16 the server it is for or "", 17 "take", "keep", "leave" or "",
 // 18 "1" as in createScript, then the hosts if 11 or 17 needs them.
 // Returns: time and server, status, whether the worker holds it, and the record,
 // without its body if that is the one just sent. status is "won" (now or before),
 // "conflict", "late", "none", "restarted", or "busy", and then the other request and
 // the host follow.
-var swapScript = redis.NewScript(clockAndRun + `
+var swapScript = redis.NewScript(clockAndServer + `
 local key, id, worker, hosts = KEYS[1], ARGV[1], ARGV[8], ARGV[17]
 local h = redis.call('HMGET', key, 'rev', 'moves', 'holder', 'until', 'at', 'on', 'twin', 'refused')
-if not h[1] then return {t[1], t[2], run, since, 'none'} end
+if not h[1] then return {t[1], t[2], server, since, 'none'} end
 local good = h[3] and tonumber(h[4]) > now
 local mine = good and h[3] == worker
 local function answer(status, old, other, host)
   local body = old and redis.call('HGET', key, 'body') or false
-  return {t[1], t[2], run, since, status, mine and '1' or '', body, h[5], h[6], h[8], other, host}
+  return {t[1], t[2], server, since, status, mine and '1' or '', body, h[5], h[6], h[8], other, host}
 end
 if string.find(h[2], ' ' .. ARGV[6] .. ' ', 1, true) then
   if ARGV[18] == '1' then redis.call('HSET', key, 'rev', h[1]) end
@@ -136,7 +183,7 @@ if string.find(h[2], ' ' .. ARGV[6] .. ' ', 1, true) then
 end
 if h[1] ~= ARGV[2] then return answer('conflict', true) end
 if ARGV[7] ~= '' and now > tonumber(ARGV[7]) then return answer('late') end
-if ARGV[16] ~= '' and run ~= ARGV[16] then return answer('restarted', true) end
+if ARGV[16] ~= '' and server ~= ARGV[16] then return answer('restarted', true) end
 
 local function other(host)
   local by = redis.call('HGET', KEYS[6], host)
@@ -194,6 +241,7 @@ if ARGV[11] == 'end' then
 elseif ARGV[11] == 'gone' then
   redis.call('DEL', key, KEYS[4], KEYS[7])
   for _, index in ipairs({2, 3, 5, 8}) do redis.call('ZREM', KEYS[index], id) end
+  redis.call('SET', KEYS[9], 'done', 'PX', 60000) -- who remembers it need not say that it is lost
 end
 return answer('won')
 `)
@@ -201,15 +249,15 @@ return answer('won')
 // takeScript hands out due requests. A hold is good exactly as long as the
 // request's entry in due lies ahead, so what is due is held by nobody.
 //
-// KEYS: 1 due, 2 list of what this take handed out, 3 server.
+// KEYS: 1 due, 2 list of what this take handed out, 3 mark.
 // ARGV: 1 prefix of requests, 2 worker, 3 hold, 4 how many.
 // Returns: time and server, milliseconds to the next due request or "", then each
 // record.
-var takeScript = redis.NewScript(clockAndRun + `
+var takeScript = redis.NewScript(clockAndServer + `
 local ids = redis.call('LRANGE', KEYS[2], 0, -1)
 local again = #ids > 0
 if not again then ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now), 'LIMIT', 0, ARGV[4]) end
-local out, ends = {t[1], t[2], run, since, ''}, text(now + ARGV[3])
+local out, ends = {t[1], t[2], server, since, ''}, text(now + ARGV[3])
 for _, id in ipairs(ids) do
   local key = ARGV[1] .. id
   local h = redis.call('HMGET', key, 'body', 'at', 'on', 'refused', 'holder')
@@ -230,20 +278,20 @@ return out
 
 // loadScript reads a request.
 //
-// KEYS: 1 request, 2 server.
+// KEYS: 1 request, 2 mark.
 // Returns: time and server, and the record if it is there.
-var loadScript = redis.NewScript(clockAndRun + `
+var loadScript = redis.NewScript(clockAndServer + `
 local h = redis.call('HMGET', KEYS[1], 'body', 'at', 'on', 'refused')
-return {t[1], t[2], run, since, h[1], h[2], h[3], h[4]}
+return {t[1], t[2], server, since, h[1], h[2], h[3], h[4]}
 `)
 
 // openScript lists the newest open requests.
 //
-// KEYS: 1 open, 2 server.
+// KEYS: 1 open, 2 mark.
 // ARGV: 1 prefix of requests, 2 how many.
 // Returns: time and server, then each record.
-var openScript = redis.NewScript(clockAndRun + `
-local out = {t[1], t[2], run, since}
+var openScript = redis.NewScript(clockAndServer + `
+local out = {t[1], t[2], server, since}
 for _, id in ipairs(redis.call('ZREVRANGE', KEYS[1], 0, ARGV[2] - 1)) do
   local h = redis.call('HMGET', ARGV[1] .. id, 'body', 'at', 'on', 'refused')
   if h[1] then

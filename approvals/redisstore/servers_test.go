@@ -154,7 +154,14 @@ func dial(t testing.TB, addr string, change ...func(*Connection)) redis.Universa
 
 func (s *server) store(t testing.TB) *Store {
 	t.Helper()
-	return New(dial(t, s.addr), "T0TEST", Options{})
+	return made(t, New(dial(t, s.addr), "T0TEST", Options{}))
+}
+
+// made gives a store its mark, if Redis is up and takes it.
+func made(t testing.TB, s *Store) *Store {
+	t.Helper()
+	_ = s.Mark(context.Background())
+	return s
 }
 
 // asked is a request as the bot would make it; n tells requests apart.

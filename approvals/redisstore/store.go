@@ -69,10 +69,10 @@ func (s *Store) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, b
 		return approvals.Kept{}, false, err
 	}
 	r, twin := w.Next, w.Next.Twin()
-	a, err := s.confirm(ctx, createScript,
-		[]string{s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.twin(twin), s.keys.events(r.ID), s.keys.audit(), s.keys.asked(r.Requester.User), s.keys.server()},
+	a, err := marked(s.confirm(ctx, createScript,
+		[]string{s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.twin(twin), s.keys.events(r.ID), s.keys.audit(), s.keys.asked(r.Requester.User), s.keys.mark()},
 		r.ID, r.Revision, body, event, moveID(w), w.Worker, w.Hold.Milliseconds(),
-		s.opts.KeepEvents.Milliseconds(), s.keys.request(""), twin, flag(s.opts.Replicas > 0), w.Limits.Open, w.Limits.AMinute)
+		s.opts.KeepEvents.Milliseconds(), s.keys.request(""), twin, flag(s.opts.Replicas > 0), w.Limits.Open, w.Limits.AMinute))
 	if err != nil {
 		return approvals.Kept{}, false, err
 	}
@@ -88,7 +88,7 @@ func (s *Store) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, b
 
 // Load is as [approvals.Store] says.
 func (s *Store) Load(ctx context.Context, id string) (approvals.Kept, error) {
-	a, err := s.read(ctx, loadScript, []string{s.keys.request(id), s.keys.server()})
+	a, err := marked(s.read(ctx, loadScript, []string{s.keys.request(id), s.keys.mark()}))
 	if err != nil {
 		return approvals.Kept{}, err
 	}
@@ -119,10 +119,10 @@ func (s *Store) Swap(ctx context.Context, w approvals.Swap) (approvals.Kept, err
 	for _, host := range of {
 		args = append(args, host)
 	}
-	a, err := s.confirm(ctx, swapScript, []string{
+	a, err := marked(s.confirm(ctx, swapScript, []string{
 		s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.events(r.ID), s.keys.audit(), s.keys.hosts(r.Asked.Script), s.keys.refused(r.ID),
-		s.keys.asked(r.Requester.User), s.keys.server(),
-	}, args...)
+		s.keys.asked(r.Requester.User), s.keys.gone(r.ID), s.keys.mark(),
+	}, args...))
 	if err != nil {
 		return approvals.Kept{}, err
 	}
@@ -159,8 +159,8 @@ func refused(a answer) error {
 // Take is as [approvals.Store] says. A record that cannot be read stays held and
 // is left out, with a word in the log: after an upgrade of all replicas it can be.
 func (s *Store) Take(ctx context.Context, worker string, hold time.Duration, n int) ([]approvals.Kept, time.Duration, error) {
-	a, err := s.write(ctx, takeScript, []string{s.keys.due(), s.keys.take(randomID()), s.keys.server()},
-		s.keys.request(""), worker, max(1, hold.Milliseconds()), n)
+	a, err := marked(s.write(ctx, takeScript, []string{s.keys.due(), s.keys.take(randomID()), s.keys.mark()},
+		s.keys.request(""), worker, max(1, hold.Milliseconds()), n))
 	if err != nil {
 		return nil, 0, err
 	}
@@ -220,7 +220,7 @@ func (s *Store) Open(ctx context.Context, n int) ([]approvals.Kept, error) {
 	if n <= 0 {
 		return nil, nil
 	}
-	a, err := s.read(ctx, openScript, []string{s.keys.open(), s.keys.server()}, s.keys.request(""), n)
+	a, err := marked(s.read(ctx, openScript, []string{s.keys.open(), s.keys.mark()}, s.keys.request(""), n))
 	if err != nil {
 		return nil, err
 	}
@@ -230,7 +230,7 @@ func (s *Store) Open(ctx context.Context, n int) ([]approvals.Kept, error) {
 // answered is what every answer of a script tells besides.
 func (s *Store) answered(a answer) approvals.Kept {
 	s.clock.heard(a)
-	k := approvals.Kept{Now: a.now, Seen: a.seen, Sought: a.sought, Server: approvals.Server{Run: a.text(0)}}
+	k := approvals.Kept{Now: a.now, Seen: a.seen, Sought: a.sought, Server: approvals.Server{ID: a.text(0)}}
 	if since := a.text(1); since != "" {
 		k.Server.Since = time.UnixMilli(number(since)).UTC()
 	}

@@ -433,7 +433,7 @@ func TestTakeDropsWhatIsGone(t *testing.T) {
 func TestAuditIndex(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
 		srv.stop(t)
-		s := New(dial(t, srv.addr), "T0TEST", Options{KeepEvents: time.Hour})
+		s := made(t, New(dial(t, srv.addr), "T0TEST", Options{KeepEvents: time.Hour}))
 		k := create(t, s, asked(1), amy, time.Minute)
 		newest := func() time.Time {
 			score, err := s.client.ZScore(t.Context(), s.keys.audit(), k.ID).Result()
@@ -509,7 +509,7 @@ func TestOpenListsNewestFirst(t *testing.T) {
 
 func TestGarbage(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
-		s := New(dial(t, srv.addr), "T0TEST", Options{KeepRequests: time.Hour, KeepEvents: 10 * time.Hour})
+		s := made(t, New(dial(t, srv.addr), "T0TEST", Options{KeepRequests: time.Hour, KeepEvents: 10 * time.Hour}))
 		k := create(t, s, asked(1), amy, time.Minute)
 		ttl := func(key string) time.Duration {
 			d, err := s.client.PTTL(t.Context(), key).Result()
@@ -532,7 +532,7 @@ func TestGarbage(t *testing.T) {
 			t.Errorf("an ended request goes after %v", d)
 		}
 		left, err := s.client.Keys(t.Context(), "*").Result()
-		left = slices.DeleteFunc(left, func(key string) bool { return key == s.keys.server() }) // where Redis tells its run
+		left = slices.DeleteFunc(left, func(key string) bool { return key == s.keys.mark() })
 		slices.Sort(left)
 		if want := []string{s.keys.asked(k.Requester.User), s.keys.audit(), s.keys.events(k.ID), s.keys.request(k.ID)}; err != nil || !slices.Equal(left, want) {
 			t.Errorf("keys after the end: %v, want %v, error %v", left, want, err)
@@ -543,7 +543,7 @@ func TestGarbage(t *testing.T) {
 func TestTwoWorkspacesDoNotMeet(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
 		client := dial(t, srv.addr)
-		one, two := New(client, "T1", Options{}), New(client, "T2", Options{})
+		one, two := made(t, New(client, "T1", Options{})), made(t, New(client, "T2", Options{}))
 		create(t, one, asked(1), amy, 0)
 		if taken, _, err := two.Take(t.Context(), amy, time.Minute, 1); err != nil || len(taken) != 0 {
 			t.Errorf("took %d, error %v", len(taken), err)

@@ -226,7 +226,7 @@ func restore(t *testing.T, file string) (*Store, time.Time) {
 			t.Fatalf("%v: %v", cmd, err)
 		}
 	}
-	return New(client, storedWorkspace, Options{}), at
+	return made(t, New(client, storedWorkspace, Options{})), at
 }
 
 // keepExample writes the example of this code's schema, unless there is one.
@@ -236,7 +236,7 @@ func keepExample(t *testing.T) {
 	m.SetTime(at)
 	client := redis.NewClient(&redis.Options{Addr: m.Addr()})
 	defer client.Close()
-	storedLife(t, approvals.NewDesk(New(client, storedWorkspace, Options{}), "w-stored", time.Minute))
+	storedLife(t, approvals.NewDesk(made(t, New(client, storedWorkspace, Options{})), "w-stored", time.Minute))
 	f, err := os.OpenFile(filepath.Join("testdata", "stored", fmt.Sprintf("schema-%d.jsonl", approvals.Schema)), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
 		t.Fatalf("an example is written once: %v", err)

@@ -168,7 +168,7 @@ func (s *Slack) named(r approvals.Request, kind approvals.NoticeKind) []asker {
 	}
 	switch kind {
 	case approvals.NoticeAnswer, approvals.NoticeUnknown, approvals.NoticeFound, approvals.NoticeAsk, approvals.NoticeSettled,
-		approvals.NoticeResult, approvals.NoticeFile, approvals.NoticeAlarm:
+		approvals.NoticeResult, approvals.NoticeFile, approvals.NoticeAlarm, approvals.NoticeBack, approvals.NoticeGone:
 		for _, p := range r.Approvers() {
 			add(p.User)
 		}

@@ -64,12 +64,15 @@ func (s *Slack) render(a bot.Answer) (view.Message, bool) {
 	return view.Message{}, false
 }
 
-// words are an answer's text with the people it names.
+// words are an answer's text with the people or the time that it names.
 func words(a bot.Words) string {
-	if a.Who.Empty() {
-		return a.Text
+	switch {
+	case !a.Who.Empty():
+		return a.Text + " " + view.People(a.Who)
+	case !a.When.IsZero():
+		return a.Text + " " + view.When(a.When) + "."
 	}
-	return a.Text + " " + view.People(a.Who)
+	return a.Text
 }
 
 func listed(in []bot.Listed) []view.Listed {

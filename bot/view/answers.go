@@ -3,7 +3,9 @@ package view
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
 )
@@ -39,8 +41,8 @@ func Help(command, unknown, nearest string) Message {
 	return p.message("help")
 }
 
-// token is what [Words] shows as more than letters: a mention, or code in backticks.
-var token = regexp.MustCompile("<@[UW][A-Z0-9]{1,31}>|<!subteam\\^S[A-Z0-9]{1,31}>|`[^`\n]+`")
+// token is what [Words] shows as more than letters: a mention, code in backticks, or a time.
+var token = regexp.MustCompile("<@[UW][A-Z0-9]{1,31}>|<!subteam\\^S[A-Z0-9]{1,31}>|<!date\\^[0-9]{1,12}\\^[{}a-z_ ]{1,40}\\|[0-9: -]{1,20} UTC>|`[^`\n]+`")
 
 // Words are one or two sentences for one person, with a link to the card of
 // request. In text, mentions (<@U…>, <!subteam^S…>) and code between backticks are
@@ -98,6 +100,9 @@ func People(who approvals.Who) string {
 	return string(several(all, "or"))
 }
 
+// When is a time as each reader's clock has it, for the text of [Words] or [Said].
+func When(t time.Time) string { return string(at(t).text) }
+
 // mostTokens is how many mentions and pieces of code one answer shows as such.
 const mostTokens = 30
 
@@ -128,6 +133,11 @@ func tokenSpan(t string) span {
 	}
 	if id, ok := strings.CutPrefix(t, "<!subteam^"); ok {
 		return group(strings.TrimSuffix(id, ">"))
+	}
+	if date, ok := strings.CutPrefix(t, "<!date^"); ok {
+		unix, _, _ := strings.Cut(date, "^")
+		sec, _ := strconv.ParseInt(unix, 10, 64)
+		return at(time.Unix(sec, 0))
 	}
 	return code(strings.Trim(t, "`"), maxRich)
 }

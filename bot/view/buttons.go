@@ -62,7 +62,7 @@ func (p *page) buttons(r approvals.Request) {
 	}
 	var row []slack.BlockElement
 	switch {
-	case r.State == approvals.Executing, r.State == approvals.Accepted, r.Plan == nil && !r.State.Ended():
+	case r.State == approvals.Executing, r.State == approvals.Accepted, r.State == approvals.Gone, r.Plan == nil && !r.State.Ended():
 		return
 	case r.State == approvals.Unknown:
 		row = unknownButtons(r, press)
@@ -76,7 +76,7 @@ func (p *page) buttons(r approvals.Request) {
 	case r.State.Ended():
 		row = append(row, press(again, "Ask again"))
 	case r.State == approvals.Approved:
-		if r.Waiting != "" {
+		if r.Waiting != "" && r.SearchUntil.IsZero() {
 			row = append(row, press(run, runLabel).WithStyle(slack.StylePrimary))
 		}
 		row = append(row, press(deny, "Deny"), press(cancel, "Cancel"))

@@ -28,6 +28,14 @@ func Notice(r approvals.Request, n approvals.Notice) Message {
 		p.noticeAlarm(r)
 	case approvals.NoticeFile:
 		p.noticeFile(r)
+	case approvals.NoticeBack:
+		p.section(call(r, true) + "*Redis has gone back to an older state of this request*, so what was decided on it since is lost. " +
+			"Look at the card: whoever had decided has to do it again.")
+		p.subject(r)
+	case approvals.NoticeGone:
+		p.section(call(r, true) + "*Redis has lost its record of this request.* Its buttons do nothing any more.")
+		p.passage("What I know", r.Why, newsWhy)
+		p.subject(r)
 	case approvals.NoticeResult:
 		m, _ := Result(r, nil)
 		return m

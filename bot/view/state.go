@@ -53,6 +53,8 @@ func state(r approvals.Request) safe {
 		switch {
 		case r.WaitsFor != "":
 			return "Approved, waiting for another run"
+		case !r.SearchUntil.IsZero():
+			return "Approved, but not sent: Redis was restarted"
 		case r.Waiting != "":
 			return "Approved, but not sent"
 		}
@@ -73,6 +75,8 @@ func state(r approvals.Request) safe {
 		return "Expired, nothing ran"
 	case approvals.Cancelled:
 		return "Cancelled, nothing ran"
+	case approvals.Gone:
+		return "Lost, Redis has no record of it any more"
 	}
 	return "In a state that this version does not know"
 }
@@ -271,6 +275,14 @@ func adviceOpen(r approvals.Request) safe {
 }
 
 func adviceApproved(r approvals.Request) safe {
+	if !r.SearchUntil.IsZero() && !r.Expires.After(r.SearchUntil) {
+		return "Nothing has run. The approval is good until " + at(r.Expires).text + ", and the search lasts until " + at(r.SearchUntil).text +
+			", so it will not be sent: press Cancel and ask again, which does not wait."
+	}
+	if !r.SearchUntil.IsZero() {
+		return "Nothing has run, and nothing is sent before " + at(r.SearchUntil).text + ". Then this thread asks for a press of " + runLabel +
+			". Or press Cancel and ask again, which does not wait."
+	}
 	if r.Waiting == "" {
 		return "The script is read once more; if nothing has changed, the run goes out at once."
 	}

@@ -65,6 +65,9 @@ func newArchive(t testing.TB) *archive {
 		return got
 	}
 	a.desk = approvals.NewDesk(redisstore.New(client, auditTeam, redisstore.Options{}), "w-test", time.Minute)
+	if err := a.desk.Mark(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	a.fill()
 	return a
 }

@@ -154,7 +154,7 @@ func TestProcessSlackAwayAtStart(t *testing.T) {
 // TestProcessRedisKilledBetweenDecisionAndRun kills Redis while the script is read once
 // more after the last approval, and starts it again with what it had stored. The bot
 // cannot know that this is all that Redis had confirmed: it searches for a send that may
-// be forgotten, and then sends, once.
+// be forgotten, asks for a press of Run, and then sends, once.
 func TestProcessRedisKilledBetweenDecisionAndRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
@@ -169,7 +169,9 @@ func TestProcessRedisKilledBetweenDecisionAndRun(t *testing.T) {
 	w.Slack.Types(carol, "list")
 	w.Slack.Sees(carol, "my store is away")
 	w.Redis.Start()
-	w.Slack.CardSays("Redis was restarted after this was asked for")
+	w.Slack.CardSays("Redis was restarted after this was asked for", "nothing is sent before")
+	w.Slack.ThreadSays("@"+alice, "then press Run to start it, or Cancel.")
+	w.Slack.Presses(bob, "Run")
 	w.succeeds()
 	bot.Term()
 }

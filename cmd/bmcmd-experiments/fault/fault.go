@@ -162,7 +162,7 @@ func pause(ctx context.Context, d time.Duration) {
 // every is all of them, in the order of the table. What takes longest comes first, for a
 // test in which they overlap.
 func every() []Fault {
-	return slices.Concat(cloudFaults(), redisFaults(), replyFaults(), sentinelFaults(), wireFaults(), replicaFaults(), slackFaults())
+	return slices.Concat(cloudFaults(), redisFaults(), replyFaults(), forgetFaults(), sentinelFaults(), wireFaults(), replicaFaults(), slackFaults())
 }
 
 // Named are the faults whose name begins so: all of them for an empty name.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
@@ -79,7 +80,10 @@ var answers = []struct{ begins, means string }{
 	{"Enough people have approved already", done},
 	{"This request is still being looked up", notYet},
 	{"Not counted: the card you pressed was out of date", notYet},
+	{"Not counted yet: nothing is sent now", notYet},
+	{"Not counted: Redis has gone back", notYet},
 	{"I know no such request", lost},
+	{"My store has no record of this request", lost},
 }
 
 const (
@@ -175,7 +179,26 @@ func (k *talk) decide(ctx context.Context) (again bool) {
 			return again
 		}
 	}
+	if first.button == approving && len(k.then) == 0 {
+		k.runs(ctx)
+	}
 	return false
+}
+
+// runs presses Run whenever the card offers it, until the request is over.
+func (k *talk) runs(ctx context.Context) {
+	has := func(buttons ...string) bool {
+		return slices.ContainsFunc(k.r.seen.cards[k.host].Buttons(), func(b string) bool { return slices.Contains(buttons, b) })
+	}
+	over := func() bool {
+		return has("Ask again", "It ran") || strings.Contains(k.r.seen.cards[k.host].Text, "Redis has no record of it")
+	}
+	for k.r.seen.await(ctx, patience, func() bool { return has("Run") || over() }) && !look(k.r.seen, over) {
+		if counted, _ := k.presses(ctx, k.asker, "Run"); !counted {
+			return
+		}
+		k.r.seen.await(ctx, minute, func() bool { return !has("Run") })
+	}
 }
 
 // presses waits for a button and presses it until that is counted.

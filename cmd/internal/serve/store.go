@@ -17,9 +17,9 @@ import (
 // askStore is how long a start waits for what Redis says of itself.
 const askStore = 5 * time.Second
 
-// openStore makes the store, and refuses a Redis that does not let us in, or that says
-// that it forgets. One that is away is held against its settings by the bot, before each
-// claim.
+// openStore makes the store, gives it its mark if it is new, and refuses a Redis that does
+// not let us in, or that says that it forgets. One that is away is held against its
+// settings by the bot, before each claim.
 func (s *Server) openStore(ctx context.Context) error {
 	s.store = redisstore.New(s.redis, s.here, redisstore.Options{
 		KeepRequests: s.cfg.Keep.Requests, KeepEvents: s.cfg.Keep.Events, KeepOutputs: s.cfg.Keep.Outputs,
@@ -28,6 +28,9 @@ func (s *Server) openStore(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askStore)
 	defer cancel()
 	err := s.store.Enter(ctx)
+	if err == nil {
+		err = s.store.Mark(ctx)
+	}
 	if err == nil && !s.weak() {
 		err = s.store.Durable(ctx)
 	}
