@@ -106,6 +106,30 @@ func TestProcessKilledWhileAttaching(t *testing.T) {
 	}
 }
 
+// TestProcessFileThatIsNotTaken has Slack answer internal_error for ever when a file is put into the
+// thread: the result stands there once, its bytes are handed over once, and a line says what is known.
+func TestProcessFileThatIsNotTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	w.Cloud.Post("host", object{"id": "ins-web1", "output": strings.Repeat("a line of a long output\n", 2000)})
+	bot := w.Serve()
+	w.opens()
+	w.Slack.Post("fault", `{"method":"files.completeUploadExternal","fault":{"error":"internal_error"},"n":1000}`)
+	w.Slack.Presses(bob, "Approve")
+	w.Slack.ThreadSays("Slack did not say whether it has attached the full output.", "internal_error")
+	bot.Term()
+	if n := strings.Count(w.Slack.Thread(), "1 of 1 host ran what was approved"); n != 1 {
+		t.Errorf("the result was posted %d times", n)
+	}
+	calls := map[string]int{}
+	for _, c := range world.Fetch[[]slacksim.APICall](w.Slack.Admin, "calls") {
+		calls[c.Method]++
+	}
+	if calls["upload"] != 1 || calls["files.completeUploadExternal"] != 3 {
+		t.Errorf("calls: %v", calls)
+	}
+}
+
 // TestProcessRedisAwayAtStart starts the bot before Redis. What is asked for meanwhile is
 // said to be not recorded, and then all is well without a restart.
 func TestProcessRedisAwayAtStart(t *testing.T) {

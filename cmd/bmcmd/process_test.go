@@ -139,7 +139,7 @@ func (w *scene) succeeds() {
 }
 
 // TestProcessSameEnvelopeOnTwoReplicas gives every connection of two replicas the same
-// command, and then the same click.
+// command, and then the same clicks: whoever pressed hears of it in one way, and has one form.
 func TestProcessSameEnvelopeOnTwoReplicas(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
@@ -154,10 +154,17 @@ func TestProcessSameEnvelopeOnTwoReplicas(t *testing.T) {
 	w.Slack.Presses(bob, "Approve")
 	again()
 	w.Slack.ThreadSays("Accepted by the API")
+	w.ranOnce()
+	w.Slack.Types(alice, "run cmd-rst9w2kd ins-web2")
+	w.awaitCards(2)
+	w.Slack.Presses(carol, "Deny")
+	again()
 	for _, b := range bots {
 		b.Term() // so that nothing is still under way
 	}
-	w.ranOnce()
+	if views, told := world.Fetch[[]slacksim.View](w.Slack.Admin, "views?user="+carol), world.Fetch[[]slacksim.Ephemeral](w.Slack.Admin, "ephemerals?user="+carol); len(views) != 1 || len(told) != 0 {
+		t.Errorf("carol has %d forms, and is told %v", len(views), told)
+	}
 	for _, e := range world.Fetch[[]slacksim.Ephemeral](w.Slack.Admin, "ephemerals?user="+bob) {
 		if !strings.Contains(e.Text, "Recorded: you approved.") {
 			t.Errorf("bob is told %q", e.Text)
