@@ -71,6 +71,12 @@ func (w Who) Empty() bool { return !w.Anyone && len(w.Users) == 0 && len(w.Group
 // ErrMembersUnknown says that a group's members were needed and not told.
 var ErrMembersUnknown = errors.New("the members of a user group are not known")
 
+// GroupUnknown says which group that was. It wraps [ErrMembersUnknown].
+type GroupUnknown struct{ Group string }
+
+func (g *GroupUnknown) Error() string { return "group " + g.Group + ": " + ErrMembersUnknown.Error() }
+func (g *GroupUnknown) Unwrap() error { return ErrMembersUnknown }
+
 // Includes reports whether p is in w. A group that m does not hold is an error,
 // wrapping [ErrMembersUnknown], unless p is in w without it: what Slack does not
 // tell is never guessed.
@@ -83,7 +89,7 @@ func (w Who) Includes(p Person, m Members) (bool, error) {
 	for _, g := range w.Groups {
 		ids, known := m[g]
 		if !known {
-			missing = fmt.Errorf("group %s: %w", g, ErrMembersUnknown)
+			missing = &GroupUnknown{g}
 			continue
 		}
 		if slices.ContainsFunc(ids, is) {

@@ -47,7 +47,7 @@ func (r Rule) others(p Person, m Members) ([]string, error) {
 	for _, g := range r.Approve.Groups {
 		members, told := m[g]
 		if !told {
-			return nil, fmt.Errorf("group %s: %w", g, ErrMembersUnknown)
+			return nil, &GroupUnknown{g}
 		}
 		ids = append(ids, members...)
 	}

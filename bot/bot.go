@@ -56,6 +56,8 @@ type Bot struct {
 	commands *pace // by who sends them; nil: no limit
 	showings *pace // of cards that people look for, by request
 
+	noGroups sync.Map // ids of groups that the chat said it does not have
+
 	mu      sync.Mutex
 	jobs    map[string]*job              // requests this bot works on, or is to look up
 	atWork  int                          // how many of them are no look-ups

@@ -54,6 +54,7 @@ const quotaUsedUp = "The cloud allows so many calls a minute, and they are used 
 // happened, and what to do.
 func (b *Bot) explain(err error, k approvals.Kept) Words {
 	w := Words{Request: k.ID}
+	err = b.needsGroup(err)
 	var p *ParseError
 	var no *refusal
 	var many *approvals.TooMany

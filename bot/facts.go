@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -61,9 +62,43 @@ func (b *Bot) members(ctx context.Context, groups []string) approvals.Members {
 		if err != nil {
 			b.Log.Warn("a user group is not told", "groups", ask, b.said(err))
 		}
+		for _, g := range ask {
+			if isNoGroup(err, g) {
+				b.noGroups.Store(g, true)
+			} else {
+				b.noGroups.Delete(g)
+			}
+		}
 		maps.Copy(known.told, told)
 	}
 	return maps.Clone(known.told)
+}
+
+// isNoGroup reports whether err, or one that it joins, says that there is no such group.
+func isNoGroup(err error, group string) bool {
+	if no, ok := err.(*NoGroup); ok {
+		return no.Group == group
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		return isNoGroup(e.Unwrap(), group)
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(e.Unwrap(), func(one error) bool { return isNoGroup(one, group) })
+	}
+	return false
+}
+
+// needsGroup turns the lack of a group that does not exist into a refusal: it does not
+// pass by itself.
+func (b *Bot) needsGroup(err error) error {
+	var unknown *approvals.GroupUnknown
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	if _, gone := b.noGroups.Load(unknown.Group); !gone {
+		return err
+	}
+	return refuse("A rule needs the user group %s, and Slack has none of that id. Nothing was done; tell whoever keeps the rules (bmcmd check --live names such groups).", unknown.Group)
 }
 
 // groupsTold are the groups that were asked for during one command, click or step: each

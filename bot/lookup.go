@@ -170,7 +170,7 @@ func (b *Bot) mayAsk(ctx context.Context, r approvals.Request) (e entitled, err 
 		err = b.mayAskSome(ctx, r)
 	}
 	if err != nil {
-		return e, err
+		return e, b.needsGroup(err)
 	}
 	if e.login, err = b.Logins.For(r.Asked.Hosts); err != nil {
 		return e, refuse("%s Nothing ran.", sentence(err))
@@ -215,7 +215,15 @@ func (b *Bot) ruleFor(ctx context.Context, r approvals.Request) (approvals.Rule,
 	if !in {
 		return approvals.Rule{}, refuse("The rule %q does not let you ask for this. Ask somebody whom it names, or whoever keeps the rules.", f.Rule.Name)
 	}
-	if n, err := f.Rule.Others(r.Requester, f.Members); err == nil && n < f.Rule.Quorum {
+	n, err := f.Rule.Others(r.Requester, f.Members)
+	if no := b.needsGroup(err); no != err {
+		named := f.Rule
+		named.Approve.Groups = nil
+		if n, _ := named.Others(r.Requester, nil); n < f.Rule.Quorum {
+			return approvals.Rule{}, no
+		}
+	}
+	if err == nil && n < f.Rule.Quorum {
 		return approvals.Rule{}, refuse("The rule %q needs %d approvals, and names too few people besides you. Let somebody else ask, or ask whoever keeps the rules.", f.Rule.Name, f.Rule.Quorum)
 	}
 	return f.Rule, nil

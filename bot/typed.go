@@ -217,6 +217,7 @@ func (b *Bot) readFor(ctx context.Context, t Typed, word string) (bmclient.Scrip
 
 // explainShow is explain for a command that counts nothing.
 func (b *Bot) explainShow(err error) Answer {
+	err = b.needsGroup(err)
 	if errors.Is(err, approvals.ErrNotAdmitted) {
 		return Words{Text: sentence(err) + " Ask a colleague."}
 	}
