@@ -152,14 +152,15 @@ func (b *Bot) upload(ctx context.Context, k approvals.Kept) (id string, err erro
 
 // pause is how long to wait before the next try: as long as the chat asks, else
 // twice as long each time, up to half a minute. What may stand there already is repeated
-// ever more rarely, up to a quarter of an hour.
+// ever more rarely, up to a quarter of an hour: it comes at most as late again as the chat
+// was away.
 func pause(err error, tries int) time.Duration {
 	var later *Later
 	if errors.As(err, &later) && later.After > 0 {
 		return later.After
 	}
 	if errors.Is(err, ErrUnclear) {
-		return min(15*time.Minute, time.Second<<min(2*tries, 10))
+		return min(15*time.Minute, time.Second<<min(tries+min(tries, 2), 10))
 	}
 	return min(30*time.Second, time.Second<<min(tries, 5))
 }
