@@ -124,7 +124,7 @@ func (b *Bot) sayGone(ctx context.Context, k approvals.Kept) {
 	}
 	gone := k.Request
 	gone.Why = "Its thread says what is known."
-	gone.State, gone.Waiting, gone.WaitsFor, gone.Follow, gone.EndedAt = approvals.Gone, "", "", approvals.Follow{}, k.Clock()
+	gone.State, gone.Waiting, gone.WaitsFor, gone.Follow = approvals.Gone, "", "", approvals.Follow{}
 	if gone.Card.TS != "" && !gone.Card.Gone {
 		if err := b.Board.Redraw(ctx, gone); err != nil {
 			b.Log.Warn("the card of a request that is gone could not be drawn", "request", k.ID, b.said(err))

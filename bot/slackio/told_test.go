@@ -47,6 +47,8 @@ func TestApproversAreToldWithoutTheirChannel(t *testing.T) {
 		{"an unknown end", approvedBy(bob), notify(approvals.NoticeUnknown), true},
 		{"an unknown end that was found", approvedBy(bob), notify(approvals.NoticeFound), true},
 		{"what people said of an unknown end", approvedBy(bob), notify(approvals.NoticeSettled), true},
+		{"the store has gone back", approvedBy(bob), notify(approvals.NoticeBack), true},
+		{"the store has lost it", approvedBy(bob), notify(approvals.NoticeGone), true},
 		{"people are asked, also those who did not approve", approvedBy(), notify(approvals.NoticeAsk), true},
 		{"a result, by its notice", approvedBy(bob), notify(approvals.NoticeResult), true},
 		{"a result", approvedBy(bob), report, true},

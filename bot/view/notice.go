@@ -30,7 +30,7 @@ func Notice(r approvals.Request, n approvals.Notice) Message {
 		p.noticeFile(r)
 	case approvals.NoticeBack:
 		p.section(call(r, true) + "*Redis has gone back to an older state of this request*, so what was decided on it since is lost. " +
-			"Look at the card: whoever had decided has to do it again.")
+			"Look at the card: anyone who had decided has to do it again.")
 		p.subject(r)
 	case approvals.NoticeGone:
 		p.section(call(r, true) + "*Redis has lost its record of this request.* Its buttons do nothing any more.")

@@ -82,6 +82,19 @@ func approved(r *approvals.Request) {
 	r.State, r.ApprovedAt, r.DispatchBy = approvals.Approved, start.Add(time.Minute), start.Add(3*time.Minute)
 }
 
+// searching has a request wait while a send is searched for that Redis may have forgotten.
+func searching(until time.Time) func(*approvals.Request) {
+	return func(r *approvals.Request) {
+		waiting("Redis was restarted after this was asked for, and may have forgotten a send.", start.Add(time.Minute))(r)
+		r.SearchUntil = until
+	}
+}
+
+// gone makes it one that Redis has lost.
+func gone(r *approvals.Request) {
+	r.State, r.Why = approvals.Gone, "I had sent it to the API. Look at its hosts."
+}
+
 func waiting(why string, retry time.Time) func(*approvals.Request) {
 	return func(r *approvals.Request) { approved(r); r.Waiting, r.RetryAt = why, retry }
 }

@@ -54,7 +54,7 @@ func state(r approvals.Request) safe {
 		case r.WaitsFor != "":
 			return "Approved, waiting for another run"
 		case !r.SearchUntil.IsZero():
-			return "Approved, but not sent: Redis was restarted"
+			return "Approved, but not sent yet"
 		case r.Waiting != "":
 			return "Approved, but not sent"
 		}
