@@ -138,6 +138,7 @@ func settings(api string) world.Settings {
 	with.SlackArgs = []string{"-lean"}
 	with.State = func(w *world.World, state world.Object) {
 		state["hosts"] = hostsOf(w)
+		state["scripts"] = append(state["scripts"].([]world.Object), world.Object{"cmd_id": tooLong, "alias": "long", "content": strings.Repeat("true\n", 20_000)})
 		for i := range someScripts {
 			state["scripts"] = append(state["scripts"].([]world.Object), world.Object{"cmd_id": fmt.Sprintf(unread, i), "alias": "unread", "content": "#!/bin/bash\ntrue\n"})
 		}

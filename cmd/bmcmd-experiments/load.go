@@ -73,7 +73,7 @@ func (l *load) begin() *flow {
 	f.hosts = place(f.kind, f.n)
 	switch f.kind {
 	case refused:
-		f.script = "cmd-nosuch"
+		f.script = tooLong
 	case waits:
 		f.script = fmt.Sprintf(unread, f.n%someScripts)
 	}
@@ -102,6 +102,9 @@ const (
 	manyHosts = 4000
 	fewHosts  = 300
 )
+
+// tooLong is a script that no card can show. Of one that does not exist nothing would be kept.
+const tooLong = "cmd-toolong"
 
 // unread are scripts that the API does not show for a while. Each is asked for by one
 // request or two at a time, so that its fault meets the request that is to wait.
