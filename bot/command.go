@@ -228,7 +228,7 @@ func takeReason(in []word) (rest []word, reason string, err error) {
 			continue
 		}
 		flag, value, joined := strings.Cut(w.text, "=")
-		if flag != "--reason" && flag != "-reason" {
+		if !isReason(flag) {
 			return nil, "", wrong("I do not know the option %s. What goes to the script stands after --, for example: run cmd-nozcbhuw ins-1 -- %s", cut(flag), cut(w.text))
 		}
 		if reason != "" {

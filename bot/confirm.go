@@ -1,6 +1,9 @@
 package bot
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Confirm asks the one who typed a line what they mean by it, before anything is
 // kept. A press of a choice comes back as a [Typed] that is Confirmed, and goes the
@@ -20,15 +23,18 @@ type Choice struct {
 
 // read parses what was typed. If ask has choices, the person is to be asked first.
 func read(t Typed) (c Command, ask Confirm, err error) {
-	if c, err = Parse(t.Text); err != nil || t.Confirmed {
+	c, err = Parse(t.Text)
+	plain := entities.Replace(t.Text)
+	escaped := t.Slash && plain != t.Text && !t.Confirmed && c.Verb != VerbHelp
+	decoded, wrong := c, error(nil)
+	if escaped {
+		decoded, wrong = Parse(plain)
+	}
+	if err = cmp.Or(wrong, err); err != nil || t.Confirmed {
 		return c, Confirm{}, err
 	}
 	ask = Confirm{Of: t}
-	if plain := entities.Replace(t.Text); t.Slash && plain != t.Text && c.Verb != VerbHelp {
-		decoded, err := Parse(plain)
-		if err != nil {
-			return Command{}, Confirm{}, err
-		}
+	if escaped {
 		ask.Text = strings.Join(append(decoded.Doubts, "This holds &amp;, &lt; or &gt;, and I cannot tell whether you typed that or Slack wrote it for &, < or >. Nothing is asked for yet: which of the two do you mean?"), " ")
 		ask.Choices = []Choice{{"First reading", t.Text}, {"Second reading", plain}}
 		ask.TooLong = "It is too long for a button. Mention me with the same words instead of typing the slash command: then there is no doubt."

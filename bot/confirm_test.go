@@ -56,6 +56,14 @@ func TestACertainCredentialIsNotAsked(t *testing.T) {
 	}
 }
 
+// What is wrong in either reading is said at once, in the words for what was typed.
+func TestEscapedHoles(t *testing.T) {
+	_, _, err := read(Typed{Text: "run cmd-x &lt;host&gt;", Slash: true})
+	if err == nil || !strings.Contains(err.Error(), `"<host>" is to be filled in`) {
+		t.Error(err)
+	}
+}
+
 func TestNothingIsKeptBeforeThePress(t *testing.T) {
 	const line = `run cmd-nozcbhuw ins-1 --reason "password: swordfish"`
 	play(t, func(r *rig) {

@@ -5,13 +5,14 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Runbooks leave holes for people to fill in: <instances>, ${HOST}, {host}, <主机>.
 // None of them is an id, so one that is still there is named and nothing is asked for.
 
 // bracketed are the holes that bear marks of their own.
-var bracketed = regexp.MustCompile(`^(?:[<‹〈《＜][^<>‹›〈〉《》＜＞\n]+[>›〉》＞]|\{\{[^{}\n]+\}\}|\$\{[^{}\n]+\}|\$\([^()\n]+\)|\$[\pL_][\pL\d_]*|%[\pL_][\pL\d_]*%|\{[^{}\n]+\}|\[[^\[\]\n]+\]|【[^【】\n]+】|…+|\.{3,})`)
+var bracketed = regexp.MustCompile(`^(?:[<‹〈《＜][^<>‹›〈〉《》＜＞\n]+[>›〉》＞]|\{\{[^{}\n]+\}\}|\$\{[^{}\n]+\}|\$\([^()\n]+\)|\$[\pL\d_]+|%[\pL_][\pL\d_]*%|\{[^{}\n]+\}|\[[^\[\]\n]+\]|【[^【】\n]+】|…+|\.{3,})`)
 
 // holeAt is the hole that s begins with, or empty. What Slack writes for a person or a
 // channel is none, nor is a pattern such as {1..3} or [a-c].
@@ -19,7 +20,7 @@ func holeAt(s string) string {
 	h := bracketed.FindString(s)
 	inside := strings.Trim(h, "<‹〈《＜>›〉》＞{}$%[]【】() ")
 	switch {
-	case h == "", strings.Trim(h, "….") == "":
+	case h == "", h[0] == '$', strings.Trim(h, "….") == "":
 		return h
 	case strings.ContainsAny(inside[:min(1, len(inside))], "@#!"), strings.IndexFunc(inside, unicode.IsLetter) < 0:
 		return ""
@@ -29,13 +30,29 @@ func holeAt(s string) string {
 	return h
 }
 
-// unmarked are the holes that look like words: HOST_1, YOUR-INSTANCE, ins-xxxx.
-var unmarked = regexp.MustCompile(`^(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|(?:(?:YOUR|THE|MY)[-_]?)?(?:HOST|INSTANCE|SERVER|NODE|MACHINE)S?(?:[-_]?(?:ID|NAME))?[-_]?\d*|(?:[a-z]+-)?[xX]{3,}|(?:[a-z]+-)?[X]{2,})$`)
+// unmarked are the holes that look like words: HOST_1, YOUR-INSTANCE, ins-xxxx, 主机1.
+var unmarked = regexp.MustCompile(`^(?:\p{Han}+\d*|[_#@]+[A-Za-z]\w*[_#@]+|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|(?:(?:YOUR|THE|MY)[-_]?)?(?:HOST|INSTANCE|SERVER|NODE|MACHINE)S?(?:[-_]?(?:ID|NAME))?[-_]?\d*|(?:[a-z]+-)?[xX]{3,}|(?:[a-z]+-)?[X]{2,})$`)
 
 // fill notes a hole, and answers what stands in for it.
 func (w *words) fill(hole string) string {
 	w.holes = append(w.holes, hole)
 	return standIn + strconv.Itoa(len(w.holes))
+}
+
+// fillIn fills the marked holes of a text.
+func (w *words) fillIn(s string) string {
+	var out strings.Builder
+	for s != "" {
+		n := len(holeAt(s))
+		if n > 0 {
+			out.WriteString(w.fill(s[:n]))
+		} else {
+			_, n = utf8.DecodeRuneInString(s)
+			out.WriteString(s[:n])
+		}
+		s = s[n:]
+	}
+	return out.String()
 }
 
 const standIn = "fill-in-"

@@ -62,11 +62,12 @@ func (l *words) hosts(in []word) (once, repeated []string, err error) {
 	for _, w := range in {
 		parts := partsHosts
 		if w.opened {
+			w.text = l.fillIn(w.text)
 			parts = func(r rune) bool { return partsHosts(r) || unicode.IsSpace(r) || isDouble(r) || isSingle(r) }
 		}
 		for id := range strings.FieldsFuncSeq(w.text, parts) {
 			switch {
-			case w.opened && !likeHost(id):
+			case w.opened && !likeHost(id) && !IsOpen(id) && !unmarked.MatchString(id):
 				return nil, nil, wrong("%q stands in quotes, so I cannot tell what it is. A reason goes after --reason, parameters after --.", cut(w.text))
 			case slices.Contains(verbs, Verb(id)):
 				return nil, nil, wrong("%q begins a second command. Send one at a time.", id)

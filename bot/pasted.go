@@ -26,12 +26,13 @@ type find struct {
 // What the names of credentials end with. What stands before it does not count
 // (MYSQL_PASSWORD), what stands behind it does (password_file is none).
 const (
-	anyKey = `(?:api|secret|access|private|auth|encrypt(?:ion)?|sign(?:ing)?|account|master|shared|storage|license|service|client)[_-]?key(?:[_-]?secret)?`
-	named  = `[\w.-]*?(?:passw(?:or)?d|passphrase|passcode|pwd|secret|token|credentials?|` + anyKey + `)`
-	brief  = `(?:[\w.-]*[_.-])?(?:pass|pw|psk)`
-	weak   = `(?:[\w.-]*[_.-])?(?:key|auth|authorization|cookie|session(?:[_-]?id)?|sid|signature|sig)`
+	anyKey = `(?:api|secret|access|private|auth|encrypt(?:ion)?|sign(?:ing)?|account|master|shared|storage|license|service|client)[\s_-]?key(?:[_-]?secret)?`
+	named  = `[\w.-]*?(?:passw(?:or)?d|passphrase|passcode|pwd|secret|token|credentials?|authorization|rediscli_auth|` + anyKey + `)`
+	brief  = `(?:[\w.-]*[_.-])?(?:pass|pw|psk|pin|otp)`
+	weak   = `(?:[\w.-]*[_.-])?(?:key|auth|cookie|session(?:[_-]?id)?|sid|signature|sig)`
+	abroad = `密码|密碼|口令|密钥|密鑰|秘钥|令牌|パスワード|비밀번호|пароль|passwort|kennwort|contraseña|senha|mot de passe`
 	value  = `(\\?"[^"]*"?|\\?'[^']*'?|\S+)`
-	joiner = `(?:\\?["'])?\s*(?:=>|:=|={1,2}|:)`
+	joiner = `(?:\\?["'])?\s*\\?(?:=>|:=|={1,2}|:)`
 )
 
 func form(s string) *regexp.Regexp { return regexp.MustCompile(`(?i)` + s) }
@@ -53,6 +54,9 @@ var credentialKinds = []struct {
 	{"a Google key", regexp.MustCompile(`\bAIza[0-9A-Za-z_-]{30,}`), nil},
 	{"a GitHub token", regexp.MustCompile(`\b(?:gh[pousr]_|github_pat_)[0-9A-Za-z_]{20,}`), nil},
 	{"a GitLab token", regexp.MustCompile(`\bgl[a-z]{2,4}-[0-9A-Za-z_-]{16,}`), nil},
+	{"an age key", form(`\bage-secret-key-1[0-9a-z]{8,}`), nil},
+	{"a SendGrid key", regexp.MustCompile(`\bSG\.[0-9A-Za-z_-]{16,}\.[0-9A-Za-z_-]{16,}`), nil},
+	{"a Telegram token", regexp.MustCompile(`\b[0-9]{8,10}:[0-9A-Za-z_-]{30,}`), nil},
 	{"an npm or PyPI token", regexp.MustCompile(`\b(?:npm_|pypi-)[0-9A-Za-z_-]{30,}`), nil},
 	{"an API key", regexp.MustCompile(`\b(?:sk|rk)[-_](?:[a-z]+[-_])*[0-9A-Za-z_-]{20,}`), nil},
 	{"a vault token", regexp.MustCompile(`\bhv[sbr]\.[0-9A-Za-z_-]{20,}|\bs\.[0-9A-Za-z]{24}\b`), nil},
@@ -69,20 +73,25 @@ var credentialKinds = []struct {
 	{"a login", form(`\bbasic\s+([0-9a-z+/]{6,}={0,2})`), judgeBasic},
 
 	// A name and its value.
-	{"a password", form(`\b(?:` + named + `|` + brief + `)(?:\\?["']\s*(?:=>|:=|=|:)\s*|\s*(?:=>|:=|={1,2})\s*|:)` + value), judgeAssigned},
+	{"a password", form(`\b(?:` + named + `|` + brief + `)(?:\\?["']\s*(?:=>|:=|=|:)\s*|\s*\\?(?:=>|:=|={1,2})\s*|:)` + value), judgeAssigned},
 	{"a password", regexp.MustCompile(`[a-z0-9]Pass(?:=|:)` + value), judgeAssigned},
-	{"a password", form(`\b(?:` + named + `|` + brief + `)\s*:\s+` + value), judgeTold},
+	{"a password", form(`\b(?:` + named + `|` + brief + `)s?\s*:\s+` + value), judgeTold},
 	{"a password", form(`<(?:` + named + `|` + brief + `)>([^<]+)</`), unlessHole(certain)},
 	{"a password", form(`--?(?:` + named + `|` + brief + `)\s+\\?\s*` + value), judgeOption},
 	{"a password", form(`\b(?:requirepass|masterauth)\s+` + value), judgeOption},
-	{"a password", form(`\b` + named + `\s+(?:is|was|are|to)\s+` + value), judgeTold},
-	{"a password", form(`\b` + named + `\s+` + value), judgeBeside},
+	{"a password", form(`\b` + named + `(?:'s|\s+(?:is|was|are|to)\s*:?)\s+` + value), judgeTold},
+	{"a password", form(`\b` + named + `["']?\s+["']([^"']{3,})["']`), judgeTold},
+	{"a password", form(`\b(?:` + named + `|pw)s?["')]?(?:\s+(?:->|→|[-–—(])?|\s*(?:->|→))\s*` + value), judgeBeside},
+	{"a login", form(`\b(?:creds?|logins?|user|account)[:=]?\s+[\w.-]+\s*[:/]\s*(\S{4,})`), judgeLogin},
 	{"a key or session", form(`\b` + weak + joiner + `\s*` + value), whereRandom(doubtful, harmless)},
-	{"a password", form(`(?:密码|口令|密钥|秘钥|令牌)\s*(?:=|:|是|为)?\s*` + value), judgeTold},
+	{"a key or session", form(`\b` + weak + `\s+([0-9a-z+/=_-]{20,})`), whereRandom(doubtful, harmless)},
+	{"a password", form(`(?:` + abroad + `)\s*(?:=|:|是|为|is|ist)?\s*` + value), judgeTold},
 
 	// Options and words of programs that take one.
-	{"a login", form(`(?:^|\s)(?:-u\s*|--(?:proxy-)?user[\s=]\s*)["']?([^\s:"']+):([^\s"']+)`), judgeUser},
+	{"a login", form(`(?:^|\s)(?:-[a-z]{0,3}u\s*|--(?:proxy-)?(?:user|auth)[\s=]\s*)["']?([^\s:"']+):([^\s"']+)`), judgeUser},
 	{"a password", form(`(?:^|\s)-p([^\s]{3,})`), judgeJoinedP},
+	{"a password", form(`\b(?:mysql\w*|mariadb\w*)\b.*?\s-p\s+` + value), judgeBeside},
+	{"a bearer token", form(`--oauth2-bearer\s+` + value), judgeOption},
 	{"a password", form(`\b(?:sshpass|docker\s+login|mongo\w*)\b.*?\s-p\s*` + value), unlessHole(certain)},
 	{"a password", form(`\bredis-cli\b.*?\s-a\s*` + value), unlessHole(certain)},
 	{"a password", form(`\bldap\w+\b.*?\s-w\s*` + value), unlessHole(certain)},
@@ -99,7 +108,7 @@ const lookBehind = 256
 
 // looksSecret is the credential that s seems to hold.
 func looksSecret(s string) find {
-	s = strings.Map(foldWidth, s)
+	s = percent.Replace(strings.Map(foldWidth, s))
 	var best find
 	for _, k := range credentialKinds {
 		for _, at := range k.form.FindAllStringSubmatchIndex(s, -1) {
@@ -142,6 +151,9 @@ func foldWidth(r rune) rune {
 	}
 	return r
 }
+
+// percent undoes what addresses make of the signs between a name and its value.
+var percent = strings.NewReplacer("%3D", "=", "%3d", "=", "%3A", ":", "%3a", ":", "%20", " ", "%22", `"`)
 
 // bare is a value without quotes and without what ends a clause behind it.
 func bare(v string) string {
@@ -253,6 +265,9 @@ func judgeUser(m []string, before string) verdict {
 	return doubtful
 }
 
+// judgeLogin is for "login user:password", which may be a place, too.
+func judgeLogin(m []string, before string) verdict { return min(judgeBeside(m, before), doubtful) }
+
 // judgeJoinedP is for -pSECRET of mysql; for others it is a port, a path or a word.
 func judgeJoinedP(m []string, before string) verdict {
 	v := m[0]
@@ -288,7 +303,7 @@ var (
 	takesP  = form(`\b(?:mysql\w*|mariadb\w*|sshpass|7z\w*|unzip)\b[^|;&]*$`)
 	wordy   = regexp.MustCompile(`^[a-z][a-z-]*(?:=.*)?$`)
 
-	filledIn = regexp.MustCompile(`^(?:\$(?:[A-Za-z_]\w*|[0-9@*#]|\{[^}]*\}?|\(.*)|\$\{?\w+\}?/.*|%\w+%|\{\{.*|\{\w*\}?|<[^>]*>?|‹.*|\[[^]]*\]?|@[/.\w-]*|[*•xX.…_-]{3,}|` + "`.*)$")
+	filledIn = regexp.MustCompile(`^(?:\$(?:[A-Za-z_]\w*|[0-9@*#]|\{[^}]*\}?|\(.*)|\$\{?\w+\}?/.*|%\w+%|\{\{.*|\{\w*\}?|<[^>]*>?|‹.*|\[[^]]*\]?|@[\w-]*[/.][/.\w-]*|[*•xX.…_-]{3,}|` + "`.*)$")
 	constant = form(`^(?:true|false|yes|no|none|null|nil|on|off|empty|unset|redacted|hidden|[0-9]{1,2})$`)
 	path     = regexp.MustCompile(`^(?:~|\.{1,2})?/[\w./~-]*$|^file:`)
 	// The words that follow "password:" where people tell what is wrong with one.
@@ -301,7 +316,12 @@ var (
 		`timeout|timed|limit|quota|check|checks|checked|hash|hashes|rate|server|service|client|host|from-env|restart|again|now|only|twice|unchanged|works|working|broken)$`)
 )
 
-func isFilledIn(v string) bool { return v == "" || filledIn.MatchString(v) }
+// isFilledIn reports whether v is to be filled in, by a person or a shell. What is in
+// brackets and random is more likely a value that begins with one.
+func isFilledIn(v string) bool {
+	return v == "" || filledIn.MatchString(v) && !(strings.ContainsAny(v[:1], "<[{@") && isRandom(v[1:]) && !strings.HasPrefix(v, "{{"))
+}
+
 func isConstant(v string) bool { return constant.MatchString(v) }
 
 // isPath tells a file from a value that has a slash in it.

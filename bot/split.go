@@ -122,6 +122,7 @@ func (l *reader) word() error {
 	var text strings.Builder
 	n, lead := dashes(s)
 	text.WriteString(lead)
+	value := lead != "" || len(l.own) > 0 && isReason(l.own[len(l.own)-1].text) // an option, or its value
 	for n < len(s) {
 		r, size := utf8.DecodeRuneInString(s[n:])
 		if len(l.own) == 0 || lead != "" {
@@ -129,14 +130,13 @@ func (l *reader) word() error {
 		}
 		so := text.String()
 		last, _ := utf8.DecodeLastRuneInString(so)
-		opens := so == "" && !w.opened || last == '=' || isReason(so) || w.opened && partsHosts(last)
+		opens := so == "" && !w.opened || last == '=' || isReason(so) || !value && partsHosts(last)
 		hole := holeAt(s[n:])
 		switch {
 		case unicode.IsSpace(r):
 			w.text = so
 			return l.take(w, n)
 		case opens && quoteOf(r) != nil:
-			value := so != "" && !w.opened || len(l.own) > 0 && isReason(l.own[len(l.own)-1].text)
 			inner, ok := quotedText(s[n:], !value)
 			if !ok {
 				return wrong("A quote is opened and not closed. Close it with another \", with a space after it.")
@@ -178,7 +178,9 @@ func (l *reader) take(w word, n int) error {
 }
 
 // isReason reports whether an option is the one for the reason, still without a value.
-func isReason(s string) bool { return s == "--reason" || s == "-reason" }
+func isReason(s string) bool {
+	return strings.EqualFold(s, "--reason") || strings.EqualFold(s, "-reason")
+}
 
 // narrow makes the wide letters of a Chinese keyboard plain.
 func narrow(r rune) rune {
@@ -202,7 +204,7 @@ func quotedText(s string, list bool) (q quoted, ok bool) {
 	for i, r := range s[begin:] {
 		end := begin + i + utf8.RuneLen(r)
 		next, size := utf8.DecodeRuneInString(s[end:])
-		if closes(r) && (size == 0 || unicode.IsSpace(next) || isCorner(open) || list && partsHosts(next)) {
+		if closes(r) && (size == 0 || unicode.IsSpace(next) || isCorner(open) || list && (partsHosts(next) || next == '`')) {
 			return quoted{s[begin : begin+i], end}, true
 		}
 	}
