@@ -36,6 +36,7 @@
 //	members:GROUP  JSON list of a user group's members, or that Slack did not tell; gone
 //	               when it is too old
 //	looking:GROUP  who is asking for them at this moment
+//	check:RANDOM:… the keys of a rehearsal, named as the others; gone within a minute
 //
 // README.md of approvals shows how to read them with redis-cli.
 //
@@ -96,6 +97,14 @@
 // A counter that starts anew each minute lets twice the quota out around the full
 // minute. A [Budget] holds the time of every call that still counts, at most a
 // quota's worth of them, so no minute has too many, wherever it begins.
+//
+// # Why a rehearsal runs the same scripts, wrapped
+//
+// A check that only pings calls a Redis good that refuses the first swap. So
+// [Store.Rehearse] goes through [Store]'s own methods, and whatever a script comes to
+// need is tried from then on. Only the prefix of its keys is another, and each script is
+// wrapped in one that lets its keys expire: in the same step, since a process that dies
+// between two would leave keys for ever.
 //
 // # Why it retries itself
 //
