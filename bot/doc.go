@@ -5,8 +5,9 @@
 // # What a command goes through
 //
 //   - Somebody types a line. The chat (package slackio) hands it in as [Typed], and
-//     command.go, split.go, holes.go and ids.go read it: [Parse]. pasted.go looks for credentials
-//     in it, and confirm.go asks the person first where a line may mean two things.
+//     command.go, split.go, parameters.go, holes.go and ids.go read it: [Parse]. pasted.go
+//     and judge.go look for credentials in it, and confirm.go asks the person first where
+//     a line may mean two things.
 //   - limits.go says how much of that one person may send.
 //   - typed.go keeps a run as a request before it answers "Recorded". Its id is made
 //     from the chat's event, so the same event twice, on two replicas, is one request.
