@@ -17,8 +17,8 @@ var moves = []string{
 	"adopt", "ask", "settle", "lift", "find", "alarm", "finish", "quiet",
 }
 
-// elsewhere are moves that only a Redis that was restarted leads to.
-var elsewhere = []string{"doubt"}
+// elsewhere are moves that only a Redis that was restarted or has gone back leads to.
+var elsewhere = []string{"doubt", "recall"}
 
 // asRandom is the plan's name for a kill at any time, by process id.
 const asRandom = "at a random time"
