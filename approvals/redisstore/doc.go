@@ -75,7 +75,7 @@
 // shows FLUSHALL, SWAPDB or an eviction: those take the mark, a random word under one
 // key. So the three together are the store's identity. It comes with each answer, stays
 // with the request it was given for, and every swap is bound to it:
-// [approvals.ErrRestarted]. It costs Redis some 15 microseconds in a script (two INFO).
+// [approvals.ErrRestarted]. It costs Redis some 5 microseconds in a script (two INFO).
 // The replication id is another for harmless reasons, too; then a run only waits.
 //
 // A mark that is missing is not simply written anew: requests that people still wait for
