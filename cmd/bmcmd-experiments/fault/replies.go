@@ -18,6 +18,7 @@ func replyFaults() []Fault {
 		plans = append(plans, plan{label: move, drops: move, wants: approvals.Succeeded})
 	}
 	plans = append(plans,
+		plan{label: "reason", drops: "reason", reason: "worse", wants: approvals.Succeeded},
 		plan{ends: denying, label: "deny", drops: "deny", wants: approvals.Denied},
 		plan{ends: canceling, label: "cancel", drops: "cancel", wants: approvals.Cancelled})
 	return []Fault{{

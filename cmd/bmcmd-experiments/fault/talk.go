@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ type plan struct {
 	to     approvals.State // of those moves only one that leads to this state; empty: any
 	wants  approvals.State // how it has to end; empty: as usual
 	script string          // that is asked for; empty: the usual one
+	reason string          // with which the same is asked for again, before the first button; empty: it is not
 	later  bool            // it is begun by the fault itself
 	after  <-chan struct{} // the first button is not pressed before; nil: at once
 }
@@ -139,7 +141,7 @@ func (r *rig) load() {
 
 // ask asks for the run until it is recorded.
 func (k *talk) ask(ctx context.Context) bool {
-	line := world.Object{"user": k.asker, "channel": world.Incident, "command": "/bmcmd", "text": "run " + cmp.Or(k.script, usualScript) + " " + k.host}
+	line := k.line()
 	for ctx.Err() == nil {
 		what, text := k.act(ctx, k.asker, "slash", line)
 		k.note(k.asker, "receive", what)
@@ -160,6 +162,24 @@ func (k *talk) ask(ctx context.Context) bool {
 	return false
 }
 
+// line is what is typed to ask for the run.
+func (k *talk) line() world.Object {
+	return world.Object{"user": k.asker, "channel": world.Incident, "command": "/bmcmd", "text": "run " + cmp.Or(k.script, usualScript) + " " + k.host}
+}
+
+// asksAgain types the same with a reason, once the card is up.
+func (k *talk) asksAgain(ctx context.Context) {
+	k.r.seen.await(ctx, patience, func() bool { return slices.Contains(k.r.seen.cards[k.host].Buttons(), approving) })
+	line := k.line()
+	line["text"] = fmt.Sprint(line["text"], " --reason ", k.reason)
+	for added := false; !added && ctx.Err() == nil; {
+		what, text := k.act(ctx, k.asker, "slash", line)
+		if added = !strings.Contains(text, "is not added"); added {
+			k.note(k.asker, "reason", what)
+		}
+	}
+}
+
 // forgotten is how long somebody waits for a card that a store which forgets may never
 // show.
 const forgotten = 8 * time.Second
@@ -169,6 +189,9 @@ const forgotten = 8 * time.Second
 func (k *talk) decide(ctx context.Context) (again bool) {
 	if k.ends == lapsing {
 		return false
+	}
+	if k.reason != "" {
+		k.asksAgain(ctx)
 	}
 	first := press{cmp.Or(k.ends, approving), approverOf}
 	if k.ends == canceling {
