@@ -221,14 +221,15 @@ func (d *Desk) Recheck(ctx context.Context, id string) (k Kept, was Request, old
 		}
 		return k, was, false, err
 	}
-	if was = m.newest.Request; k.OlderThan(was) || m.before == nil {
+	before := d.known.of(id).before // which the answer may have brought about
+	if was = m.newest.Request; k.OlderThan(was) || before == nil {
 		return k, was, k.OlderThan(was), nil
 	}
 	events, err := d.Events(ctx, id, 0)
 	if err != nil {
 		return k, was, false, err
 	}
-	was = m.before.Request
+	was = before.Request
 	has := slices.ContainsFunc(events, func(e Event) bool { return e.N == was.Events && e.Hash == was.Head })
 	if has || !k.State.canRun() {
 		d.Accept(k)

@@ -101,3 +101,31 @@ func TestWhatIsKnownIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// A request that went back, and then further than it is remembered, is found by its events
+// the first time that it is looked at.
+func TestWhatIsRememberedIsNoPartOfIt(t *testing.T) {
+	m := newMemory()
+	d, other := NewDesk(m, "w1", time.Minute), NewDesk(m, "w2", time.Minute)
+	k := pendingOn(t, d, 1)
+	backup := m.copy()
+	if _, err := d.Advance(t.Context(), k, Cancel(alice)); err != nil {
+		t.Fatal(err)
+	}
+	m.restore(backup, "run-2")
+	for range 3 {
+		now, err := other.Load(t.Context(), k.ID)
+		if err == nil {
+			err = other.Aside(t.Context(), now, Person{}, "late answer", "")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, was, older, err := d.Recheck(t.Context(), k.ID); err != nil || !older || was.State != Cancelled {
+		t.Errorf("older %v, was %s, error %v", older, was.State, err)
+	}
+	if _, _, older, err := other.Recheck(t.Context(), k.ID); err != nil || older {
+		t.Errorf("by who was there: older %v, error %v", older, err)
+	}
+}
