@@ -42,12 +42,7 @@ func lineDiff(was, is string) string {
 }
 
 // cutChange bounds a line, or a value, of a change. What is there now may be megabytes.
-func cutChange(s string) string {
-	if len(s) <= changeLine {
-		return s
-	}
-	return strings.ToValidUTF8(s[:changeLine], "") + "…"
-}
+func cutChange(s string) string { return cutTo(s, changeLine) }
 
 type diffStep struct{ sign, line string }
 

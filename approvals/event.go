@@ -22,7 +22,7 @@ import (
 // many clicks were refused until then, see [Refusals]: neither can be changed alone.
 //
 // Together they say what ran and why for as long as they are kept, without the record:
-// receive has what was asked, open what people saw and would run, the script too, answer what
+// receive has what was asked, and why not if a rule refused it as it was typed; open has what people saw and would run, the script too, answer what
 // the API said, and finish what became of each host.
 type Event struct {
 	V        int       `json:"v"` // of this form: 2; see event1 for the one before it
@@ -176,6 +176,8 @@ func Verify(events []Event) error {
 			why = "was changed: its hash does not fit what it says"
 		case i == 0 && (e.N != 1 || e.Prev != "" || e.Move != "receive"):
 			why = "is not the first: those before it are missing"
+		case i > 0 && before.TurnedAway():
+			why = "follows on a run that was refused as it was typed, of which nothing else is kept"
 		case i > 0 && e.N != before.N+1:
 			why = "does not follow the one before it: one is missing, or stands twice"
 		case i > 0 && e.Prev != before.Hash:

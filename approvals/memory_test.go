@@ -18,8 +18,9 @@ type memory struct {
 	held    map[string]string // the request that holds a host for a script, by both
 	server  Server
 	fault   fault
-	rival   func() // called once, before the next swap: somebody is faster
-	slow    []Swap // under way, with nobody waiting for them any more
+	rival   func()           // called once, before the next swap: somebody is faster
+	away    map[string]Event // of requests that were refused as they were typed
+	slow    []Swap           // under way, with nobody waiting for them any more
 }
 
 // fault is what happens to the next swap.
@@ -50,7 +51,7 @@ type record struct {
 }
 
 func newMemory() *memory {
-	return &memory{now: t0, records: map[string]*record{}, held: map[string]string{}, server: Server{ID: "run-1", Since: t0}}
+	return &memory{now: t0, records: map[string]*record{}, held: map[string]string{}, away: map[string]Event{}, server: Server{ID: "run-1", Since: t0}}
 }
 
 func (m *memory) pass(d time.Duration) {
@@ -124,6 +125,9 @@ func (m *memory) Create(_ context.Context, s Swap) (Kept, bool, error) {
 	defer m.mu.Unlock()
 	if r, there := m.records[s.Next.ID]; there {
 		return m.kept(r, s.Worker), false, nil
+	}
+	if _, away := m.away[s.Next.ID]; away {
+		return Kept{}, false, ErrTurnedAway
 	}
 	for _, r := range m.records {
 		if !r.free && r.twin == s.Next.Twin() {
@@ -262,6 +266,15 @@ func (m *memory) Events(_ context.Context, id string, n int) ([]Event, error) {
 		n = len(r.events)
 	}
 	return slices.Clone(r.events[max(0, len(r.events)-n):]), nil
+}
+
+func (m *memory) TurnAway(_ context.Context, e Event) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, there := m.away[e.Request]; !there && m.records[e.Request] == nil {
+		m.away[e.Request] = e
+	}
+	return nil
 }
 
 func (m *memory) KeepRefusal(_ context.Context, f Refusal, most int) (Refusals, error) {

@@ -30,6 +30,9 @@ var (
 	// ErrUnmarked says that the store has no mark: it is new, or it has lost what it
 	// kept. Nothing was written or read. It wraps ErrUnavailable.
 	ErrUnmarked = fmt.Errorf("%w: it has no mark, so it may have lost what it kept", ErrUnavailable)
+	// ErrTurnedAway says that a rule has refused this very request as it was typed, and an
+	// event says so. Nothing was written.
+	ErrTurnedAway = errors.New("the request was refused as it was typed")
 	// ErrOlder says that the store has gone back: it shows a request that could still
 	// run as it was before something that it had confirmed. Nothing was written.
 	ErrOlder = errors.New("the store has gone back to an older state of the request")
@@ -147,6 +150,11 @@ type Store interface {
 	// Events are a request's newest events, n at most or, with 0, all: oldest first; none
 	// for an unknown id.
 	Events(ctx context.Context, id string, n int) ([]Event, error)
+
+	// TurnAway keeps e as the only event of a request that is not there; see [Desk.TurnAway].
+	// If there is one of this id, or an event, nothing changes. From then on Create answers
+	// ErrTurnedAway for it.
+	TurnAway(ctx context.Context, e Event) error
 
 	// KeepRefusal keeps a refused click as the next of its request. If its person has most
 	// kept there, or the request [MostRefusals], it is only counted. Nothing else of the

@@ -53,8 +53,9 @@ type Bot struct {
 	looks   chan struct{} // one for each run that is looked at
 	freed   chan struct{} // holds one when there is room again
 
-	commands *pace // by who sends them; nil: no limit
-	showings *pace // of cards that people look for, by request
+	commands   *pace // by who sends them; nil: no limit
+	turnedAway *pace // events of runs that were refused as they were typed, by who typed them
+	showings   *pace // of cards that people look for, by request
 
 	noGroups sync.Map // ids of groups that the chat said it does not have
 
@@ -123,7 +124,7 @@ func New(c Config) (*Bot, error) {
 	return &Bot{
 		Config: c, jobs: map[string]*job{}, calls: map[string]*approvals.Answer{}, called: map[string]int{}, ran: map[string][]string{}, life: life, end: end,
 		slots: make(chan struct{}, c.Workers), lookUps: make(chan struct{}, max(1, c.Workers/16)), looks: make(chan struct{}, max(1, c.Workers/2)), freed: make(chan struct{}, 1),
-		commands: commands, showings: newPace(1, showEvery),
+		commands: commands, showings: newPace(1, showEvery), turnedAway: newPace(turnedAwayAnHour, time.Hour),
 	}, nil
 }
 

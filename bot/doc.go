@@ -60,8 +60,8 @@
 //
 // A request that is kept costs a record for a month, a look-up and a call of the API's
 // quota, which everybody shares. So the person's own look-up, which is remembered, and
-// the rules come first, and a no leaves a line in the log and nothing else. Slack gets a
-// second and a half for it. If it does not tell by then, the request is kept as if it had,
+// the rules come first, and a no leaves a line in the log and one small event for the audit,
+// twenty of a person and then one every three minutes. Slack gets a second and a half for it. If it does not tell by then, the request is kept as if it had,
 // for a command that was typed is not to be lost; its look-up asks again in any case. An
 // alias is looked for only for those who may ask for something from that channel.
 //

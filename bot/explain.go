@@ -67,6 +67,8 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 		w.Text = tooMany(many).Error()
 	case errors.Is(err, approvals.ErrNotFound):
 		w.Text = "I know no such request. Look at the id; list shows the open ones."
+	case errors.Is(err, approvals.ErrTurnedAway):
+		w.Text = "This was refused a moment ago, when it came for the first time. If that has changed since, type it again."
 	case errors.Is(err, approvals.ErrUncertain):
 		w.Text = "I cannot tell whether this was recorded, because my store did not answer. Look at the card; if it does not change within a minute, press again."
 	case errors.Is(err, approvals.ErrUnmarked):

@@ -79,6 +79,9 @@ func soon(d time.Duration) string {
 	return inWords(max(time.Second, (d + time.Second - 1).Truncate(time.Second)))
 }
 
+// turnedAwayAnHour is how many refused runs of one person leave an event.
+const turnedAwayAnHour = 20
+
 // showEvery is how often a card is drawn again because people look for it.
 const showEvery = 30 * time.Second
 

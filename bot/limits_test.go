@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +54,8 @@ func onlyBob(r *rig) {
 	r.policy[0].Ask, r.policy[0].Show = approvals.Who{Users: []string{"BOB"}}, approvals.Who{Users: []string{"BOB"}}
 }
 
-// Who may not, costs nothing: no call to the cloud, nothing in the store, no message.
+// Who may not, costs nothing: no call to the cloud, no request in the store, no message. A
+// run leaves one event, that says what they hear; a look, or a typing error, leaves nothing.
 func TestWhoMayNotCostsNothing(t *testing.T) {
 	for _, tt := range turnedAway {
 		t.Run(tt.why, func(t *testing.T) {
@@ -66,9 +68,72 @@ func TestWhoMayNotCostsNothing(t *testing.T) {
 				if n := len(r.memory.rows); n != 0 {
 					r.Errorf("%d requests are kept", n)
 				}
+				runs := strings.HasPrefix(tt.line, "run cmd") || strings.HasPrefix(tt.line, "run restart")
+				for _, e := range r.memory.away {
+					if e.Note != tt.want || e.By.User != "ALICE" || e.Channel != theChannel || !strings.Contains(tt.line, "run "+e.Asked.Script+" "+strings.Join(e.Asked.Hosts, ",")) {
+						r.Errorf("the event is %+v", e)
+					}
+				}
+				if n := len(r.memory.away); runs != (n == 1) || n > 1 {
+					r.Errorf("%d events are left", n)
+				}
 			})
 		})
 	}
+}
+
+// Twenty refused runs of one person leave an event, and then one every three minutes: all
+// others are in the log alone. Whoever else is refused is not counted with them.
+func TestRefusedRunsOfOnePerson(t *testing.T) {
+	playWith(t, func(r *rig) {
+		aGuest(r)
+		r.people.profiles["EVE"] = approvals.Profile{Person: someone("EVE").Person, Guest: true}
+	}, func(r *rig) {
+		left := func(want int) {
+			r.Helper()
+			if n := len(r.memory.away); n != want {
+				r.Errorf("%d events are left, want %d", n, want)
+			}
+		}
+		for n := range 25 {
+			r.says("ALICE", fmt.Sprintf("run cmd-nozcbhuw ins-%d", n))
+		}
+		left(20)
+		if n := strings.Count(r.log.String(), "a request is refused and not kept"); n != 25 {
+			r.Errorf("%d lines in the log", n)
+		}
+		r.says("EVE", "run cmd-nozcbhuw ins-1")
+		left(21)
+		for range 30 {
+			r.pass(2 * time.Minute)
+			r.says("ALICE", "run cmd-nozcbhuw ins-1")
+		}
+		left(41)
+	})
+}
+
+// Two replicas get the same envelope, and the rules change in between: it stays refused,
+// with one event.
+func TestARefusedRunComesTwice(t *testing.T) {
+	playWith(t, onlyBob, func(r *rig) {
+		r.hears(r.says("ALICE", "run cmd-nozcbhuw ins-1"), turnedAway[3].want)
+		r.events-- // the same envelope
+		r.hears(r.says("ALICE", "run cmd-nozcbhuw ins-1"), turnedAway[3].want)
+		if n := len(r.memory.away); n != 1 {
+			r.Errorf("%d events are left", n)
+		}
+		open := slices.Clone(r.policy)
+		open[0].Ask = approvals.Who{Anyone: true}
+		everybody := r.newBot(func(c *Config) { c.Policy = open })
+		w := r.words(everybody.Typed(context.Background(), Typed{
+			Event: fmt.Sprint("Ev", r.events), By: ref("ALICE"), Origin: approvals.Origin{Team: theTeam, Channel: theChannel}, Text: "run cmd-nozcbhuw ins-1",
+		}))
+		if n := len(r.memory.rows); n != 0 || !strings.HasPrefix(w.Text, "This was refused a moment ago") {
+			r.Errorf("%q, and %d requests are kept", w.Text, n)
+		}
+		r.memory.setFault(func(storeCall) fault { return away })
+		r.hears(r.says("ALICE", "run cmd-nozcbhuw ins-1"), turnedAway[3].want)
+	})
 }
 
 // The button Ask again is held to the same.
@@ -79,8 +144,18 @@ func TestAskAgainBySomebodyWhoMayNot(t *testing.T) {
 		r.people.set(func(d *directory) { d.profiles["EVE"] = approvals.Profile{Person: someone("EVE").Person, Guest: true} })
 		r.press("EVE", Again, id)
 		r.did("post", "post 1.0 received")
-		if n := len(r.memory.rows); n != 1 {
-			r.Errorf("%d requests are kept", n)
+		if n, clicks := len(r.memory.rows), r.get(id).Refused.All; n != 1 || clicks != 1 {
+			r.Errorf("%d requests are kept, and %d clicks refused", n, clicks)
+		}
+		onlyBob(r)
+		r.pressOn(r.newBot(), "CAROL", Again, id)
+		if n, left := len(r.memory.rows), len(r.memory.away); n != 1 || left != 1 {
+			r.Errorf("%d requests are kept, and %d events are left", n, left)
+		}
+		for _, e := range r.memory.away {
+			if e.Asked.Again != id || e.By.User != "CAROL" {
+				r.Errorf("the event is %+v", e)
+			}
 		}
 	})
 }

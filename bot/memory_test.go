@@ -18,8 +18,9 @@ import (
 type memory struct {
 	mu    sync.Mutex
 	rows  map[string]*row
-	twins map[string]string // ids by twin
-	held  map[string]string // the request that holds a host for a script, by both
+	twins map[string]string          // ids by twin
+	away  map[string]approvals.Event // of requests that were refused as they were typed
+	held  map[string]string          // the request that holds a host for a script, by both
 
 	server   approvals.Server
 	unmarked bool              // nothing is read or written until it is marked
@@ -62,7 +63,7 @@ const (
 )
 
 func newMemory() *memory {
-	return &memory{rows: map[string]*row{}, twins: map[string]string{}, held: map[string]string{}, turns: map[string]string{}}
+	return &memory{rows: map[string]*row{}, away: map[string]approvals.Event{}, twins: map[string]string{}, held: map[string]string{}, turns: map[string]string{}}
 }
 
 // flushed is what FLUSHALL leaves.
@@ -189,6 +190,9 @@ func (s *memory) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, 
 	}
 	if r := s.rows[w.Next.ID]; r != nil {
 		return s.kept(r, w.Worker), slices.Contains(r.moves, w.MoveID), nil
+	}
+	if _, away := s.away[w.Next.ID]; away {
+		return approvals.Kept{}, false, approvals.ErrTurnedAway
 	}
 	twin := w.Next.Twin()
 	if r := s.rows[s.twins[twin]]; r != nil && !r.free {
@@ -342,6 +346,15 @@ func (s *memory) Events(ctx context.Context, id string, n int) ([]approvals.Even
 		return slices.Clone(r.events[max(0, len(r.events)-n):]), nil
 	}
 	return nil, err
+}
+
+func (s *memory) TurnAway(ctx context.Context, e approvals.Event) error {
+	_, err := s.begin(ctx, "away", "", "")
+	defer s.mu.Unlock()
+	if _, there := s.away[e.Request]; err == nil && !there && s.rows[e.Request] == nil {
+		s.away[e.Request] = e
+	}
+	return err
 }
 
 func (s *memory) KeepRefusal(ctx context.Context, f approvals.Refusal, most int) (approvals.Refusals, error) {

@@ -15,6 +15,7 @@ import (
 type Desk interface {
 	Worker() string
 	Receive(ctx context.Context, r approvals.Request) (k approvals.Kept, fresh bool, err error)
+	TurnAway(ctx context.Context, r approvals.Request, why string) error
 	Load(ctx context.Context, id string) (approvals.Kept, error)
 	Move(ctx context.Context, id string, m approvals.Move) (approvals.Kept, error)
 	Advance(ctx context.Context, k approvals.Kept, m approvals.Move) (approvals.Kept, error)

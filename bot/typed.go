@@ -57,23 +57,38 @@ func readAs(c Command, a Answer) Answer {
 // tellTime is how long a request waits for Slack to tell who asks, before it is kept.
 const tellTime = 1500 * time.Millisecond
 
-// turnAway says why a request is not even kept: the person or the rules do not allow it.
-// nil: they do, or Slack did not tell in time. Then it is kept, so that it is not lost, and
-// its look-up says the same.
+// turnAway says why a request is not even kept: the person or the rules do not allow it,
+// which leaves an event. nil: they do, or Slack did not tell in time. Then it is kept, so
+// that it is not lost, and its look-up says the same.
 func (b *Bot) turnAway(ctx context.Context, r approvals.Request) error {
-	ctx, cancel := context.WithTimeout(ctx, tellTime)
+	asking, cancel := context.WithTimeout(ctx, tellTime)
 	defer cancel()
 	var no *refusal
-	_, err := b.mayAsk(ctx, r)
-	if err == nil {
-		r.State = approvals.Received
-		err = b.unpostable(b.Board.Fits(r))
+	if _, err := b.mayAsk(asking, r); errors.As(err, &no) {
+		b.noteTurnedAway(ctx, r, b.Scrub(no.text))
+		return no
+	} else if err != nil {
+		return nil
 	}
-	if errors.As(err, &no) {
-		b.Log.Info("a request is refused and not kept", "user", r.Requester.User, "channel", r.Origin.Channel, "script", r.Asked.Script, "hosts", len(r.Asked.Hosts), "why", b.Scrub(no.text))
+	r.State = approvals.Received
+	if err := b.unpostable(b.Board.Fits(r)); errors.As(err, &no) {
 		return no
 	}
 	return nil
+}
+
+// noteTurnedAway leaves an event of a run that was refused as it was typed. A person who is
+// refused again and again leaves so many an hour, and then only lines in the log.
+func (b *Bot) noteTurnedAway(ctx context.Context, r approvals.Request, why string) {
+	b.Log.Info("a request is refused and not kept", "user", r.Requester.User, "channel", r.Origin.Channel, "script", r.Asked.Script, "hosts", len(r.Asked.Hosts), "why", why)
+	if b.turnedAway.wait(r.Requester.User) > 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	if err := b.Desk.TurnAway(ctx, r, why); err != nil && !errors.Is(err, approvals.ErrNotID) {
+		b.Log.Warn("a refused request left no event", "user", r.Requester.User, b.said(err))
+	}
 }
 
 // receive keeps a new request of one who may ask for it.

@@ -20,7 +20,8 @@
 //	audit          sorted set of ids by when their newest event was written (ms), for
 //	               as long as that event stays
 //	events:ID      list of "ms hash JSON", oldest first; outlives the request. Those of the
-//	               first form are "ms JSON", with the hash inside
+//	               first form are "ms JSON", with the hash inside. A run that was
+//	               refused as it was typed has one, and no request
 //	refused:ID     hash: "hash JSON" of each refused click that is kept, under its number,
 //	               and how often each person pressed; as long as the events
 //	mark           hash: mark, a random word that the first bot wrote; server, which

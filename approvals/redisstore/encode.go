@@ -18,11 +18,17 @@ func encode(w approvals.Swap) (body, event []byte, err error) {
 	if w.Event.Move == "" {
 		return body, []byte{}, nil
 	}
-	text, err := w.Event.Encode()
+	event, err = encodeEvent(w.Event)
+	return body, event, err
+}
+
+// encodeEvent makes "hash JSON".
+func encodeEvent(e approvals.Event) ([]byte, error) {
+	text, err := e.Encode()
 	if err != nil {
-		return nil, nil, fmt.Errorf("event of %s: %w", w.Next.ID, err)
+		return nil, fmt.Errorf("event of %s: %w", e.Request, err)
 	}
-	return body, append([]byte(w.Event.Hash+" "), text...), nil
+	return append([]byte(e.Hash+" "), text...), nil
 }
 
 // decode reads a record. The schema is read first: a newer one may have changed

@@ -117,6 +117,9 @@ func (s *Store) rehearse(ctx context.Context) error {
 	if _, err := s.KeepRefusal(ctx, no, 1); err != nil {
 		return err
 	}
+	if err := s.TurnAway(ctx, approvals.Event{Request: "r-away", N: 1, Move: "receive", To: approvals.Refused}); err != nil {
+		return err
+	}
 	w.Next.Revision, w.Next.State, w.Hosts = 3, approvals.Refused, approvals.HostsLeave
 	if _, err := s.Swap(ctx, w); err != nil {
 		return err

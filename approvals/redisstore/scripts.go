@@ -99,8 +99,8 @@ return {t[1], t[2], has}
 // before is written again, so that replicas can be waited for, 12 how many requests of
 // the person may be open, 13 how many there may be in a minute; 0 is no limit.
 // Returns: time and server, "fresh" or "there", whether the worker holds it, and the
-// record, without its body if that is the one just sent. Or "open"; or "minute", and
-// after how many milliseconds there is room.
+// record, without its body if that is the one just sent. Or "away", if it has events and no
+// record; "open"; or "minute", and after how many milliseconds there is room.
 var createScript = redis.NewScript(clockAndServer + `
 local function there(key, status)
   local h = redis.call('HMGET', key, 'body', 'at', 'on', 'refused', 'holder', 'until', 'rev')
@@ -113,6 +113,7 @@ if moves then
   if string.find(moves, ' ' .. ARGV[5] .. ' ', 1, true) then return there(KEYS[1], 'fresh') end
   return there(KEYS[1], 'there')
 end
+if redis.call('EXISTS', KEYS[5]) == 1 then return {t[1], t[2], server, since, 'away'} end
 local other = redis.call('GET', KEYS[4])
 if other and redis.call('ZSCORE', KEYS[3], other) and redis.call('EXISTS', ARGV[9] .. other) == 1 then
   return there(ARGV[9] .. other, 'there')
@@ -148,6 +149,21 @@ if ARGV[4] ~= '' then
   redis.call('ZREMRANGEBYSCORE', KEYS[6], '-inf', text(now - ARGV[8]))
 end
 return {t[1], t[2], server, since, 'fresh', hold > 0 and '1' or '', '', at, server}
+`)
+
+// turnAwayScript keeps the one event of a run that was refused as it was typed.
+//
+// KEYS: 1 request, 2 events, 3 audit, 4 mark.
+// ARGV: 1 id, 2 event, 3 time to keep it, then the departure.
+// Returns: time and server.
+var turnAwayScript = redis.NewScript(clockAndServer + `
+if redis.call('EXISTS', KEYS[1]) == 0 and redis.call('EXISTS', KEYS[2]) == 0 then
+  redis.call('RPUSH', KEYS[2], text(now) .. ' ' .. ARGV[2])
+  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+  redis.call('ZADD', KEYS[3], text(now), ARGV[1])
+  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', text(now - ARGV[3]))
+end
+return {t[1], t[2], server, since}
 `)
 
 // swapScript writes the next version of a request, if nobody was faster.

@@ -77,6 +77,8 @@ func (s *Store) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, b
 		return approvals.Kept{}, false, err
 	}
 	switch a.text(2) {
+	case "away":
+		return approvals.Kept{}, false, approvals.ErrTurnedAway
 	case "open":
 		return approvals.Kept{}, false, &approvals.TooMany{Open: true, Most: w.Limits.Open}
 	case "minute":
@@ -188,6 +190,17 @@ func (s *Store) Events(ctx context.Context, id string, n int) ([]approvals.Event
 		out = append(out, e)
 	}
 	return out, nil
+}
+
+// TurnAway is as [approvals.Store] says.
+func (s *Store) TurnAway(ctx context.Context, e approvals.Event) error {
+	text, err := encodeEvent(e)
+	if err != nil {
+		return err
+	}
+	_, err = marked(s.write(ctx, turnAwayScript, []string{s.keys.request(e.Request), s.keys.events(e.Request), s.keys.audit(), s.keys.mark()},
+		e.Request, text, s.opts.KeepEvents.Milliseconds()))
+	return err
 }
 
 // KeepRefusal is as [approvals.Store] says.

@@ -62,6 +62,10 @@ func check(p past) (out []finding) {
 		return out
 	}
 	last := p.events[len(p.events)-1]
+	if last.TurnedAway() {
+		add(p.id, "has a record, and its event says that it was refused as it was typed: one of the two was put in")
+		return out
+	}
 	if last.Facts != "" && p.word.Facts != last.Facts && p.word.Head == last.Hash {
 		add(p.id, "its record is not the one that its last event names: somebody changed there who asked, what for, what would run, a decision, a send, what people said, or how it ended")
 	}
@@ -192,6 +196,7 @@ func tooEarly(h redisstore.History, keep keeping) string {
 		if age := h.Now.Sub(last); age < keep.events && (!noRecord || !h.Indexed.IsZero()) {
 			return fmt.Sprintf("its events are gone after %s, and are kept for %s", short(age), short(keep.events))
 		}
+	case noRecord && h.Events[0].TurnedAway(): // there never was one
 	case noRecord && !h.Events[len(h.Events)-1].To.Ended():
 		return "its record is gone, and it has not ended"
 	case noRecord && h.Now.Sub(h.Newest) < keep.requests:

@@ -95,7 +95,7 @@ func (v *verdict) take(p past, findings []finding) {
 		v.requests++
 	}
 	v.events += len(p.events)
-	if p.word.Record == gone && len(p.events) > 0 {
+	if p.word.Record == gone && len(p.events) > 0 && !p.events[0].TurnedAway() {
 		v.gone++
 	}
 	for _, f := range findings {
