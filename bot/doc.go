@@ -112,6 +112,10 @@
 // call: so a denial is not lost with the request that nobody here would look at again, and
 // people hear of a request whose record is gone.
 //
+// Its hold on hosts is gone with a record. So while a store is young, a run waits for what
+// the API lists as begun before the store was first met and not ended on its hosts. That
+// costs no call where there is nothing of the kind.
+//
 // The record is not written back from memory. What one process remembers may be older
 // than what another one knew, and a request that was denied there would live again.
 //

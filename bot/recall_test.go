@@ -279,3 +279,32 @@ func TestOneRecordIsGone(t *testing.T) {
 		r.is(other, approvals.Succeeded)
 	})
 }
+
+// The store has lost a run that is under way. Another run of the script on its hosts waits
+// for it, as if the record still kept them; one on other hosts does not.
+func TestARunThatTheStoreLostKeepsItsHosts(t *testing.T) {
+	playFollow(t, func(r *rig) {
+		r.memory.server = approvals.Server{ID: "run-1", Since: time.Now()}
+		r.cloud.tasks.host = func(_ string, h *apiHost) { h.ends = time.Now().Add(2 * time.Minute) }
+	}, func(r *rig) {
+		sent := func(want int) {
+			r.Helper()
+			if got := r.journal.of("run"); len(got) != want {
+				r.Errorf("sent %q, want %d", got, want)
+			}
+		}
+		r.runs()
+		r.pass(10 * time.Second)
+		r.memory.flushed()
+		r.pass(30 * time.Second)
+		elsewhere := r.words(r.says("EVE", "run cmd-nozcbhuw ins-7")).Request
+		r.settle()
+		r.press("BOB", Approve, elsewhere)
+		sent(2)
+		again := r.runs()
+		r.waits(again, "has not ended on")
+		sent(2)
+		r.pass(100 * time.Second) // within the life of the approval
+		sent(3)
+	})
+}

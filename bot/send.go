@@ -16,11 +16,14 @@ import (
 func (b *Bot) send(ctx context.Context, k approvals.Kept, g approvals.Grant, creds Credentials, shown *slowly) (approvals.Kept, error) {
 	k, err := b.claim(ctx, k, g)
 	var busy *approvals.Busy
+	var older *olderRun
 	switch {
 	case errors.Is(err, approvals.ErrTooLate), errors.Is(err, approvals.ErrLate):
 		return b.advance(ctx, k, approvals.Wait(b.tooLate(k), time.Time{}))
 	case errors.As(err, &busy):
 		return b.busy(ctx, k, busy)
+	case errors.As(err, &older):
+		return b.advance(ctx, k, b.waitForOlder(k, older))
 	case errors.Is(err, approvals.ErrRestarted): // looked at once more, on the new server
 		return b.touch(ctx, k.ID)
 	case err != nil:
@@ -37,7 +40,11 @@ func (b *Bot) send(ctx context.Context, k approvals.Kept, g approvals.Grant, cre
 // claim stores that this worker sends. Only without an error may it send. That the
 // card was drawn or clicked on meanwhile changes nothing about the grant.
 func (b *Bot) claim(ctx context.Context, k approvals.Kept, g approvals.Grant) (approvals.Kept, error) {
-	sends, before := len(k.Sends), b.tasksBefore(ctx, k)
+	sends, listed := len(k.Sends), b.tasksBefore(ctx, k)
+	if older := b.olderRun(ctx, k, listed); older != nil {
+		return k, older
+	}
+	before := idsOf(listed)
 	for {
 		next, err := b.advance(ctx, k, approvals.Claim(g, approvals.Intent{Worker: b.Desk.Worker(), Lease: b.Lease, Valid: b.Valid, Before: before}))
 		if !errors.Is(err, approvals.ErrConflict) {

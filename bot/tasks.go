@@ -88,18 +88,23 @@ func reaches(page []bmclient.Task, since time.Time) bool {
 // tasksBefore are the tasks of k's script that the API knows before a claim. A list
 // that cannot be read at once does not hold up the run: then the time of a task
 // alone tells whether it is older.
-func (b *Bot) tasksBefore(ctx context.Context, k approvals.Kept) []string {
+func (b *Bot) tasksBefore(ctx context.Context, k approvals.Kept) []bmclient.Task {
 	ctx, cancel := context.WithTimeout(ctx, beforeTime)
 	defer cancel()
-	list, err := b.recentTasks(ctx, k.Clock().Add(-ClockSkew))
+	since := k.Clock().Add(-ClockSkew)
+	if from := k.Server.Since.Add(-b.FollowFor); b.young(k) && from.Before(since) {
+		since = from
+	}
+	list, err := b.recentTasks(ctx, since)
 	if err != nil {
 		b.Log.Warn("not all tasks could be listed before a claim", "request", k.ID, b.said(err))
 	}
-	var ids []string
-	for _, t := range list {
-		if t.CmdID == k.Plan.Script.CmdID {
-			ids = append(ids, t.ID)
-		}
+	return slices.DeleteFunc(list, func(t bmclient.Task) bool { return t.CmdID != k.Plan.Script.CmdID })
+}
+
+func idsOf(tasks []bmclient.Task) (ids []string) {
+	for _, t := range tasks {
+		ids = append(ids, t.ID)
 	}
 	return ids
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
 )
 
 // stillBusy looks whether the run that this one waits for still holds its hosts.
@@ -46,4 +48,54 @@ func (b *Bot) waitFor(k, other approvals.Kept) approvals.Move {
 		return approvals.Delay(again)
 	}
 	return approvals.WaitFor(other.ID, text, again)
+}
+
+// young reports whether a run from before this store was first met may still be followed
+// by a record that it has lost.
+func (b *Bot) young(k approvals.Kept) bool {
+	return !k.Server.Since.IsZero() && k.Clock().Before(k.Server.Since.Add(b.FollowFor))
+}
+
+// olderRun is a task that the API lists as not ended, from before this store was met.
+type olderRun struct{ task, host string }
+
+func (o *olderRun) Error() string { return o.task + " still runs on " + o.host }
+
+// olderRun looks among the tasks of k's script for one that runs on its hosts since before
+// this store was first met: the store may have lost the record that kept those hosts. It
+// costs no call where there is none.
+func (b *Bot) olderRun(ctx context.Context, k approvals.Kept, tasks []bmclient.Task) *olderRun {
+	if !b.young(k) {
+		return nil
+	}
+	for _, t := range tasks {
+		if t.Ended || t.Begun.IsZero() || !t.Begun.Before(k.Server.Since) {
+			continue
+		}
+		found := &olderRun{task: t.ID}
+		_, err := b.Cloud.EachHost(ctx, t.ID, func(h bmclient.HostRun) error {
+			if h.State != bmclient.HostEnded && h.State != bmclient.HostFailed && slices.Contains(k.Plan.Hosts, h.Host) {
+				found.host = h.Host
+			}
+			return nil
+		})
+		if err != nil {
+			b.Log.Warn("the hosts of an older task could not be read", "request", k.ID, "task", t.ID, b.said(err))
+			found.host = "hosts that I cannot read at the moment"
+		}
+		if found.host != "" {
+			return found
+		}
+	}
+	return nil
+}
+
+// waitForOlder says for which task k waits. It is said once.
+func (b *Bot) waitForOlder(k approvals.Kept, o *olderRun) approvals.Move {
+	text := fmt.Sprintf("Waits for task %s of the same script, which has not ended on %s. It began before my store was new, so I may have lost what I knew of it.", b.Scrub(o.task), b.Scrub(o.host))
+	again := b.tryAgain(k, slowestLook)
+	if k.Waiting == text {
+		return approvals.Delay(again)
+	}
+	return approvals.Wait(text, again)
 }
