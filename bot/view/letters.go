@@ -33,6 +33,7 @@ var (
 		R16: []unicode.Range16{
 			{Lo: 0x0250, Hi: 0x02b8, Stride: 1},
 			{Lo: 0x1d00, Hi: 0x1dbf, Stride: 1},
+			{Lo: 0x2071, Hi: 0x209c, Stride: 1},
 			{Lo: 0x2100, Hi: 0x214f, Stride: 1},
 			{Lo: 0x2160, Hi: 0x218f, Stride: 1},
 			{Lo: 0x2c60, Hi: 0x2c7f, Stride: 1},
@@ -93,55 +94,130 @@ func inWord(r rune) bool {
 	return r == '_' || unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl)
 }
 
-// lookLatin are the Cyrillic and Greek letters that most fonts draw as Latin ones.
-const lookLatin = "аеорсухіѕјһԁԛԝӏАВЕЗКМНОРСТУХІЅЈԌԚԜοραυνικΑΒΕΖΗΙΚΜΝΟΡΤΥΧ"
+// lookLatin are the letters of living alphabets that most fonts draw as Latin ones.
+const lookLatin = "аеорсухіѕјһԁԛԝӏАВЕЗКМНОРСТУХІЅЈԌԚԜοραυνικΑΒΕΖΗΙΚΜΝΟΡΤΥΧօոսհցյզքՍՕՏԼ"
 
-// falseLatin counts such letters on a line that has none that look otherwise: somebody
-// who writes Russian or Greek has those, too.
+// falseLatin counts letters that look like Latin ones: other forms of those, letters of
+// alphabets that hardly anybody writes, and of Cyrillic, Greek and Armenian those of
+// lookLatin on a line that has none that look otherwise: their prose has those, too.
 func falseLatin(line string) int {
-	n, others := 0, false
-	for _, r := range line {
-		switch {
-		case r < 0x250:
-		case strings.ContainsRune(lookLatin, r):
-			n++
-		case unicode.In(r, unicode.Cyrillic, unicode.Greek):
-			others = true
-		}
-	}
-	if others || n > 0 && mixedWords(line) > 0 {
+	if isASCII(line) {
 		return 0
 	}
-	return n
+	n, shared, others := 0, 0, false
+	for _, r := range line {
+		switch {
+		case r < 0x250 || !seen(r) || !unicode.In(r, unicode.L, unicode.Nl):
+		case strings.ContainsRune(lookLatin, r):
+			shared++
+		case unicode.In(r, unicode.Cyrillic, unicode.Greek, unicode.Armenian):
+			others = true
+		case unicode.Is(otherForms, r), !unicode.In(r, unicode.Latin, unicode.Georgian, unicode.Ethiopic, unicode.Mongolian, rtl) && !unicode.In(r, besides...):
+			n++
+		}
+	}
+	switch {
+	case n+shared > 0 && mixedWords(line) > 0:
+		return 0 // which says more
+	case others:
+		return n
+	}
+	return n + shared
 }
 
-// lookSigns are signs that look like those that a shell reads, and lookDashes those
-// that look like its hyphen. Both have other uses in prose.
+// What looks like a sign of the shell, or does not. Of punctuation, of signs of
+// mathematics and of accents, all do but the few that people know well and that look
+// like none; of pictures only those that are drawn as a sign are.
 const (
-	lookSigns  = "\u037e\u2044\u2215\u29f8\u2223\u01c0\u2758\ua789\u2236；｜＆／：＜＞＄ノ丿丨ㅣ"
-	lookDashes = "‐‑‒–—―−－\u02d7\u2043\ufe63ー一ㅡ"
+	lookNone   = "…•·§¶†‡‰¿¡±×÷¬≤≥≠≈∞∑∏√∆⇒⇐⇔→←↔↑↓"
+	lookSome   = "﹩＄ǀǁǃʹʺʻʼʽˈˊˋˮꞌ\uff70ノ丶丿丨ㅣ⌗⏐￨"
+	lookHyphen = "˗⁃ー一ㅡ─━╴╶⎯"
+	longDashes = "—―⸺⸻〜〰"
+	eastAsian  = "，。、；：！？（）［］【】《》〈〉「」『』〔〕～％＋"
 )
 
-// falseSigns counts such signs where a shell would read the plain one: between plain
-// characters, or, of a dash, where an option begins; and digits that are not plain, in
-// a plain word. Comments are prose.
+var (
+	drawnSigns = &unicode.RangeTable{
+		R16: []unicode.Range16{
+			{Lo: 0x2502, Hi: 0x2503, Stride: 1},
+			{Lo: 0x2506, Hi: 0x2507, Stride: 1},
+			{Lo: 0x250a, Hi: 0x250b, Stride: 1},
+			{Lo: 0x254e, Hi: 0x2551, Stride: 1},
+			{Lo: 0x2571, Hi: 0x2573, Stride: 1},
+			{Lo: 0x2731, Hi: 0x2732, Stride: 1},
+			{Lo: 0x2758, Hi: 0x2760, Stride: 1},
+			{Lo: 0x2f00, Hi: 0x2f05, Stride: 1},
+			{Lo: 0x31c0, Hi: 0x31e3, Stride: 1},
+		},
+		R32: []unicode.Range32{{Lo: 0x1f670, Hi: 0x1f67f, Stride: 1}},
+	}
+	signs = []*unicode.RangeTable{unicode.P, unicode.Sm, unicode.Sk, drawnSigns}
+	skins = &unicode.RangeTable{R32: []unicode.Range32{{Lo: 0x1f3fb, Hi: 0x1f3ff, Stride: 1}}}
+)
+
+func likeSign(r rune) bool {
+	return r > unicode.MaxASCII && (strings.ContainsRune(lookSome, r) ||
+		unicode.In(r, signs...) && !unicode.Is(skins, r) && !strings.ContainsRune(lookNone, r))
+}
+
+func likeDash(r rune) bool {
+	return r > unicode.MaxASCII && (unicode.Is(unicode.Dash, r) || strings.ContainsRune(lookHyphen, r))
+}
+
+// falseSigns counts signs and digits on a line of code that look like those that a
+// shell reads. Two sorts have other uses in a text that is printed: East Asian
+// punctuation beside its letters, and dashes. Comments are prose.
 func falseSigns(line string) int {
 	if isASCII(line) || isComment(line) {
 		return 0
 	}
-	n := 0
+	n, prose := 0, false
 	all := []rune(" " + line + " ")
-	for i, r := range all[1 : len(all)-1] {
-		before, after := all[i], all[i+2]
-		plain := before <= unicode.MaxASCII && after <= unicode.MaxASCII
-		option := before == ' ' && after != ' ' && (after <= unicode.MaxASCII || strings.ContainsRune(lookDashes, after))
-		digit := unicode.Is(unicode.Nd, r) && r > unicode.MaxASCII && (isPlainWord(before) || isPlainWord(after))
-		if digit || plain && strings.ContainsRune(lookSigns, r) || option && strings.ContainsRune(lookDashes, r) {
-			n++
+	for i := 1; i < len(all)-1; i++ {
+		r, before, after := all[i], all[i-1], all[i+1]
+		switch {
+		case likeDash(r):
+			if falseDash(all, i) {
+				n++
+			}
+		case unicode.Is(unicode.Nd, r) && r > unicode.MaxASCII:
+			if besideDigit(before) || besideDigit(after) {
+				n++
+			}
+		case strings.ContainsRune(eastAsian, r) && (prose || isEastAsian(after)):
+			continue // and so may be what follows
+		case likeSign(r):
+			if !isEastAsian(r) || before <= unicode.MaxASCII && after <= unicode.MaxASCII {
+				n++ // and no letter of a word
+			}
 		}
+		prose = isEastAsian(r)
 	}
 	return n
 }
+
+// falseDash reports whether the dashes around place i stand where a shell reads a
+// hyphen: where an option begins or, if they are short, inside a plain word.
+func falseDash(all []rune, i int) bool {
+	from, to := i, i
+	for likeDash(all[from]) {
+		from--
+	}
+	for likeDash(all[to]) {
+		to++
+	}
+	before, after := all[from], all[to]
+	if isPlainWord(before) {
+		return isPlainWord(after) && !strings.ContainsRune(longDashes, all[i])
+	}
+	return before <= unicode.MaxASCII && after > ' ' && after <= unicode.MaxASCII
+}
+
+func isEastAsian(r rune) bool {
+	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Bopomofo)
+}
+
+func besideDigit(r rune) bool { return isPlainWord(r) || strings.ContainsRune("-./=:", r) }
 
 func isPlainWord(r rune) bool { return r <= unicode.MaxASCII && inWord(r) }
 

@@ -17,6 +17,7 @@ const (
 	emptyLines  = 10  // in a row
 	longLine    = 400 // characters of a line
 	shortBase64 = 24  // characters; less may be a word
+	manyEmpty   = 60  // lines that are empty or a comment, if they are four of five: a licence may be as long
 )
 
 // oddKind is one way in which a line may look otherwise than it is.
@@ -50,6 +51,8 @@ func oddities(s string, runs bool, most int) []string {
 	}
 	if before, n := emptyRun(s); n > emptyLines {
 		all = append(all, count(n, "empty line")+" from line "+number(before+1)+" on")
+	} else if first, code, others := sparse(s); runs && others > manyEmpty && others > 4*code && code > 0 {
+		all = append(all, "all but "+count(code, "line")+" of "+number(code+others)+" are empty or comments; the first that is not is line "+number(first))
 	}
 	lines := strings.Split(s, "\n")
 	found := make([]struct{ worst, at, lines int }, len(oddKinds))
@@ -261,6 +264,22 @@ func emptyRun(s string) (after, n int) {
 	return after, n
 }
 
+// sparse counts the lines that do something, and those that are empty or a comment.
+func sparse(s string) (first, code, others int) {
+	for i, line := range strings.Split(s, "\n") {
+		switch {
+		case strings.TrimSpace(line) == "" || isComment(line) && !strings.HasPrefix(line, "#!"):
+			others++
+		case code == 0:
+			first = i + 1
+			fallthrough
+		default:
+			code++
+		}
+	}
+	return first, code, others
+}
+
 // blanksBefore counts the longest row of blanks with text behind it, if that is odd.
 func blanksBefore(line string) int {
 	line = strings.TrimRight(line, " \t\r")
@@ -297,12 +316,15 @@ func blankAfterBackslash(line string) int {
 	return 1
 }
 
-// isBase64 reports whether the whole text is base64 of a text.
+// isBase64 reports whether the whole text is base64 of a text, in either alphabet and
+// with or without the signs that fill it up.
 func isBase64(s string) bool {
-	s = strings.Join(strings.Fields(s), "")
-	inner, err := base64.StdEncoding.DecodeString(s)
-	if err != nil || len(s) < shortBase64 || !utf8.Valid(inner) {
+	s = strings.TrimRight(urlAlphabet.Replace(strings.Join(strings.Fields(s), "")), "=")
+	inner, err := base64.RawStdEncoding.DecodeString(s)
+	if err != nil || len(s) < shortBase64-2 || !utf8.Valid(inner) {
 		return false
 	}
 	return !strings.ContainsFunc(string(inner), func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) })
 }
+
+var urlAlphabet = strings.NewReplacer("-", "+", "_", "/")
