@@ -151,10 +151,11 @@ func (d *Desk) Aside(ctx context.Context, k Kept, by Person, what, note string) 
 	}
 }
 
-// Refused notes that by's click was not taken, and why. The record and who holds it stay
-// as they are. Of one person most are kept, the rest is counted.
-func (d *Desk) Refused(ctx context.Context, k Kept, by Person, click, note string, most int) error {
-	f := Refusal{Request: k.ID, Click: click, State: k.State, By: by, Note: cutChange(note), At: k.Clock()}
+// Refused notes that a click on k was not taken: f says which, whose, and why. The record
+// and who holds it stay as they are. Of one person most are kept, the rest is counted. An
+// envelope that is delivered again, here or elsewhere, is one click.
+func (d *Desk) Refused(ctx context.Context, k Kept, f Refusal, most int) error {
+	f.Request, f.State, f.Note, f.At = k.ID, k.State, cutChange(f.Note), k.Clock()
 	for counted, tries := k.Refused, 0; ; tries++ {
 		next, err := f.after(counted)
 		if err == nil {

@@ -114,7 +114,7 @@ func TestRefusedClicks(t *testing.T) {
 	d := NewDesk(m, "w1", time.Minute)
 	k := pendingOn(t, d, 1)
 	for _, p := range []Person{dave, dave, alice} { // with a version in hand that counts none of them
-		if err := d.Refused(t.Context(), k, p, "approve", "not among those who may approve", 1); err != nil {
+		if err := d.Refused(t.Context(), k, Refusal{By: p, Click: "approve", Note: "not among those who may approve"}, 1); err != nil {
 			t.Fatal(err)
 		}
 	}

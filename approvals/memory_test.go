@@ -43,6 +43,7 @@ type record struct {
 	moves  []string
 	events []Event
 	clicks []Refusal
+	recent []string // envelopes of the last refused clicks
 	count  Refusals
 	out    Outputs
 	holder string
@@ -284,6 +285,9 @@ func (m *memory) KeepRefusal(_ context.Context, f Refusal, most int) (Refusals, 
 	if !there {
 		return Refusals{}, ErrNotFound
 	}
+	if f.Event != "" && slices.Contains(r.recent, f.Event) {
+		return r.count, nil
+	}
 	his := 0
 	for _, c := range r.clicks {
 		if c.By.Same(f.By) {
@@ -298,6 +302,8 @@ func (m *memory) KeepRefusal(_ context.Context, f Refusal, most int) (Refusals, 
 		r.count.N, r.count.Head = f.N, f.Hash
 	}
 	r.count.All++
+	r.recent = append(r.recent, f.Event)
+	r.recent = r.recent[max(0, len(r.recent)-RecentRefusals):]
 	return r.count, nil
 }
 

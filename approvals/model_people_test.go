@@ -41,7 +41,7 @@ func (w *world) click(t *rapid.T) {
 	}
 	if err != nil && !errors.Is(err, ErrUncertain) {
 		if k, err := d.Load(context.Background(), m.id); err == nil {
-			_ = d.Refused(context.Background(), k, p, "click", "no", MostRefusalsBy)
+			_ = d.Refused(context.Background(), k, Refusal{By: p, Click: "click", Note: "no"}, MostRefusalsBy)
 		}
 	}
 }

@@ -15,7 +15,8 @@ type Refusal struct {
 	N       int       `json:"n"`              // its place, from 1
 	Prev    string    `json:"prev,omitempty"` // the hash of the one before it
 	Click   string    `json:"click"`
-	State   State     `json:"state"` // of the request then
+	Event   string    `json:"event,omitempty"` // the envelope of Slack that it came in
+	State   State     `json:"state"`           // of the request then
 	By      Person    `json:"by"`
 	Note    string    `json:"note,omitempty"` // why; never a secret
 	At      time.Time `json:"at"`
@@ -36,6 +37,9 @@ const (
 	MostRefusalsBy  = 20  // of a person who may use bmcmd
 	MostRefusalsOut = 1   // of one who may not
 )
+
+// RecentRefusals is of how many refused clicks of a request the envelopes are remembered.
+const RecentRefusals = 32
 
 // Encode makes the bytes of f that are stored and hashed.
 func (f Refusal) Encode() ([]byte, error) { return encodePlain(f) }

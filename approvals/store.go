@@ -159,7 +159,8 @@ type Store interface {
 	// KeepRefusal keeps a refused click as the next of its request. If its person has most
 	// kept there, or the request [MostRefusals], it is only counted. Nothing else of the
 	// request changes. It answers what is counted by then; ErrConflict says that f does not
-	// follow it. A repeat changes nothing where f was kept.
+	// follow it. A repeat changes nothing where f was kept, nor does another of the same
+	// Event, if that is among the last [RecentRefusals] of the request.
 	KeepRefusal(ctx context.Context, f Refusal, most int) (Refusals, error)
 
 	// KeepOutputs keeps what a request's hosts printed, for a set time only. Repeats

@@ -205,7 +205,8 @@ func (b *Bot) refused(ctx context.Context, c Click, k approvals.Kept, p approval
 	if errors.Is(cause, approvals.ErrNotAdmitted) || errors.Is(cause, errWho) {
 		most = approvals.MostRefusalsOut
 	}
-	if err := b.Desk.Refused(work, k, p, string(c.Button), b.Scrub(cause.Error()), most); err != nil {
+	f := approvals.Refusal{By: p, Click: string(c.Button), Event: c.Event, Note: b.Scrub(cause.Error())}
+	if err := b.Desk.Refused(work, k, f, most); err != nil {
 		b.Log.Warn("a refused click was not noted", "request", k.ID, "click", c.Button, b.said(err))
 	}
 	refresh := approvals.Redraw()

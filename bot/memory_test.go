@@ -48,6 +48,7 @@ type row struct {
 	ended    bool
 	events   []approvals.Event
 	clicks   []approvals.Refusal
+	recent   []string // envelopes of the last refused clicks
 	refused  approvals.Refusals
 	out      approvals.Outputs
 }
@@ -364,6 +365,9 @@ func (s *memory) KeepRefusal(ctx context.Context, f approvals.Refusal, most int)
 	if err != nil || r == nil {
 		return approvals.Refusals{}, errors.Join(err, approvals.ErrNotFound)
 	}
+	if f.Event != "" && slices.Contains(r.recent, f.Event) {
+		return r.refused, nil
+	}
 	his := 0
 	for _, c := range r.clicks {
 		if c.By == f.By {
@@ -378,6 +382,8 @@ func (s *memory) KeepRefusal(ctx context.Context, f approvals.Refusal, most int)
 		r.refused.N, r.refused.Head = f.N, f.Hash
 	}
 	r.refused.All++
+	r.recent = append(r.recent, f.Event)
+	r.recent = r.recent[max(0, len(r.recent)-approvals.RecentRefusals):]
 	return r.refused, nil
 }
 

@@ -21,7 +21,7 @@ type Desk interface {
 	Advance(ctx context.Context, k approvals.Kept, m approvals.Move) (approvals.Kept, error)
 	Take(ctx context.Context, n int) (taken []approvals.Kept, wake time.Duration, err error)
 	Aside(ctx context.Context, k approvals.Kept, by approvals.Person, what, note string) error
-	Refused(ctx context.Context, k approvals.Kept, by approvals.Person, click, note string, most int) error
+	Refused(ctx context.Context, k approvals.Kept, f approvals.Refusal, most int) error
 	Events(ctx context.Context, id string, n int) ([]approvals.Event, error)
 	Open(ctx context.Context, n int) ([]approvals.Kept, error)
 	KeepOutputs(ctx context.Context, id string, out approvals.Outputs) error

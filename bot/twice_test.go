@@ -85,6 +85,29 @@ func TestTheSamePressOfRunTwice(t *testing.T) {
 	})
 }
 
+// A press that is refused is in the audit once, to however many bots it is delivered.
+func TestTheSameRefusedPressTwice(t *testing.T) {
+	playTwo(t, func(r *rig) {
+		id := r.asks("ALICE")
+		guest := someone("CAROL")
+		guest.Guest = true
+		r.people.set(func(d *directory) { d.profiles["CAROL"] = guest })
+		for n, user := range []string{"EVE", "ALICE", "CAROL"} { // not named, who asked, a guest
+			event := r.event()
+			for _, b := range []*Bot{r.first, r.newBot(), r.newBot()} {
+				r.pressOn(b, user, Approve, id, func(c *Click) { c.Event = event })
+			}
+			if got := r.get(id).Refused; got.All != n+1 || got.N != n+1 {
+				r.Errorf("%s: %+v, want %d", user, got, n+1)
+			}
+		}
+		r.press("EVE", Approve, id) // pressed once more
+		if got := r.get(id).Refused; got.All != 4 || got.N != 4 {
+			r.Errorf("pressed again: %+v, want 4", got)
+		}
+	})
+}
+
 // The same at one moment: of many deliveries one is counted, and none is refused.
 func TestTheSamePressAtOnce(t *testing.T) {
 	playTwo(t, func(r *rig) {

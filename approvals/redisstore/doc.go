@@ -23,7 +23,8 @@
 //	               first form are "ms JSON", with the hash inside. A run that was
 //	               refused as it was typed has one, and no request
 //	refused:ID     hash: "hash JSON" of each refused click that is kept, under its number,
-//	               and how often each person pressed; as long as the events
+//	               how often each person pressed, and recent: the envelopes of the last
+//	               ones; as long as the events
 //	mark           hash: mark, a random word that the first bot wrote; server, which
 //	               store that makes this; since, when it was first met (ms)
 //	gone:MESSAGE   who says that a request is lost, or "done"; gone after a month

@@ -1,7 +1,9 @@
 package redisstore
 
 import (
+	"crypto/rand"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,7 +25,7 @@ func TestAThousandRefusedClicks(t *testing.T) {
 		for range 4 { // at once, with a version in hand that knows of no other
 			all.Go(func() {
 				for range 250 {
-					if err := d.Refused(t.Context(), k, mallory, "approve", "not among those who may approve", approvals.MostRefusalsBy); err != nil {
+					if err := d.Refused(t.Context(), k, pressed(mallory, "approve", "not among those who may approve"), approvals.MostRefusalsBy); err != nil {
 						t.Error(err)
 					}
 				}
@@ -45,14 +47,14 @@ func TestAThousandRefusedClicks(t *testing.T) {
 		if events, err := s.Events(t.Context(), k.ID, 0); err != nil || len(events) != 4 {
 			t.Errorf("%d events, error %v; want those of the 4 moves", len(events), err)
 		}
-		if n := size(t, s, s.keys.refused(k.ID)); n > 12_000 {
-			t.Errorf("they take %d bytes, want 12,000 at most", n)
+		if n := size(t, s, s.keys.refused(k.ID)); n > 14_000 {
+			t.Errorf("they take %d bytes, want 14,000 at most", n)
 		}
 
 		// Many people: 200 of a request at most, and no names beyond that.
 		for i := range 30 {
 			for range 10 {
-				if err := d.Refused(t.Context(), k, colleague(i), "run", "ended", approvals.MostRefusalsBy); err != nil {
+				if err := d.Refused(t.Context(), k, pressed(colleague(i), "run", "ended"), approvals.MostRefusalsBy); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -70,6 +72,55 @@ func TestAThousandRefusedClicks(t *testing.T) {
 		}
 		if keep := s.client.PTTL(t.Context(), s.keys.refused(k.ID)).Val(); keep < 399*24*time.Hour || keep > s.client.PTTL(t.Context(), s.keys.events(k.ID)).Val()+time.Minute {
 			t.Errorf("they are kept for %s, want as long as the events", keep)
+		}
+	})
+}
+
+// pressed is a refused click in an envelope of its own.
+func pressed(by approvals.Person, button, why string) approvals.Refusal {
+	return approvals.Refusal{By: by, Click: button, Event: rand.Text(), Note: why}
+}
+
+// One envelope that is delivered to four bots at once, and then once more, is one refused
+// click: kept once, or counted once where its person has pressed too often. Others are
+// told apart from it.
+func TestOneEnvelopeIsRefusedOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, srv *server) {
+		k := create(t, srv.store(t), asked(1), amy, 0)
+		for i, most := range []int{1, 0} { // kept, then counted
+			f := pressed(mallory, "approve", "not among those who may approve")
+			var all sync.WaitGroup
+			for _, s := range []*Store{srv.store(t), srv.store(t), srv.store(t), srv.store(t)} {
+				d := approvals.NewDesk(s, amy, time.Minute)
+				all.Go(func() {
+					for range 2 {
+						if err := d.Refused(t.Context(), k, f, most); err != nil {
+							t.Error(err)
+						}
+					}
+				})
+			}
+			all.Wait()
+			if now, err := srv.store(t).Load(t.Context(), k.ID); err != nil || now.Refused.All != i+1 || now.Refused.N != 1 {
+				t.Errorf("counted are %+v, %v", now.Refused, err)
+			}
+		}
+		s := srv.store(t)
+		if h := history(t, NewAudit(s.client, "T0TEST"), k.ID); len(h.Refusals) != 1 || h.Refusals[0].Event == "" || len(h.Lost) > 0 {
+			t.Errorf("the audit has %+v", h.Refusals)
+		}
+		d, first := approvals.NewDesk(s, amy, time.Minute), pressed(mallory, "run", "ended")
+		for n := range 100 {
+			f := pressed(mallory, "run", "ended")
+			if n == 0 {
+				f = first
+			}
+			if err := d.Refused(t.Context(), k, f, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := len(strings.Fields(s.client.HGet(t.Context(), s.keys.refused(k.ID), "recent").Val())); n != approvals.RecentRefusals {
+			t.Errorf("%d envelopes are remembered", n)
 		}
 	})
 }

@@ -322,12 +322,13 @@ return out
 //
 // refused in the request's hash is "all kept head". The clicks lie in a hash: each under
 // its number, and how often each person pressed that has one there, under "by" and who
-// that is.
+// that is. recent has the envelopes of the last ones: one that is there was refused before,
+// by another bot.
 //
 // KEYS: 1 request, 2 refused clicks, 3 events.
 // ARGV: 1 number, 2 head that it follows, 3 its hash, 4 its text, 5 person, 6 most of a
-// person, 7 most of a request, 8 time to keep it where the request has no events, then
-// the mark.
+// person, 7 most of a request, 8 time to keep it where the request has no events, 9 its
+// envelope or "", 10 how many of those are remembered, then the departure.
 // Returns: seconds, microseconds, "kept", "counted", "conflict" or "none", and refused.
 var refuseScript = redis.NewScript(clock + `
 local refused = redis.call('HGET', KEYS[1], 'refused')
@@ -335,6 +336,8 @@ if not refused and redis.call('EXISTS', KEYS[1]) == 0 then return {t[1], t[2], '
 local all, kept, head = string.match(refused or '0 0 ', '^(%d+) (%d+) (%x*)$')
 all, kept = tonumber(all), tonumber(kept)
 if head == ARGV[3] then return {t[1], t[2], 'kept', refused} end
+local recent = redis.call('HGET', KEYS[2], 'recent') or ' '
+if ARGV[9] ~= '' and string.find(recent, ' ' .. ARGV[9] .. ' ', 1, true) then return {t[1], t[2], 'kept', refused} end
 local by = 'by ' .. ARGV[5]
 local his = tonumber(redis.call('HGET', KEYS[2], by) or 0)
 local keep = his < tonumber(ARGV[6]) and kept < tonumber(ARGV[7])
@@ -344,6 +347,12 @@ if keep then
   redis.call('HSET', KEYS[2], ARGV[1], ARGV[3] .. ' ' .. ARGV[4])
 end
 if keep or his > 0 then redis.call('HINCRBY', KEYS[2], by, 1) end
+if ARGV[9] ~= '' then
+  recent = recent .. ARGV[9] .. ' '
+  local _, spaces = string.gsub(recent, ' ', '')
+  if spaces > ARGV[10] + 1 then recent = string.match(recent, '^ [^ ]+( .*)$') end
+  redis.call('HSET', KEYS[2], 'recent', recent)
+end
 refused = text(all + 1) .. ' ' .. text(kept) .. ' ' .. head
 redis.call('HSET', KEYS[1], 'refused', refused)
 local left = redis.call('PTTL', KEYS[3])

@@ -214,7 +214,7 @@ func (s *Store) KeepRefusal(ctx context.Context, f approvals.Refusal, most int) 
 		who = f.By.User
 	}
 	a, err := s.write(ctx, refuseScript, []string{s.keys.request(f.Request), s.keys.refused(f.Request), s.keys.events(f.Request)},
-		f.N, f.Prev, f.Hash, text, who, most, approvals.MostRefusals, s.opts.KeepEvents.Milliseconds())
+		f.N, f.Prev, f.Hash, text, who, most, approvals.MostRefusals, s.opts.KeepEvents.Milliseconds(), f.Event, approvals.RecentRefusals)
 	if err != nil {
 		return approvals.Refusals{}, err
 	}

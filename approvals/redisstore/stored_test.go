@@ -102,7 +102,7 @@ func storedLife(t *testing.T, d *approvals.Desk) {
 
 	ask("received")
 	k := pending("pending")
-	if err := d.Refused(ctx, k, mallory, "approve", "not among those who may approve", approvals.MostRefusalsBy); err != nil {
+	if err := d.Refused(ctx, k, approvals.Refusal{By: mallory, Click: "approve", Event: "EvApprove", Note: "not among those who may approve"}, approvals.MostRefusalsBy); err != nil {
 		t.Fatal(err)
 	}
 	step(approved("approved"), approvals.Wait("the vault is away", time.Date(2026, 3, 1, 2, 0, 30, 0, time.UTC)))

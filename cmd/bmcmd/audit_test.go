@@ -117,7 +117,7 @@ func (a *archive) fill() {
 	k := a.asks("Ev1", "cmd-restart", "ins-web1", "ins-web2")
 	k = a.moves(k, approvals.Prepare(anne, plan("cmd-restart", "ins-web1", "ins-web2")), approvals.Open("C0OPS", "1.1"))
 	for range 2 {
-		if err := a.desk.Refused(a.t.Context(), k, anne, "approve", "nobody decides on their own <request>\x1b[31m\u202e", 20); err != nil {
+		if err := a.desk.Refused(a.t.Context(), k, approvals.Refusal{By: anne, Click: "approve", Note: "nobody decides on their own <request>\x1b[31m\u202e"}, 20); err != nil {
 			a.t.Fatal(err)
 		}
 	}
