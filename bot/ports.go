@@ -133,7 +133,8 @@ type Board interface {
 	// Share puts the file r.File.ID into the thread of the result. What a second call does
 	// after an error is in no document. Its errors are Upload's.
 	Share(ctx context.Context, r approvals.Request) error
-	// Link is a link to the card, or empty: a card that is gone has none.
+	// Link is a link to the card, or empty: a card that is gone has none. It may be a
+	// minute old, so that lists cost few calls.
 	Link(ctx context.Context, c approvals.Card) string
 }
 

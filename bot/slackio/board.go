@@ -211,7 +211,8 @@ func (s *Slack) requester(r approvals.Request) asker {
 	return asker{user: r.Requester.User, channel: r.Origin.Channel}
 }
 
-// Link is a link to the card, or empty.
+// Link is a link to the card, or empty. The answer may be a minute old, that the card was
+// deleted, too.
 func (s *Slack) Link(ctx context.Context, c approvals.Card) string {
 	if c.Channel == "" || c.TS == "" || c.Gone {
 		return ""
@@ -220,7 +221,11 @@ func (s *Slack) Link(ctx context.Context, c approvals.Card) string {
 	defer cancel()
 	link, err := s.links.get(ctx, c.Channel+" "+c.TS, func(ctx context.Context) (string, error) {
 		link, err := s.api.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: c.Channel, Ts: c.TS})
-		return link, s.failed(botToken, "chat.getPermalink", err)
+		err = s.failed(botToken, "chat.getPermalink", err)
+		if codeOf(err) == "message_not_found" { // an answer, which stays so
+			return "", nil
+		}
+		return link, err
 	})
 	if err != nil {
 		s.log.Debug("a link to a card is not known", "error", err)

@@ -45,6 +45,49 @@ func (r *rig) carded(q approvals.Request) approvals.Request {
 	return q
 }
 
+// However many lists name a card within a minute, Slack is asked for its link once; a
+// deleted card is no exception, and neither is one that was deleted in between.
+func TestALinkIsAskedForOnceAMinute(t *testing.T) {
+	sim := simulate(t, slacksim.Config{})
+	r := connectTo(t, sim)
+	q, lost := r.carded(request()), approvals.Card{Channel: channel, TS: "1.000001"}
+	asked := func(want int, why string) {
+		t.Helper()
+		n := 0
+		for _, c := range sim.Calls() {
+			if c.Method == "chat.getPermalink" {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("%s: %d calls, want %d", why, n, want)
+		}
+	}
+	now := time.Now()
+	r.s.links.now = func() time.Time { return now }
+	for range 30 {
+		if r.s.Link(soon(t), q.Card) == "" || r.s.Link(soon(t), lost) != "" {
+			t.Error("a card without a link, or a link to no card")
+		}
+		now = now.Add(1900 * time.Millisecond)
+	}
+	asked(2, "30 lists within a minute")
+	if _, _, err := r.s.api.DeleteMessageContext(soon(t), channel, q.Card.TS); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(3 * time.Second)
+	if link := r.s.Link(soon(t), q.Card); link != "" {
+		t.Errorf("a card that was deleted has the link %q a minute after it was looked up", link)
+	}
+	asked(3, "a minute later")
+	gone := q.Card
+	gone.Gone = true
+	if link := r.s.Link(soon(t), gone); link != "" {
+		t.Errorf("a card that is known to be gone has the link %q", link)
+	}
+	asked(3, "a card that is known to be gone")
+}
+
 func TestACardIsPostedRedrawnAndLinked(t *testing.T) {
 	sim := simulate(t, slacksim.Config{})
 	r := connectTo(t, sim)
@@ -71,8 +114,10 @@ func TestACardIsPostedRedrawnAndLinked(t *testing.T) {
 	if _, _, err := r.s.api.DeleteMessageContext(soon(t), channel, q.Card.TS); err != nil {
 		t.Fatal(err)
 	}
+	linked := time.Now()
+	r.s.links.now = func() time.Time { return linked.Add(time.Minute) }
 	if link := r.s.Link(soon(t), q.Card); link != "" {
-		t.Errorf("a card that was deleted a moment ago has the link %q", link)
+		t.Errorf("a card that was deleted a minute ago has the link %q", link)
 	}
 	if link := r.s.Link(soon(t), approvals.Card{Channel: channel, TS: "1.000001"}) + r.s.Link(soon(t), approvals.Card{}); link != "" {
 		t.Errorf("a card that is not there has the link %q", link)

@@ -154,7 +154,7 @@ func New(c Config) (*Slack, error) {
 		decisions: newRoom(c.AtOnce), questions: newRoom(c.AtOnce), busy: make(chan struct{}, max(c.AtOnce, 64)), late: make(chan struct{}, lateMost),
 		replies: newReplies(time.Now), repeats: newRepeats(), groups: c.Groups,
 		people:  newCache[approvals.Profile](time.Minute, 4096),
-		links:   newCache[string](0, 4096), // asked for each time: a card may have been deleted since
+		links:   newCache[string](time.Minute, 4096), // each list asks for up to thirty; a deleted card is linked for no longer
 		outside: newCache[bool](time.Minute, 4096),
 	}
 	if s.groups == nil {
