@@ -26,64 +26,86 @@ type Fault struct {
 func (f *Fault) Error() string { return fmt.Sprintf("%v: %s: %s", f.Kind, f.Found, f.Do) }
 func (f *Fault) Unwrap() error { return f.Kind }
 
-// settings are those with which nothing is forgotten that was confirmed. They are asked
-// for by pattern: Redis 6.2 takes one a call.
-var (
-	settings = []struct{ setting, good string }{{"appendonly", "yes"}, {"appendfsync", "always"}, {"maxmemory-policy", "noeviction"}}
-	patterns = []string{"append*", "maxmemory-policy"}
-)
+// wants is what a server says of itself that forgets nothing it has confirmed, and what
+// to do about one that says otherwise. A replica, also one that takes writes, sooner or
+// later has its master's keys again.
+var wants = []struct {
+	field, good string // "": anything, as long as a restart is seen by it
+	kind        error
+	do          string
+}{
+	{"role", "master", ErrCannot, "a replica loses what is written to it; " + doMaster},
+	{"run_id", "", ErrForgets, ""},
+	{"master_replid", "", ErrForgets, ""},
+	{"appendonly", "yes", ErrForgets, "set it to yes" + orWeak},
+	{"appendfsync", "always", ErrForgets, "set it to always" + orWeak},
+	{"no-appendfsync-on-rewrite", "no", ErrForgets, "set it to no" + orWeak},
+	{"maxmemory-policy", "noeviction", ErrForgets, "set it to noeviction" + orWeak},
+}
 
-// Durable is nil if the server that has the workspace's keys writes each change to its
-// disk before it confirms it, and removes nothing when its memory is full. Else its error
-// wraps [ErrForgets], or ErrUnavailable if the server cannot be asked.
+const orWeak = ", or write durability: weak"
+
+// Durable is nil if the server that has the workspace's keys is a master that writes each
+// change to its disk before it confirms it, removes nothing when its memory is full, and
+// can be told from another. Else its error wraps [ErrCannot] for a replica, [ErrForgets],
+// or ErrUnavailable if the server cannot be asked.
 func (s *Store) Durable(ctx context.Context) error {
-	var has map[string]string
+	told, refused := map[string]string{}, "" // refused: see ask
 	for n := 0; ; n++ {
 		var err error
-		if has, err = s.settings(ctx); err == nil {
+		if refused, err = s.ask(ctx, told); err == nil {
 			break
-		}
-		if word := code(err); word == "ERR" || word == "NOPERM" {
-			return &Fault{ErrForgets, "it does not tell its appendfsync (" + word + ")", "let its user call CONFIG GET, or write durability: weak"}
 		}
 		if n+1 < attempts && mayPass(err) && pause(ctx, n) {
 			continue
 		}
 		return explain(ctx, approvals.ErrUnavailable, err)
 	}
-	for _, f := range settings {
-		switch is, told := has[f.setting]; {
-		case !told:
-			return &Fault{ErrForgets, "it does not tell its " + f.setting, "write durability: weak"}
-		case is != f.good:
-			return &Fault{ErrForgets, f.setting + " is " + word(is), "set it to " + f.good + ", or write durability: weak"}
+	for _, w := range wants {
+		switch is := told[w.field]; {
+		case is == "":
+			return &Fault{ErrForgets, "it does not tell its " + w.field + refused, "let its user call INFO and CONFIG GET" + orWeak}
+		case w.good != "" && is != w.good:
+			return &Fault{w.kind, w.field + " is " + word(is), w.do}
 		}
 	}
 	return nil
 }
 
-// settings are what the master says of how it keeps what it is told.
-func (s *Store) settings(ctx context.Context) (map[string]string, error) {
-	type asked interface {
-		ConfigGet(ctx context.Context, parameter string) *redis.MapStringStringCmd
-	}
-	on := asked(s.client)
-	if client, is := s.client.(*redis.ClusterClient); is {
-		node, err := client.MasterForKey(ctx, s.keys.due())
-		if err != nil {
-			return nil, err
+// ask adds what the master says of itself. refused is its word of a command that it does
+// not know or does not allow.
+func (s *Store) ask(ctx context.Context, told map[string]string) (refused string, err error) {
+	on := s.client
+	if client, is := on.(*redis.ClusterClient); is {
+		if on, err = client.MasterForKey(ctx, s.keys.due()); err != nil {
+			return "", err
 		}
-		on = node
 	}
+	for _, cmd := range []func() (map[string]string, error){
+		func() (map[string]string, error) { text, err := on.Info(ctx).Result(); return fields(text), err },
+		on.ConfigGet(ctx, "*append*").Result, // Redis 6.2 takes one pattern a call
+		on.ConfigGet(ctx, "maxmemory-policy").Result,
+	} {
+		has, err := cmd()
+		switch word := code(err); {
+		case word == "ERR" || word == "NOPERM":
+			refused = " (" + word + ")"
+		case err != nil:
+			return "", err
+		}
+		maps.Copy(told, has)
+	}
+	return refused, nil
+}
+
+// fields are the lines field:value of what INFO answers.
+func fields(info string) map[string]string {
 	has := map[string]string{}
-	for _, p := range patterns {
-		some, err := on.ConfigGet(ctx, p).Result()
-		if err != nil {
-			return nil, err
-		}
-		maps.Copy(has, some)
+	for line := range strings.Lines(info) {
+		field, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		has[field] = value
 	}
-	return has, nil
+	return has
 }
 
 // word is a setting's value, if it is one word of letters and dashes: nothing else of Redis' text

@@ -1,9 +1,12 @@
 package redisstore
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/bmcmd/bmcmd/approvals"
 )
@@ -28,8 +31,11 @@ func TestDurable(t *testing.T) {
 		{"nothing is on the disk", []string{"--appendfsync", "always"}, nil, []string{"appendonly is no:", "set it to yes", "durability: weak"}},
 		{"what was used least goes when memory is full", []string{"--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "allkeys-lru"}, nil, []string{"maxmemory-policy is allkeys-lru:", "set it to noeviction", "durability: weak"}},
 		{"what has a lifetime goes: events", []string{"--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "volatile-lru"}, nil, []string{"maxmemory-policy is volatile-lru:", "set it to noeviction", "durability: weak"}},
-		{"its user may not ask", nil, acl("-config"), []string{"does not tell its appendfsync (NOPERM)", "CONFIG GET", "durability: weak"}},
-		{"managed ones do not know CONFIG", []string{"--rename-command", "CONFIG", ""}, nil, []string{"does not tell its appendfsync (ERR)", "durability: weak"}},
+		{"nothing is on the disk first while its file is rewritten", []string{"--appendonly", "yes", "--appendfsync", "always", "--no-appendfsync-on-rewrite", "yes"}, nil, []string{"no-appendfsync-on-rewrite is yes:", "set it to no,", "durability: weak"}},
+		{"its user may not ask who it is: a restart would not be seen", []string{"--appendonly", "yes", "--appendfsync", "always"}, acl("-info"), []string{"does not tell its role (NOPERM)", "call INFO", "durability: weak"}},
+		{"it hides who it is", []string{"--appendonly", "yes", "--appendfsync", "always", "--rename-command", "INFO", ""}, nil, []string{"does not tell its role (ERR)", "durability: weak"}},
+		{"its user may not ask", nil, acl("-config"), []string{"does not tell its appendonly (NOPERM)", "CONFIG GET", "durability: weak"}},
+		{"managed ones do not know CONFIG", []string{"--rename-command", "CONFIG", ""}, nil, []string{"does not tell its appendonly (ERR)", "durability: weak"}},
 	}
 	for _, tt := range tests {
 		s := startReal(t, tt.args...).store(t)
@@ -52,6 +58,47 @@ func TestDurable(t *testing.T) {
 				t.Errorf("%s: %q does not say %q", tt.why, err, part)
 			}
 		}
+	}
+}
+
+// A replica asks its master for all keys again after a while, and loses what was written
+// to it. It says so itself, whatever it is told to take.
+func TestAReplicaKeepsNothing(t *testing.T) {
+	for _, readOnly := range []string{"yes", "no"} {
+		s := startReal(t, "--appendonly", "yes", "--appendfsync", "always", "--replicaof", "127.0.0.1", "1", "--replica-read-only", readOnly).store(t)
+		err := s.Durable(t.Context())
+		if !errors.Is(err, ErrCannot) || !strings.Contains(err.Error(), "role is slave: a replica loses what is written to it; name the master") || strings.Contains(err.Error(), "weak") {
+			t.Errorf("replica-read-only %s: %v", readOnly, err)
+		}
+	}
+}
+
+// A server that leaves out one of what tells it from another would be restarted unseen.
+func TestDurableNeedsAnIdentity(t *testing.T) {
+	for _, hides := range []string{"run_id", "master_replid"} {
+		srv := startReal(t, "--appendonly", "yes", "--appendfsync", "always")
+		client := dial(t, srv.addr)
+		client.AddHook(&hide{field: hides})
+		err := New(client, "T0TEST", Options{}).Durable(t.Context())
+		if !errors.Is(err, ErrForgets) || !strings.Contains(err.Error(), "it does not tell its "+hides+":") {
+			t.Errorf("without %s: %v", hides, err)
+		}
+	}
+}
+
+// hide takes a field out of INFO's answer.
+type hide struct {
+	breakOff
+	field string
+}
+
+func (h *hide) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if info, is := cmd.(*redis.StringCmd); is && cmd.Name() == "info" {
+			info.SetVal(strings.ReplaceAll(info.Val(), h.field+":", "other:"))
+		}
+		return err
 	}
 }
 

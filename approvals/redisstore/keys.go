@@ -5,6 +5,15 @@ type keys struct{ prefix string }
 
 func newKeys(workspace string) keys { return keys{"bmcmd:{" + workspace + "}:"} }
 
+// each has every sort of key once, as the bot names them.
+func (k keys) each() []string {
+	const id, user, action = "r-check", "U0CHECK", "check"
+	return []string{
+		k.request(id), k.events(id), k.refused(id), k.twin(id), k.asked(user), k.due(), k.open(), k.audit(), k.mark(), k.gone(id), k.hosts("cmd-check"),
+		k.take(id), k.outputs(id), k.members("S0CHECK"), k.looking("S0CHECK"), k.budget(action, action), k.looks(action, action), k.looksOf(action, action, user),
+	}
+}
+
 func (k keys) request(id string) string    { return k.prefix + "request:" + id }
 func (k keys) events(id string) string     { return k.prefix + "events:" + id }
 func (k keys) refused(id string) string    { return k.prefix + "refused:" + id }

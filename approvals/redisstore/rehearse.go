@@ -37,14 +37,15 @@ var commands = []string{
 // by the same client, with a record of some size. But all of it happens on keys of its
 // own, check:RANDOM: within the workspace's slot, which each script that writes them lets
 // expire in the same step: no request, index or mark is read or changed, and nothing
-// stays, whenever it breaks off. Errors wrap [ErrCannot], or ErrUnavailable or
+// stays, whenever it breaks off. Of the bot's own keys it only finds out whether its user
+// may use them. Errors wrap [ErrCannot], or ErrUnavailable or
 // ErrUncertain if it may pass.
 func (s *Store) Rehearse(ctx context.Context) error {
 	own := *s
 	own.keys = keys{s.keys.prefix + "check:" + randomID() + ":"}
 	own.caller.brief = true
 	own.clock = &redisClock{local: s.opts.Now}
-	if err := own.mayCall(ctx); err != nil {
+	if err := own.mayCall(ctx, s.keys.each()); err != nil {
 		return unfit(err)
 	}
 	if err := own.rehearse(ctx); err != nil {
@@ -53,13 +54,14 @@ func (s *Store) Rehearse(ctx context.Context) error {
 	return nil
 }
 
-// mayCall tries EVAL, and in it each command.
-func (s *Store) mayCall(ctx context.Context) error {
+// mayCall tries EVAL, and in it each command. The keys of the bot are only named to the
+// script: Redis then looks whether the user may read and write them.
+func (s *Store) mayCall(ctx context.Context, bots []string) error {
 	args := make([]any, len(commands))
 	for i, c := range commands {
 		args[i] = c
 	}
-	missing, err := mayCallScript.Eval(ctx, s.client, []string{s.keys.prefix + "commands"}, args...).StringSlice()
+	missing, err := mayCallScript.Eval(ctx, s.client, append([]string{s.keys.prefix + "commands"}, bots...), args...).StringSlice()
 	if err != nil {
 		return explain(ctx, approvals.ErrUnavailable, err)
 	}
@@ -71,7 +73,7 @@ func (s *Store) mayCall(ctx context.Context) error {
 
 // mayCallScript tries commands.
 //
-// KEYS: 1 the key.
+// KEYS: 1 the key; those behind it are left alone.
 // ARGV: each command, with %s for the key.
 // Returns: the names of those that Redis does not know or the user may not call.
 var mayCallScript = redis.NewScript(`
@@ -177,7 +179,10 @@ func read(err error) error {
 	return err
 }
 
-const doAllow = "let the user call it; OPERATIONS.md lists all that bmcmd calls"
+const (
+	doAllow  = "let the user call it; OPERATIONS.md lists all that bmcmd calls"
+	doMaster = "name the master in redis.addresses, or the Sentinels with redis.master"
+)
 
 // faults are what Redis may say to the scripts, by what its answer holds. The first that
 // fits counts.
@@ -185,8 +190,8 @@ var faults = []struct{ holds, found, do string }{
 	{"can't access at least one of the keys", "its user may not use the bot's keys", "let the user use the keys bmcmd:*"},
 	{"The user executing the script can't", "its user may not call a command of the scripts", doAllow},
 	{"ERR unknown command 'eval", "it does not know EVAL or EVALSHA", "do not rename them in Redis' config; without scripts bmcmd cannot work"},
-	{"READONLY", "it is a read-only replica", "name the master in redis.addresses, or the Sentinels with redis.master"},
-	{"MASTERDOWN", "it is a replica without its master", "name the master in redis.addresses, or the Sentinels with redis.master"},
+	{"READONLY", "it is a read-only replica", doMaster},
+	{"MASTERDOWN", "it is a replica without its master", doMaster},
 	{"OOM", "its memory is full, and it takes nothing new", "raise its maxmemory, or remove what others have put there"},
 	{"MISCONF", "it cannot save to its disk, and takes nothing new", "look at its disk and its log"},
 	{"NOREPLICAS", "too few of its replicas are up (min-replicas-to-write)", "start them"},

@@ -58,6 +58,8 @@ func TestRehearseFindsWhatRedisCannotDo(t *testing.T) {
 		{"no writes", nil, []string{"-@write"}, nil, []string{"may not call SET, PEXPIRE, HSET"}},
 		{"another's keys", nil, []string{"resetkeys", "~other:*"}, nil, []string{"may not use the bot's keys", "bmcmd:*"}},
 		{"another workspace's keys", nil, []string{"resetkeys", "~bmcmd:{T0OTHER}:*"}, nil, []string{"may not use the bot's keys"}},
+		{"the check's keys, and not the bot's", nil, []string{"resetkeys", "~bmcmd:{T0TEST}:check*"}, nil, []string{"may not use the bot's keys", "bmcmd:*"}},
+		{"requests that may only be read", nil, []string{"resetkeys", "%R~bmcmd:{T0TEST}:request*", "~bmcmd:{T0TEST}:[^r]*"}, nil, []string{"may not use the bot's keys"}},
 		{"keys that may only be read", nil, []string{"resetkeys", "%R~bmcmd:*"}, nil, []string{"may not use the bot's keys"}},
 		{"no memory left", nil, nil, [][]any{{"CONFIG", "SET", "maxmemory", "1"}}, []string{"its memory is full", "raise its maxmemory"}},
 		{"too little memory for a script", nil, nil, [][]any{{"CONFIG", "SET", "maxmemory", "1100000"}}, []string{"its memory is full"}},
@@ -89,6 +91,30 @@ func TestRehearseFindsWhatRedisCannotDo(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: %v", tt.why, err)
+		}
+	}
+}
+
+// Of the sorts of keys that the bot has, none can be kept from its user unseen.
+func TestRehearseMissesEachKey(t *testing.T) {
+	text, err := os.ReadFile("keys.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	each := newKeys("T0TEST").each()
+	if n := strings.Count(string(text), ") string"); n != len(each) {
+		t.Errorf("there are %d sorts of keys, and each has %d", n, len(each))
+	}
+	srv := startReal(t)
+	for _, missing := range each {
+		acl := []string{"resetkeys", "~bmcmd:{T0TEST}:check:*"}
+		for _, key := range each {
+			if key != missing {
+				acl = append(acl, "~"+key)
+			}
+		}
+		if err := bmcmdUser(t, srv, acl...).Rehearse(t.Context()); !errors.Is(err, ErrCannot) || !strings.Contains(err.Error(), "may not use the bot's keys") {
+			t.Errorf("without %s: %v", missing, err)
 		}
 	}
 }

@@ -96,7 +96,18 @@ func TestCheckLive(t *testing.T) {
 			"Redis is a replica",
 			settings{},
 			func(w *scene) { w.Redis.Do("REPLICAOF", "127.0.0.1", "1") },
-			[]string{"fault     redis |it is a read-only replica. Name the master"},
+			[]string{"fault     redis   redis cannot do what bmcmd needs: role is slave. A replica loses what is written to it; name the master in redis.addresses"},
+			"1 fault was found",
+		},
+		{
+			"Redis is a replica that takes writes, and may forget",
+			settings{},
+			func(w *scene) {
+				w.Redis.Do("CONFIG", "SET", "replica-read-only", "no")
+				w.Redis.Do("REPLICAOF", "127.0.0.1", "1")
+				w.edit("durability: weak\n  addresses:", "  addresses:")
+			},
+			[]string{"warning   redis |it may forget", "fault     redis |role is slave"},
 			"1 fault was found",
 		},
 		{
@@ -110,6 +121,13 @@ func TestCheckLive(t *testing.T) {
 			"the keys of others",
 			settings{},
 			func(w *scene) { w.Redis.Do("ACL", "SETUSER", "default", "resetkeys", "~other:*") },
+			[]string{"fault     redis |its user may not use the bot's keys"},
+			"1 fault was found",
+		},
+		{
+			"the keys of the check only",
+			settings{},
+			func(w *scene) { w.Redis.Do("ACL", "SETUSER", "default", "resetkeys", "~bmcmd:{T0SIM}:check*") },
 			[]string{"fault     redis |its user may not use the bot's keys"},
 			"1 fault was found",
 		},

@@ -70,6 +70,15 @@ func TestProcessRefusesToStart(t *testing.T) {
 			[]string{"redis may forget what it confirmed", "appendfsync is everysec. Set it to always, or write durability: weak"},
 		},
 		{
+			"a Redis that is a replica and takes writes",
+			settings{},
+			func(w *scene) {
+				w.Redis.Do("CONFIG", "SET", "replica-read-only", "no")
+				w.Redis.Do("REPLICAOF", "127.0.0.1", "1")
+			},
+			[]string{"redis cannot do what bmcmd needs: role is slave. A replica loses what is written to it; name the master"},
+		},
+		{
 			"a bot token with a line end too many",
 			settings{},
 			func(w *scene) { w.Set("bot_token", w.Secrets["bot_token"]+"\n") },

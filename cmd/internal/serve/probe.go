@@ -116,11 +116,14 @@ func (p *probe) redis(ctx context.Context) {
 	if !p.part("redis", inSentences(store.Enter(ctx)), "") {
 		return
 	}
-	answers := strings.Join(p.cfg.Redis.Addresses, ", ") + " answers"
+	answers, keeps := strings.Join(p.cfg.Redis.Addresses, ", ")+" answers", ""
 	if p.weak() {
 		p.says("redis", Doubt, "%s; it may forget what it confirms, and then a run could be sent twice: redis.durability is weak", answers)
 	} else {
-		p.part("redis", inSentences(store.Durable(ctx)), answers+" and keeps what it confirms")
+		keeps = answers + " and keeps what it confirms"
+	}
+	if err := p.keeps(ctx, store); !p.part("redis", inSentences(err), keeps) && errors.Is(err, redisstore.ErrCannot) {
+		return
 	}
 	if p.here == "" {
 		p.says("redis", Untried, "what the bot does there: without Slack it is not known for which workspace")

@@ -18,7 +18,7 @@ import (
 const askStore = 5 * time.Second
 
 // openStore makes the store, gives it its mark if it is new, and refuses a Redis that does
-// not let us in, or that says that it forgets. One that is away is held against its
+// not let us in, or that says that it forgets or is a replica. One that is away is held against its
 // settings by the bot, before each claim.
 func (s *Server) openStore(ctx context.Context) error {
 	s.store = redisstore.New(s.redis, s.here, redisstore.Options{
@@ -29,10 +29,10 @@ func (s *Server) openStore(ctx context.Context) error {
 	defer cancel()
 	err := s.store.Enter(ctx)
 	if err == nil {
-		err = s.store.Mark(ctx)
+		err = s.keeps(ctx, s.store)
 	}
-	if err == nil && !s.weak() {
-		err = s.store.Durable(ctx)
+	if err == nil {
+		err = s.store.Mark(ctx)
 	}
 	if lasts(err) {
 		return inSentences(err)
@@ -46,12 +46,21 @@ func (s *Server) openStore(ctx context.Context) error {
 	return nil
 }
 
+// keeps is nil if Redis is a master that keeps what it confirms, as far as the config asks
+// for that.
+func (s *Server) keeps(ctx context.Context, store *redisstore.Store) error {
+	if err := store.Durable(ctx); !s.weak() || !errors.Is(err, redisstore.ErrForgets) {
+		return err
+	}
+	return nil
+}
+
 // lasts reports whether err stays until a person changes something: Redis' settings or
 // ours, or a secret that is not there, may not be read or cannot do. A server that is
 // away, sealed or busy passes.
 func lasts(err error) bool {
 	return slices.ContainsFunc([]error{
-		redisstore.ErrEntry, redisstore.ErrForgets,
+		redisstore.ErrEntry, redisstore.ErrForgets, redisstore.ErrCannot,
 		vault.ErrDenied, vault.ErrNotFound, vault.ErrNoField, vault.ErrEmpty, vault.ErrUnusable,
 	}, func(kind error) bool { return errors.Is(err, kind) })
 }

@@ -42,7 +42,7 @@ func TestStoreThatForgets(t *testing.T) {
 		t.Fatalf("started: %v, %s", err, log)
 	}
 	const says = "redis may forget what it confirmed, and then a run could be sent twice: " +
-		"it does not tell its appendfsync (ERR). Let its user call CONFIG GET, or write durability: weak"
+		"it does not tell its role (ERR). Let its user call INFO and CONFIG GET, or write durability: weak"
 	if err.Error() != says {
 		t.Errorf("it says %q", err)
 	}
