@@ -39,8 +39,8 @@ type Config struct {
 	Poll           time.Duration // the longest between two looks at what is due; default 1 s
 	Workers        int           // requests worked on at once; default 64
 
-	// CommandsAMinute is how many commands of one person this process takes; default 30,
-	// below 0: any number. The Desk counts the requests among them, and those of all replicas.
+	// CommandsAMinute is how many commands of one person this process takes in any minute;
+	// default 30, below 0: any number. The Desk counts the requests among them, and those of all replicas.
 	CommandsAMinute int
 }
 
@@ -53,9 +53,9 @@ type Bot struct {
 	looks   chan struct{} // one for each run that is looked at
 	freed   chan struct{} // holds one when there is room again
 
-	commands   *pace // by who sends them; nil: no limit
-	turnedAway *pace // events of runs that were refused as they were typed, by who typed them
-	showings   *pace // of cards that people look for, by request
+	commands   *Pace // by who sends them
+	turnedAway *Pace // events of runs that were refused as they were typed, by who typed them
+	showings   *Pace // of cards that people look for, by request
 
 	noGroups sync.Map // ids of groups that the chat said it does not have
 
@@ -116,15 +116,11 @@ func New(c Config) (*Bot, error) {
 	if c.CommandsAMinute == 0 {
 		c.CommandsAMinute = 30
 	}
-	var commands *pace
-	if c.CommandsAMinute > 0 {
-		commands = newPace(c.CommandsAMinute, time.Minute)
-	}
 	life, end := context.WithCancel(context.Background())
 	return &Bot{
 		Config: c, jobs: map[string]*job{}, calls: map[string]*approvals.Answer{}, called: map[string]int{}, ran: map[string][]string{}, life: life, end: end,
 		slots: make(chan struct{}, c.Workers), lookUps: make(chan struct{}, max(1, c.Workers/16)), looks: make(chan struct{}, max(1, c.Workers/2)), freed: make(chan struct{}, 1),
-		commands: commands, showings: newPace(1, showEvery), turnedAway: newPace(turnedAwayAnHour, time.Hour),
+		commands: NewPace(c.CommandsAMinute, time.Minute), showings: NewPace(1, showEvery), turnedAway: NewPace(turnedAwayAnHour, time.Hour),
 	}, nil
 }
 

@@ -61,12 +61,12 @@
 // A request that is kept costs a record for a month, a look-up and a call of the API's
 // quota, which everybody shares. So the person's own look-up, which is remembered, and
 // the rules come first, and a no leaves a line in the log and one small event for the audit,
-// twenty of a person and then one every three minutes. Slack gets a second and a half for it. If it does not tell by then, the request is kept as if it had,
+// twenty of a person in an hour. Slack gets a second and a half for it. If it does not tell by then, the request is kept as if it had,
 // for a command that was typed is not to be lost; its look-up asks again in any case. An
 // alias is looked for only for those who may ask for something from that channel.
 //
-// What one person may ask for is bounded: requests where they are created, for all
-// replicas together, other commands in each process. Decisions are not counted: nobody
+// What one person may ask for in any minute is bounded: requests where they are created,
+// for all replicas together, and commands of every kind in each process. Decisions are not counted: nobody
 // is to be kept from a denial.
 //
 // # Why look-ups have places of their own

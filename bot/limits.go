@@ -5,54 +5,60 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/bmcmd/bmcmd/approvals"
 )
 
-// pace lets each key do a thing so many times in a time: all at once, and then one after
-// the other as the time goes by. It is one process' own.
-type pace struct {
-	every rate.Limit
-	most  int
+// Pace lets each key do a thing so many times in any such time, wherever that begins. It is
+// one process' own. Its methods may be called at the same time; a nil Pace lets everything.
+type Pace struct {
+	most int
+	in   time.Duration
 
 	mu sync.Mutex
-	of map[string]*rate.Limiter
+	of map[string][]time.Time // when a key did it, oldest first: the last most times
 }
 
-// pacedKeys bounds how many keys a pace remembers.
+// pacedKeys bounds how many keys a Pace remembers.
 const pacedKeys = 4096
 
-func newPace(most int, in time.Duration) *pace {
-	return &pace{every: rate.Every(in / time.Duration(most)), most: most, of: map[string]*rate.Limiter{}}
+// NewPace makes a Pace of at least one; nil, which lets everything, if most is below 0.
+func NewPace(most int, in time.Duration) *Pace {
+	if most < 0 {
+		return nil
+	}
+	return &Pace{most: max(1, most), in: in, of: map[string][]time.Time{}}
 }
 
-// wait counts what key is about to do, and answers 0; or it counts nothing, and answers
+// Wait counts what key is about to do, and answers 0; or it counts nothing, and answers
 // when there is room again.
-func (p *pace) wait(key string) time.Duration {
+func (p *Pace) Wait(key string) time.Duration {
+	if p == nil {
+		return 0
+	}
+	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	l := p.of[key]
-	if l == nil {
-		p.makeRoom()
-		l = rate.NewLimiter(p.every, p.most)
-		p.of[key] = l
+	did, known := p.of[key]
+	if !known {
+		p.makeRoom(now)
 	}
-	r := l.Reserve()
-	d := r.Delay()
-	if d > 0 {
-		r.Cancel()
+	if len(did) == p.most {
+		if d := p.in - now.Sub(did[0]); d > 0 {
+			return d
+		}
+		did = did[1:]
 	}
-	return d
+	p.of[key] = append(did, now)
+	return 0
 }
 
-// makeRoom forgets those that may do everything again. If nobody may, it forgets all:
-// so many at once are no flood of a few.
-func (p *pace) makeRoom() {
+// makeRoom forgets those who did nothing lately. If all did something, it
+// forgets all: so many at once are no flood of a few.
+func (p *Pace) makeRoom(now time.Time) {
 	if len(p.of) < pacedKeys {
 		return
 	}
-	maps.DeleteFunc(p.of, func(_ string, l *rate.Limiter) bool { return l.Tokens() >= float64(p.most) })
+	maps.DeleteFunc(p.of, func(_ string, did []time.Time) bool { return now.Sub(did[len(did)-1]) >= p.in })
 	if len(p.of) >= pacedKeys {
 		clear(p.of)
 	}
@@ -61,10 +67,7 @@ func (p *pace) makeRoom() {
 // tooFast is nil if u may send one more command, which is then counted; else a refusal.
 // It costs nothing: no look-up, no word with the store.
 func (b *Bot) tooFast(u UserRef) error {
-	if b.commands == nil {
-		return nil
-	}
-	if d := b.commands.wait(u.User); d > 0 {
+	if d := b.commands.Wait(u.User); d > 0 {
 		return tooFast(b.CommandsAMinute, d)
 	}
 	return nil

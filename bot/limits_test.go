@@ -7,16 +7,18 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bmclient"
 )
 
 const (
-	saidTooFast = "You have sent as many commands as one person may, 30 a minute, so nothing was done with this one. Try again in 2 seconds."
+	saidTooFast = "You have sent as many commands as one person may, 30 a minute, so nothing was done with this one. Try again in 1 minute."
 	saidTooMany = "You have 2 open requests, as many as one person may have, so nothing was recorded. Ask again when one has ended; list shows them."
 )
 
@@ -82,8 +84,8 @@ func TestWhoMayNotCostsNothing(t *testing.T) {
 	}
 }
 
-// Twenty refused runs of one person leave an event, and then one every three minutes: all
-// others are in the log alone. Whoever else is refused is not counted with them.
+// Twenty refused runs of one person leave an event in any hour: all others are in the log
+// alone. Whoever else is refused is not counted with them.
 func TestRefusedRunsOfOnePerson(t *testing.T) {
 	playWith(t, func(r *rig) {
 		aGuest(r)
@@ -104,11 +106,11 @@ func TestRefusedRunsOfOnePerson(t *testing.T) {
 		}
 		r.says("EVE", "run cmd-nozcbhuw ins-1")
 		left(21)
-		for range 30 {
+		for range 59 {
 			r.pass(2 * time.Minute)
 			r.says("ALICE", "run cmd-nozcbhuw ins-1")
 		}
-		left(41)
+		left(21 + 20) // those of the second hour
 	})
 }
 
@@ -212,6 +214,12 @@ func TestCommandsOfOnePersonInAMinute(t *testing.T) {
 			r.press("BOB", Run, id)
 		}
 		r.hears(r.press("BOB", Approve, id), saidApproved)
+		for range 29 { // a refused one does not count, and no room comes before its time
+			r.pass(2 * time.Second)
+			if _, ok := r.says("EVE", "list").(List); ok {
+				r.Fatal("more than 30 in a minute")
+			}
+		}
 		r.pass(2 * time.Second)
 		if _, ok := r.says("EVE", "list").(List); !ok {
 			r.Error("there is no room at the time that was named")
@@ -238,11 +246,37 @@ func TestOpenRequestsOfOnePerson(t *testing.T) {
 	})
 }
 
+// In no time, wherever it begins, does a key do more than it may; and it is refused only
+// then, for just as long as that is so.
+func TestAPaceInAnyTime(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		synctest.Test(t, func(t *testing.T) {
+			most, in := rapid.IntRange(1, 5).Draw(rt, "most"), time.Minute
+			p := NewPace(most, in)
+			var did []time.Time
+			for range 40 {
+				time.Sleep(time.Duration(rapid.IntRange(0, 30).Draw(rt, "seconds")) * time.Second)
+				now := time.Now()
+				want := time.Duration(0)
+				if len(did) >= most {
+					want = max(0, in-now.Sub(did[len(did)-most]))
+				}
+				if d := p.Wait("U0ALICE"); d != want {
+					rt.Fatalf("it has to wait %v, want %v", d, want)
+				}
+				if want == 0 {
+					did = append(did, now)
+				}
+			}
+		})
+	})
+}
+
 // What a pace remembers is bounded, also if everybody floods.
 func TestAPaceIsBounded(t *testing.T) {
-	p := newPace(2, time.Hour)
+	p := NewPace(2, time.Hour)
 	for n := range 3 * pacedKeys {
-		p.wait(fmt.Sprint(n))
+		p.Wait(fmt.Sprint(n))
 	}
 	if n := len(p.of); n > pacedKeys {
 		t.Errorf("%d keys are remembered", n)

@@ -139,7 +139,7 @@ const linked = 10
 // showAgain has a card drawn again: if somebody has deleted it, this is noticed. However
 // often people look for it, that is done once in a while.
 func (b *Bot) showAgain(ctx context.Context, k approvals.Kept) {
-	if b.showings.wait(k.ID) > 0 {
+	if b.showings.Wait(k.ID) > 0 {
 		return
 	}
 	if k, err := b.moveFrom(ctx, k, approvals.ShowAgain()); err == nil {

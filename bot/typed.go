@@ -81,7 +81,7 @@ func (b *Bot) turnAway(ctx context.Context, r approvals.Request) error {
 // refused again and again leaves so many an hour, and then only lines in the log.
 func (b *Bot) noteTurnedAway(ctx context.Context, r approvals.Request, why string) {
 	b.Log.Info("a request is refused and not kept", "user", r.Requester.User, "channel", r.Origin.Channel, "script", r.Asked.Script, "hosts", len(r.Asked.Hosts), "why", why)
-	if b.turnedAway.wait(r.Requester.User) > 0 {
+	if b.turnedAway.Wait(r.Requester.User) > 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTime)

@@ -29,7 +29,6 @@ const (
 	libVault     = "github.com/openbao/openbao"
 	libCobra     = "github.com/spf13/cobra"
 	libSync      = "golang.org/x/sync"
-	libRate      = "golang.org/x/time/rate"
 	libCloud     = "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
 )
 
@@ -57,7 +56,7 @@ var house = map[string]row{
 	"bmclient/bmtest/bmtestd": {may: []string{"bmclient/bmtest"}, tests: []string{"bmclient"}},
 
 	"bot": {
-		may:   []string{"approvals", "bmclient", libRate},
+		may:   []string{"approvals", "bmclient"},
 		tests: []string{"approvals/redisstore", "bmclient/bmtest", libRedis, libMiniRedis},
 	},
 	"bot/view": {may: []string{"approvals", "bmclient", libSlack}, tests: []string{"bot/slacksim"}},
