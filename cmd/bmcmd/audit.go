@@ -62,8 +62,8 @@ func (a *audit) exportCommand() *cobra.Command {
 			"receive says what was asked, open what would run, with the script in base64, answer what\n" +
 			"the API said, finish what became of each host. refused are clicks that were not taken. Then\n" +
 			"comes its head: what the record says of all that, or that the record is gone. end comes last,\n" +
-			"with the SHA-256 of all lines before it: a file without it is not whole. With --sign, a\n" +
-			"signature of all that follows. bmcmd audit verify --from FILE looks at it.",
+			"with the SHA-256 of all lines before it: a file without it is not whole. With --sign, one more\n" +
+			"follows: a signature of all lines before it. bmcmd audit verify --from FILE looks at it.",
 		Args: alone,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := a.choice.parse(time.Now()); err != nil {
@@ -103,7 +103,8 @@ func (a *audit) verifyCommand() *cobra.Command {
 			"Only what lies elsewhere tells then: --head looks for a head that a thread in Slack shows,\n" +
 			"--against holds everything against an earlier export. Likewise anyone who can write to an\n" +
 			"export could make its last line anew: --key looks for your signature.\n\n" +
-			"Status 0: all holds. 1: there are findings, one a line. 2: it could not be looked at.",
+			"Status 0: all holds. 1: there are findings, one a line. 2: it could not be looked at, or no\n" +
+			"request is there that the filters choose.",
 		Args: func(c *cobra.Command, args []string) error { return unseen(alone(c, args)) },
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := a.choice.parse(time.Now()); err != nil {
@@ -127,7 +128,7 @@ func (a *audit) verifyCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&a.from, "from", "", "look at this export `file` instead of Redis; - is standard input")
-	c.Flags().StringVar(&a.key, "key", "", "the export of --from has to be signed, and this PEM `file` has the public key")
+	c.Flags().StringVar(&a.key, "key", "", "the exports of --from and --against have to be signed, and this PEM `file` has the public key")
 	c.Flags().StringVar(&a.against, "against", "", "hold what is looked at against this earlier export `file`: all of it is still there")
 	c.Flags().StringVar(&a.head, "head", "", "look for this head, the `hash` that a thread in Slack shows")
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {

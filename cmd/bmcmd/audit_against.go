@@ -36,8 +36,8 @@ func (v *verdict) prepare(a *audit) (err error) {
 	if v.key, err = publicKey(a.key); err != nil {
 		return err
 	}
-	if a.key != "" && a.from == "" {
-		return errors.New("--key is for an export; name it with --from")
+	if a.key != "" && a.from == "" && a.against == "" {
+		return errors.New("--key is for an export; name it with --from or --against")
 	}
 	if a.against == "" {
 		return nil
@@ -49,7 +49,7 @@ func (v *verdict) prepare(a *audit) (err error) {
 	defer in.Close()
 	bad := 0
 	v.before = map[string]*earlier{}
-	err = readExport(in, nil, func(finding) { bad++ }, func(exportLine) {}, func(p past) {
+	signed, err := readExport(in, v.key, func(finding) { bad++ }, func(first exportLine) { v.earlier = first }, func(p past) {
 		bad += len(check(p))
 		if len(p.events) == 0 {
 			return
@@ -63,5 +63,14 @@ func (v *verdict) prepare(a *audit) (err error) {
 	if err == nil && bad > 0 {
 		err = fmt.Errorf("the earlier export does not hold itself; look at it with --from %s first", a.against)
 	}
+	v.held = fmt.Sprintf(", held against an export of %s, %s", utc(v.earlier.At), signed)
 	return err
+}
+
+// of notes whose requests are looked at.
+func (v *verdict) of(workspace string) error {
+	if v.before != nil && v.earlier.Workspace != workspace {
+		return fmt.Errorf("the earlier export is of workspace %s, and this is %s; name one of the same", v.earlier.Workspace, workspace)
+	}
+	return nil
 }

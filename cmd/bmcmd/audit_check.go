@@ -55,13 +55,26 @@ func check(p past) (out []finding) {
 	if what := inClicks(p, readable); what != "" {
 		add(p.id, what)
 	}
-	if p.word.Record == unreadable {
+	switch p.word.Record {
+	case kept, gone, "": // "": its head is missing
+	case unreadable:
 		add(p.id, "its record is not what this bmcmd can read")
+	default:
+		add(p.id, fmt.Sprintf("its head does not say what became of its record, but %q", p.word.Record))
 	}
-	if p.word.Record != kept || len(p.events) == 0 {
+	if p.word.Record != kept && p.word != (word{Record: p.word.Record}) {
+		add(p.id, "its head says what a record had, and that there is none to read")
+	}
+	if len(p.events) == 0 {
 		return out
 	}
 	last := p.events[len(p.events)-1]
+	if p.word.Record == gone && last.Move != "" && !last.To.Ended() {
+		add(p.id, "its record is gone, and it has not ended")
+	}
+	if p.word.Record != kept {
+		return out
+	}
 	if last.TurnedAway() {
 		add(p.id, "has a record, and its event says that it was refused as it was typed: one of the two was put in")
 		return out
@@ -107,6 +120,9 @@ func inClicks(p past, events []approvals.Event) string {
 	if p.lost {
 		return "a refused click is not what bmcmd wrote"
 	}
+	if len(p.events)+len(p.clicks) == 0 {
+		return "" // gone with the events
+	}
 	var counts []approvals.Refusals
 	for _, e := range events {
 		if e.Refused != nil {
@@ -123,6 +139,9 @@ func inClicks(p past, events []approvals.Event) string {
 	}
 	if b, ok := errors.AsType[*approvals.Broken](approvals.VerifyRefusals(p.clicks, counts...)); ok {
 		return fmt.Sprintf("refused click %d %s", b.N, b.Why)
+	}
+	if c := p.word.Refused; c != nil && (c.N != len(p.clicks) || c.All < c.N) {
+		return fmt.Sprintf("its record counts %d refused clicks of which %d are kept, and here are %d", c.All, c.N, len(p.clicks))
 	}
 	return ""
 }
@@ -197,8 +216,6 @@ func tooEarly(h redisstore.History, keep keeping) string {
 			return fmt.Sprintf("its events are gone after %s, and are kept for %s", short(age), short(keep.events))
 		}
 	case noRecord && h.Events[0].TurnedAway(): // there never was one
-	case noRecord && !h.Events[len(h.Events)-1].To.Ended():
-		return "its record is gone, and it has not ended"
 	case noRecord && h.Now.Sub(h.Newest) < keep.requests:
 		return fmt.Sprintf("its record is gone %s after its last event, and is kept for %s", short(h.Now.Sub(h.Newest)), short(keep.requests))
 	}

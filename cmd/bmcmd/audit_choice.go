@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -59,6 +60,9 @@ func (ch *choice) parse(now time.Time) (err error) {
 		if err := approvals.HostID.CheckPattern(strings.ToLower(h)); err != nil { // older requests may have capitals
 			return fmt.Errorf("--host %q: %w", h, err)
 		}
+	}
+	if slices.Contains(ch.scripts, "") {
+		return errors.New("--script has an empty id; name one script after the other, with commas between")
 	}
 	for _, r := range ch.requests {
 		if !requestForm.MatchString(r) {
@@ -125,6 +129,11 @@ func (ch choice) takes(p past) bool {
 	return any(!ch.after.IsZero() || !ch.before.IsZero(), within) && (any(len(ch.persons) > 0, by) || slices.ContainsFunc(p.clicks, clicked)) &&
 		any(len(ch.scripts) > 0, script) && any(len(ch.hosts) > 0, host) &&
 		(len(ch.requests) == 0 || slices.Contains(ch.requests, p.id))
+}
+
+// named reports whether somebody or something is named, so that there should be requests.
+func (ch choice) named() bool {
+	return len(ch.persons)+len(ch.scripts)+len(ch.hosts)+len(ch.requests) > 0
 }
 
 // words are the filters as they were typed, for the export's first line.

@@ -53,6 +53,9 @@ func TestAuditAgainst(t *testing.T) {
 	a.verify("--request", a.open).expect(t, 0, "all holds")
 	a.verify("--against", early).expect(t, 1, a.denied+": nothing of it is here, and the earlier export has 5 events")
 
+	foreign := file(closed(t, strings.Replace(a.export().out, "T0AUDIT", "T0OTHER", 1)))
+	a.verify("--against", foreign).expect(t, 2, "the earlier export is of workspace T0OTHER, and this is T0AUDIT")
+	a.bmcmd(a.export().out, "verify", "--from", "-", "--against", foreign).expect(t, 2, "is of workspace T0OTHER")
 	a.verify("--against", "/nowhere").expect(t, 2, "the earlier export cannot be opened")
 	half := file(strings.Join(strings.SplitAfter(a.export().out, "\n")[:3], ""))
 	a.verify("--against", half).expect(t, 2, "the earlier export does not hold itself; look at it with --from "+half)
@@ -84,11 +87,19 @@ func TestAuditSigned(t *testing.T) {
 	signed := strings.SplitAfter(x.out, "\n")
 	signed = signed[:len(signed)-1]
 	n := len(signed) - 1
-	a.bmcmd(x.out, "verify", "--from", "-", "--key", public).expect(t, 0, "all holds")
-	a.bmcmd(x.out, "verify", "--from", "-").expect(t, 0, "all holds")
+	var signs signatureLine
+	if err := json.Unmarshal([]byte(signed[n]), &signs); err != nil {
+		t.Fatal(err)
+	}
+	a.bmcmd(x.out, "verify", "--from", "-", "--key", public).expect(t, 0, "T0AUDIT, signed by key "+signs.Key+": all holds")
+	a.bmcmd(x.out, "verify", "--from", "-").expect(t, 0, "T0AUDIT, signed by key "+signs.Key+", which was not looked at (give --key): all holds")
+	early := world.Write(t, filepath.Join(t.TempDir(), "x.jsonl"), x.out)
+	a.verify("--against", early, "--key", public).expect(t, 0, "T0AUDIT, held against an export of 20", ", signed by key "+signs.Key+": all holds")
+	a.verify("--against", early).expect(t, 0, "signed by key "+signs.Key+", which was not looked at (give --key): all holds")
 
 	cut := closed(t, strings.Join(slices.Concat(signed[:1], signed[9:n]), ""))
 	_, other := keys()
+	a.verify("--against", early, "--key", other).expect(t, 2, "the earlier export does not hold itself")
 	for _, tt := range []struct {
 		why, text, key, says string
 	}{
@@ -97,12 +108,19 @@ func TestAuditSigned(t *testing.T) {
 		{"by another key", x.out, other, "the file: its signature is not one of this key"},
 		{"signed twice", x.out + signed[n], public, "stands after the end"},
 		{"a signature that is none", strings.Join(signed[:n], "") + `{"kind":"signature","key":"","ed25519":"?"}` + "\n", public, "its signature is not one of this key"},
+		{"a request cut out, and no key given", cut + signed[n], "", "the file: its signature is not one of the key that it names"},
+		{"a signature of no key, and no key given", strings.Join(signed[:n], "") + `{"kind":"signature","key":"","ed25519":"?"}` + "\n", "", "not one of the key that it names"},
+		{"another key named", strings.Replace(x.out, signs.Key, base64.StdEncoding.EncodeToString(make([]byte, 32)), 1), public, "names another key than the one that made it"},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			a.bmcmd(tt.text, "verify", "--from", "-", "--key", tt.key).expect(t, 1, tt.says)
+			args := []string{"verify", "--from", "-"}
+			if tt.key != "" {
+				args = append(args, "--key", tt.key)
+			}
+			a.bmcmd(tt.text, args...).expect(t, 1, tt.says)
 		})
 	}
-	a.bmcmd(cut, "verify", "--from", "-").expect(t, 0, "Looked at 2 requests", "all holds") // nothing but a signature or Slack shows it
+	a.bmcmd(cut, "verify", "--from", "-").expect(t, 0, "Looked at 2 requests", "not signed: all holds") // nothing but a signature or Slack shows it
 
 	a.export("--sign", "ref+file://"+public).expect(t, 1, "--sign: ref+file://"+public+": this is no Ed25519 key")
 	s := a.export("--sign", "secret-value")
@@ -111,7 +129,7 @@ func TestAuditSigned(t *testing.T) {
 		t.Errorf("what may be a key is quoted: %s", s.err)
 	}
 	a.bmcmd(x.out, "verify", "--from", "-", "--key", private).expect(t, 2, "is no public Ed25519 key in PEM")
-	a.verify("--key", public).expect(t, 2, "--key is for an export; name it with --from")
+	a.verify("--key", public).expect(t, 2, "--key is for an export; name it with --from or --against")
 }
 
 // TestAuditExportSaysWhatRan reads, of a record that is long gone, who asked for what and

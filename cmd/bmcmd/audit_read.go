@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"strings"
 
 	"github.com/bmcmd/bmcmd/approvals"
 )
@@ -31,16 +30,19 @@ type exportReader struct {
 	version int // of the export's form
 	n       int // of the line, from 1
 	sum     hash.Hash
-	open    *past // of which a head is still awaited
+	open    *past           // of which a head is still awaited
+	ids     map[string]bool // of the requests so far
+	events  int
 	ended   bool
 	signs   signatureLine // of kind signature once that was read
 }
 
 // readExport reads an export line by line: its first line goes to begin, each request
-// to see, and what is wrong with lines to find. With a key it has to be signed. An error says that it could not be
-// read, or wraps [errNoExport].
-func readExport(in io.Reader, key ed25519.PublicKey, find func(finding), begin func(exportLine), see func(past)) error {
-	x := &exportReader{find: find, see: see, key: key, sum: sha256.New()}
+// to see, and what is wrong with lines to find. With a key it has to be signed. signed
+// says by which key it is, and whether that was looked at. An error says that it could not
+// be read, or wraps [errNoExport].
+func readExport(in io.Reader, key ed25519.PublicKey, find func(finding), begin func(exportLine), see func(past)) (signed string, err error) {
+	x := &exportReader{find: find, see: see, key: key, sum: sha256.New(), ids: map[string]bool{}}
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, mostLine)
 	lines.Split(wholeLines)
@@ -52,28 +54,30 @@ func readExport(in io.Reader, key ed25519.PublicKey, find func(finding), begin f
 		}
 		first, err := beginning(lines.Bytes())
 		if err != nil {
-			return err
+			return "", err
 		}
-		x.version = first.Version
+		if x.version = first.Version; !asWritten(first, lines.Bytes()) {
+			x.wrong("is not as bmcmd wrote it")
+		}
 		x.sum.Write(lines.Bytes())
 		begin(first)
 	}
 	switch err := lines.Err(); {
 	case errors.Is(err, bufio.ErrTooLong):
-		return fmt.Errorf("%w: line %d is longer than any of bmcmd's; export again", errNoExport, x.n+1)
+		return "", fmt.Errorf("%w: line %d is longer than any of bmcmd's; export again", errNoExport, x.n+1)
 	case err != nil:
-		return fmt.Errorf("the export cannot be read: %w", err)
+		return "", fmt.Errorf("the export cannot be read: %w", err)
 	case x.n == 0:
-		return fmt.Errorf("%w: it is empty; export again", errNoExport)
+		return "", fmt.Errorf("%w: it is empty; export again", errNoExport)
 	}
-	x.close("")
 	if !x.ended {
+		x.close("")
 		x.find(finding{"the file", fmt.Sprintf("it is cut after line %d: the last line, of kind end, is missing", x.n), askExport})
 	}
 	if x.key != nil && x.signs.Kind == "" {
 		x.find(finding{"the file", "it is not signed", askExport})
 	}
-	return nil
+	return x.signs.words(x.key), nil
 }
 
 // wholeLines splits into lines with their ends, so that a cut one is seen.
@@ -117,7 +121,9 @@ func (x *exportReader) line(text []byte) {
 		x.click(text)
 	case unreadable:
 		if l, ok := take[unreadableLine](x, text); ok {
-			x.event(l.Request, approvals.Event{}, false)
+			if x.event(l.Request, approvals.Event{}, false); l.N != len(x.open.events) {
+				x.wrong("is not as bmcmd wrote it")
+			}
 		}
 	case "head":
 		if l, ok := take[headLine](x, text); ok {
@@ -143,8 +149,15 @@ func (x *exportReader) signature(text []byte) {
 		x.wrong("stands after the end")
 		return
 	}
-	if x.signs = l; x.key != nil && !l.by(x.key, x.sum.Sum(nil)) {
-		x.find(finding{"the file", "its signature is not one of this key for these lines: some were changed, or another key signed it", askExport})
+	x.signs = l
+	key, which := x.key, "this key"
+	if key == nil {
+		key, which = l.key(), "the key that it names"
+	}
+	if !l.by(key, x.sum.Sum(nil)) {
+		x.find(finding{"the file", "its signature is not one of " + which + " for these lines: some were changed, or another key signed it", askExport})
+	} else if !key.Equal(l.key()) {
+		x.find(finding{"the file", "its signature is right, and names another key than the one that made it", askExport})
 	}
 }
 
@@ -162,7 +175,10 @@ func (x *exportReader) eventLine(text []byte) {
 		x.wrong("is not as bmcmd wrote it")
 	}
 	if x.version >= exportVersion {
-		e.Hash = l.Hash // Verify holds it against the event
+		e.Hash = l.Hash                                // Verify holds it against the event
+		if (e.N == 1) == l.At.IsZero() && err == nil { // the first event's time stands here, and no other's
+			x.wrong("is not as bmcmd wrote it")
+		}
 	}
 	if e.N == 1 && !l.At.IsZero() {
 		e.At = l.At
@@ -188,11 +204,15 @@ func (x *exportReader) click(text []byte) {
 // else a field could stand twice, once for people and once for this.
 func take[L any](x *exportReader, text []byte) (l L, ok bool) {
 	err := json.Unmarshal(text, &l)
-	again, err2 := encodeLine(l)
-	if err != nil || err2 != nil || !bytes.Equal(again, text) {
+	if err != nil || !asWritten(l, text) {
 		x.wrong("is not as bmcmd wrote it")
 	}
 	return l, err == nil
+}
+
+func asWritten(l any, text []byte) bool {
+	again, err := encodeLine(l)
+	return err == nil && bytes.Equal(again, text)
 }
 
 func (x *exportReader) wrong(what string) {
@@ -201,6 +221,7 @@ func (x *exportReader) wrong(what string) {
 
 func (x *exportReader) event(id string, e approvals.Event, readable bool) {
 	x.begin(id)
+	x.events++
 	x.open.events = append(x.open.events, e)
 	if !readable {
 		x.open.odd = append(x.open.odd, len(x.open.events))
@@ -220,11 +241,17 @@ func (x *exportReader) close(id string) {
 	if x.open == nil || x.open.id == id {
 		return
 	}
-	if id != "" {
-		x.find(finding{x.open.id, fmt.Sprintf("its head is missing before line %d", x.n), askExport})
+	x.find(finding{x.open.id, fmt.Sprintf("its head is missing before line %d", x.n), askExport})
+	x.hand(*x.open)
+}
+
+// hand hands a request out.
+func (x *exportReader) hand(p past) {
+	if x.ids[p.id] {
+		x.find(finding{p.id, fmt.Sprintf("it stands a second time before line %d", x.n), askExport})
 	}
-	x.see(*x.open)
-	x.open = nil
+	x.open, x.ids[p.id] = nil, true
+	x.see(p)
 }
 
 func (x *exportReader) head(l headLine) {
@@ -233,16 +260,16 @@ func (x *exportReader) head(l headLine) {
 	if x.open != nil {
 		p = *x.open
 	}
-	p.word, x.open = l.word, nil
+	p.word = l.word
 	if len(p.clicks) != l.Clicks {
 		x.find(finding{p.id, fmt.Sprintf("%s stand above its head on line %d, which says %d: some were removed or added",
 			counted(len(p.clicks), "refused click"), x.n, l.Clicks), askExport})
 	}
-	if len(p.events) != l.Lines || !strings.EqualFold(p.last(), l.Last) {
+	if len(p.events) != l.Lines || p.last() != l.Last {
 		x.find(finding{p.id, fmt.Sprintf("%s stand above its head on line %d, which says %d and names the last: some were changed, removed or added",
 			counted(len(p.events), "event"), x.n, l.Lines), askExport})
 	}
-	x.see(p)
+	x.hand(p)
 }
 
 func (x *exportReader) end(l endLine) {
@@ -250,5 +277,9 @@ func (x *exportReader) end(l endLine) {
 	x.ended = true
 	if l.SHA256 != hex.EncodeToString(x.sum.Sum(nil)) {
 		x.find(finding{"the file", "its lines are not those that it was closed with: some were changed, removed, added or moved", askExport})
+	}
+	if l.Requests != len(x.ids) || l.Events != x.events {
+		x.find(finding{"the file", fmt.Sprintf("it has %s with %s, and its last line says %s with %s: some were removed or added",
+			counted(len(x.ids), "request"), counted(x.events, "event"), counted(l.Requests, "request"), counted(l.Events, "event")), askExport})
 	}
 }

@@ -29,10 +29,30 @@ func signature(key crypto.Signer, sum []byte) (signatureLine, error) {
 	return signatureLine{Kind: "signature", Key: base64.StdEncoding.EncodeToString(public), Ed25519: base64.StdEncoding.EncodeToString(s)}, nil
 }
 
+// key is the one that l names; nil if that is none.
+func (l signatureLine) key() ed25519.PublicKey {
+	key, err := base64.StdEncoding.DecodeString(l.Key)
+	if err != nil || len(key) != ed25519.PublicKeySize {
+		return nil
+	}
+	return key
+}
+
+// words say who signed an export, where it has to be this key; nil: any.
+func (l signatureLine) words(key ed25519.PublicKey) string {
+	switch {
+	case l.Kind == "":
+		return "not signed"
+	case key == nil:
+		return "signed by key " + l.Key + ", which was not looked at (give --key)"
+	}
+	return "signed by key " + base64.StdEncoding.EncodeToString(key)
+}
+
 // by reports whether key signed these lines.
 func (l signatureLine) by(key ed25519.PublicKey, sum []byte) bool {
 	s, err := base64.StdEncoding.DecodeString(l.Ed25519)
-	return err == nil && ed25519.Verify(key, signedText(sum), s)
+	return err == nil && len(key) == ed25519.PublicKeySize && ed25519.Verify(key, signedText(sum), s)
 }
 
 // publicKey reads the key that an export has to be signed with; "" is none.

@@ -290,7 +290,7 @@ func TestAuditFindsTampering(t *testing.T) {
 		{
 			"the record of one that has not ended", func(a *archive, d, c, o string) {
 				a.do("DEL", a.key("request", o))
-			}, "$O: its record is gone, and it has not ended", "",
+			}, "$O: its record is gone, and it has not ended", "$O: its record is gone, and it has not ended",
 		},
 		{
 			"the record of one that has just ended", func(a *archive, d, c, o string) {
@@ -308,7 +308,7 @@ func TestAuditFindsTampering(t *testing.T) {
 				a.do("DEL", a.key("request", d))
 				a.do("RPOP", a.key("events", d))
 				a.do("RPOP", a.key("events", d))
-			}, "one was changed, or events were removed", "",
+			}, "one was changed, or events were removed", "$D: its record is gone, and it has not ended",
 		},
 		{
 			"one is not in the index", func(a *archive, d, c, o string) {
@@ -503,7 +503,16 @@ func TestAuditFindsTamperedExport(t *testing.T) {
 		{"a request removed", strings.Join(slices.Concat(whole[:1], whole[9:]), ""), 1, []string{file}, nil},
 		{"a head removed", set(8, ""), 1, []string{file, a.denied + ": its head is missing before line 9"}, []string{"its head is missing"}},
 		{"a head changed", set(8, strings.Replace(whole[8], "denied", "cancelled", 1)), 1, []string{file, "ends in denied, and the record says cancelled"}, []string{"the record says cancelled"}},
-		{"the record said to be gone", set(8, strings.Replace(whole[8], `"record":"kept"`, `"record":"gone"`, 1)), 1, []string{file}, nil},
+		{"the record said to be gone", set(8, strings.Replace(whole[8], `"record":"kept"`, `"record":"gone"`, 1)), 1, []string{file}, []string{"its head says what a record had, and that there is none to read"}},
+		{"a record of another kind", set(8, strings.Replace(whole[8], `"record":"kept"`, `"record":"good"`, 1)), 1, []string{file}, []string{"its head does not say what became of its record"}},
+		{"the record of one that has not ended, said to be gone", set(16, whole[16][:strings.Index(whole[16], `"record"`)]+`"record":"gone"}`+"\n"), 1, []string{file}, []string{a.open + ": its record is gone, and it has not ended"}},
+		{"more refused clicks counted as kept", set(8, strings.Replace(whole[8], `"all":2,"n":2`, `"all":3,"n":3`, 1)), 1, []string{file}, []string{"refused click 3 is missing"}},
+		{"fewer refused clicks counted", set(8, strings.Replace(whole[8], `"all":2,"n":2`, `"all":1,"n":2`, 1)), 1, []string{file}, []string{"fewer refused clicks"}},
+		{"a request twice", strings.Join(slices.Concat(whole[:9], whole[1:9], whole[9:]), ""), 1, []string{file}, []string{a.denied + ": it stands a second time"}},
+		{"the last request cut short, and no head", strings.Join(slices.Concat(whole[:12], whole[17:]), ""), 1, []string{file}, []string{a.cancelled + ": its head is missing before line 13"}},
+		{"the first event without its time", set(1, whole[1][:16]+whole[1][strings.Index(whole[1], `"hash"`):]), 1, []string{file}, []string{"line 2: is not as bmcmd wrote it"}},
+		{"a second time for an event", set(5, strings.Replace(whole[5], `{"kind":"event",`, `{"kind":"event","at":"2026-03-01T00:00:00Z",`, 1)), 1, []string{file}, []string{"line 6: is not as bmcmd wrote it"}},
+		{"a workspace twice in the first line", set(0, strings.Replace(whole[0], `"workspace":`, `"workspace":"T0OTHER","workspace":`, 1)), 1, []string{file}, []string{"line 1: is not as bmcmd wrote it"}},
 		{"the filters changed", set(0, strings.Replace(whole[0], `T0AUDIT`, `T0OTHER`, 1)), 1, []string{file}, nil},
 		{"a field twice, once for people and once for us", set(5, strings.Replace(whole[5], `"note":`, `"note":"right host","note":`, 1)), 1, []string{"line 6: is not as bmcmd wrote it"}, []string{"line 6: is not as bmcmd wrote it"}},
 		{"a field that there is not", set(5, strings.Replace(whole[5], `"note":`, `"approved":true,"note":`, 1)), 1, []string{"line 6: is not as bmcmd wrote it"}, []string{"line 6"}},
@@ -534,6 +543,16 @@ func TestAuditFindsTamperedExport(t *testing.T) {
 	}
 }
 
+// TestAuditCounts compares what the last line of an export counts.
+func TestAuditCounts(t *testing.T) {
+	a := newArchive(t)
+	text := a.export().out
+	for _, wrong := range []string{`"requests":4,"events":11`, `"requests":3,"events":12`} {
+		a.bmcmd(strings.Replace(text, `"requests":3,"events":11`, wrong, 1), "verify", "--from", "-").expect(t, 1,
+			"the file: it has 3 requests with 11 events, and its last line says ")
+	}
+}
+
 // closed gives an export a last line that fits its others.
 func closed(t *testing.T, text string) string {
 	t.Helper()
@@ -543,6 +562,22 @@ func closed(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256([]byte(text[:at]))
+	ids := map[string]bool{}
+	end.Events = 0
+	for _, l := range strings.Split(text[:at], "\n") {
+		var line struct {
+			Kind, Request string
+			Event         struct{ Request string }
+		}
+		_ = json.Unmarshal([]byte(l), &line) // half a line counts nothing
+		if line.Kind == "event" {
+			end.Events++
+		}
+		if id := line.Request + line.Event.Request; id != "" {
+			ids[id] = true
+		}
+	}
+	end.Requests = len(ids)
 	end.SHA256 = hex.EncodeToString(sum[:])
 	last, err := encodeLine(end)
 	if err != nil {

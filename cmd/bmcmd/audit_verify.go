@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -23,11 +24,15 @@ type verdict struct {
 	head   string // looked for; empty: none
 	key    ed25519.PublicKey
 	before map[string]*earlier // what an earlier export had, by request; nil: none is held against
-	oldest time.Time           // events from before it are rightly gone
+
+	earlier exportLine // its first line
+	held    string     // words that say so
+	oldest  time.Time  // events from before it are rightly gone
 
 	partial bool // what is looked at is an export of some requests
 	found   bool
 	where   string // what is looked at
+	signed  string // by whom, of an export
 	leave   string // what is to stay as it is after findings
 
 	requests, events, gone, findings int
@@ -37,9 +42,10 @@ type verdict struct {
 var headForm = regexp.MustCompile(`^[0-9a-f]{12,64}$`)
 
 func newVerdict(out io.Writer, ch choice, head string) (*verdict, error) {
+	typed := head
 	head = strings.ToLower(strings.TrimSpace(head))
-	if head != "" && !headForm.MatchString(head) {
-		return nil, fmt.Errorf("--head %q is no head: copy 12 to 64 of its digits, 0-9 and a-f, from the thread in Slack", head)
+	if typed != "" && !headForm.MatchString(head) {
+		return nil, fmt.Errorf("--head %q is no head: copy 12 to 64 of its digits, 0-9 and a-f, from the thread in Slack", typed)
 	}
 	return &verdict{out: bufio.NewWriter(out), choice: ch, head: head}, nil
 }
@@ -52,6 +58,9 @@ func (v *verdict) redis(c *cobra.Command, a *audit) error {
 	}
 	defer history.Close()
 	v.where, v.leave = "in Redis, workspace "+history.Workspace, "leave Redis as it is"
+	if err := v.of(history.Workspace); err != nil {
+		return err
+	}
 	keep := keeping{requests: cfg.Keep.Requests, events: cfg.Keep.Events}
 	v.oldest = time.Now().Add(-keep.events)
 	return each(c.Context(), history, v.choice, func(h redisstore.History) error {
@@ -79,14 +88,19 @@ func (v *verdict) file(c *cobra.Command, a *audit) error {
 	}
 	defer in.Close()
 	v.leave = "keep the file"
-	return readExport(in, v.key, v.find, func(first exportLine) {
-		v.partial = len(first.Filters) > 0
+	var other error
+	v.signed, err = readExport(in, v.key, v.find, func(first exportLine) {
+		v.partial, other = len(first.Filters) > 0, v.of(first.Workspace)
 		v.where = fmt.Sprintf("in an export of %s, workspace %s", utc(first.At), first.Workspace)
 	}, func(p past) {
 		if v.choice.takes(p) {
 			v.take(p, check(p))
 		}
 	})
+	if err == nil {
+		err = other
+	}
+	return err
 }
 
 // take counts a request, prints its findings, and looks for the head in it.
@@ -147,12 +161,19 @@ func (v *verdict) end() error {
 	if v.findings > 0 {
 		return fmt.Errorf("%s: %s until somebody has looked at them", counted(v.findings, "finding"), v.leave)
 	}
+	if v.requests == 0 && (v.choice.named() || v.all() && v.signed == "") {
+		return unseen(errors.New("no request is there, or none that the filters choose; correct them, or --workspace"))
+	}
 	return nil
 }
 
 // line is the one calm line.
 func (v *verdict) line() string {
-	s := fmt.Sprintf("Looked at %s with %s, %s: ", counted(v.requests, "request"), counted(v.events, "event"), v.where)
+	where := v.where
+	if v.signed != "" {
+		where += ", " + v.signed
+	}
+	s := fmt.Sprintf("Looked at %s with %s, %s%s: ", counted(v.requests, "request"), counted(v.events, "event"), where, v.held)
 	switch {
 	case v.findings > 0:
 		s += counted(v.findings, "finding")

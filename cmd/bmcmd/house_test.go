@@ -28,6 +28,7 @@ const (
 	libYAML      = "github.com/goccy/go-yaml"
 	libVault     = "github.com/openbao/openbao"
 	libCobra     = "github.com/spf13/cobra"
+	libFlags     = "github.com/spf13/pflag" // which cobra parses with
 	libSync      = "golang.org/x/sync"
 	libCloud     = "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
 )
@@ -70,7 +71,7 @@ var house = map[string]row{
 
 	"cmd/bmcmd": {
 		may: []string{
-			"approvals", "approvals/redisstore", "bmclient", "bot", "bot/view", "cmd/internal/config", "cmd/internal/runbook", "cmd/internal/serve", libCobra,
+			"approvals", "approvals/redisstore", "bmclient", "bot", "bot/view", "cmd/internal/config", "cmd/internal/runbook", "cmd/internal/serve", libCobra, libFlags,
 		},
 		tests: []string{
 			"bmclient/bmtest", "bot/slackio", "bot/slacksim", "cmd/internal/vault", "cmd/internal/vault/vaulttest",

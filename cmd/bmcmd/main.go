@@ -22,6 +22,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/bmcmd/bmcmd/cmd/internal/config"
 )
@@ -55,6 +56,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		SuggestionsMinimumDistance: 2,
 	}
 	root.AddCommand(serveCommand(), checkCommand(), callCommand(), auditCommand(), manifestCommand(), exampleCommand(), versionCommand())
+	neverEmpty(root)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w; %s --help lists them", err, c.CommandPath())
 	})
@@ -63,6 +65,31 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	return root.ExecuteContext(ctx)
+}
+
+// given is a flag that takes no empty value: that mostly is a variable which is not set,
+// and must not pass for a flag that was not given.
+type given struct{ pflag.Value }
+
+func (v given) Set(s string) error {
+	if s == "" {
+		return errors.New("it is empty; give it a value, or leave the flag out")
+	}
+	return v.Value.Set(s)
+}
+
+// neverEmpty makes every flag of c and of its commands such a one.
+func neverEmpty(c *cobra.Command) {
+	for _, flags := range []*pflag.FlagSet{c.Flags(), c.PersistentFlags()} {
+		flags.VisitAll(func(f *pflag.Flag) {
+			if f.Value = (given{f.Value}); f.DefValue == "[]" {
+				f.DefValue = "" // else the help says that this is the default
+			}
+		})
+	}
+	for _, sub := range c.Commands() {
+		neverEmpty(sub)
+	}
 }
 
 // errorText is what is said of an error: who says it, and what. Problems of a
