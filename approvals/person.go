@@ -77,6 +77,12 @@ type GroupUnknown struct{ Group string }
 func (g *GroupUnknown) Error() string { return "group " + g.Group + ": " + ErrMembersUnknown.Error() }
 func (g *GroupUnknown) Unwrap() error { return ErrMembersUnknown }
 
+// NoGroup says that the chat has no user group of this id. That stays so until somebody
+// mends the rules or the group.
+type NoGroup struct{ Group string }
+
+func (n *NoGroup) Error() string { return "there is no user group " + n.Group }
+
 // Includes reports whether p is in w. A group that m does not hold is an error,
 // wrapping [ErrMembersUnknown], unless p is in w without it: what Slack does not
 // tell is never guessed.

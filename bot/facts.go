@@ -76,7 +76,7 @@ func (b *Bot) members(ctx context.Context, groups []string) approvals.Members {
 
 // isNoGroup reports whether err, or one that it joins, says that there is no such group.
 func isNoGroup(err error, group string) bool {
-	if no, ok := err.(*NoGroup); ok {
+	if no, ok := err.(*approvals.NoGroup); ok {
 		return no.Group == group
 	}
 	switch e := err.(type) {

@@ -12,7 +12,7 @@ import (
 // it is not tried again and again. Rules that do without go on.
 func TestAGroupThatDoesNotExist(t *testing.T) {
 	const says = "A rule needs the user group S-gone, and Slack has none of that id. Nothing was done; tell whoever keeps the rules (bmcmd check --live names such groups)."
-	gone := fmt.Errorf("members: %w", errors.Join(errors.New("of another"), fmt.Errorf("look at the id: %w", &NoGroup{"S-gone"})))
+	gone := fmt.Errorf("members: %w", errors.Join(errors.New("of another"), fmt.Errorf("look at the id: %w", &approvals.NoGroup{Group: "S-gone"})))
 	tests := []struct {
 		why  string
 		rule func(*approvals.Rule)

@@ -100,16 +100,10 @@ type Directory interface {
 	// Profile answers who u is now. An error means that nobody can tell.
 	Profile(ctx context.Context, u UserRef) (approvals.Profile, error)
 	// Members answers for each group that it can tell of; the error is about the others,
-	// and holds a *NoGroup for each that does not exist.
+	// and holds an [approvals.NoGroup] for each that does not exist.
 	// Answers are at most 60 s old, and a failure may be a few seconds old.
 	Members(ctx context.Context, groups []string) (approvals.Members, error)
 }
-
-// NoGroup says that the chat has no user group of this id. That stays so until somebody
-// mends the rules or the group.
-type NoGroup struct{ Group string }
-
-func (n *NoGroup) Error() string { return "there is no user group " + n.Group }
 
 // Board shows requests to people. Its errors wrap one of those below, or mean
 // "try again".

@@ -53,7 +53,7 @@ func NewGroups(client redis.UniversalClient, workspace string, ttl time.Duration
 // seconds, or the cache's ttl if that is shorter, and does not end with ctx; waiting for
 // it does. That it failed is remembered by all replicas, too, for ten seconds or as long
 // as the error's RetryAfter asks: a group that is not told is not asked for at each
-// click. If Redis is away the error wraps [approvals.ErrUnavailable] and
+// click. A group that does not exist, [approvals.NoGroup], is remembered as that. If Redis is away the error wraps [approvals.ErrUnavailable] and
 // nobody is asked: without Redis nobody would know how often. The list is shared:
 // do not change it.
 func (g *Groups) Members(ctx context.Context, group string, fetch func(context.Context) ([]string, error)) ([]string, error) {
@@ -99,8 +99,11 @@ func (g *Groups) find(ctx context.Context, group string, fetch func(context.Cont
 		}
 		switch a.text(0) {
 		case "known":
-			if a.text(1) == notTold {
+			switch a.text(1) {
+			case notTold:
 				return nil, fmt.Errorf("members of %s: %w", group, errNotTold)
+			case noGroup:
+				return nil, &approvals.NoGroup{Group: group}
 			}
 			var members []string
 			if err := json.Unmarshal([]byte(a.text(1)), &members); err != nil {
@@ -137,6 +140,9 @@ func (g *Groups) ask(ctx context.Context, group, me string, began time.Time, min
 	ask, cancel := context.WithTimeout(ctx, mine)
 	defer cancel()
 	if members, err = fetch(ask); err != nil {
+		if _, is := errors.AsType[*approvals.NoGroup](err); is {
+			text = []byte(noGroup)
+		}
 		return nil, fmt.Errorf("members of %s: %w", group, err)
 	}
 	if members == nil {
@@ -148,8 +154,11 @@ func (g *Groups) ask(ctx context.Context, group, me string, began time.Time, min
 	return members, err
 }
 
-// notTold is kept in place of a list that could not be had.
-const notTold = "not told"
+// What is kept in place of a list that could not be had.
+const (
+	notTold = "not told"
+	noGroup = "no such group"
+)
 
 var errNotTold = errors.New("a moment ago it was not told, and it is not asked for again so soon")
 

@@ -126,6 +126,24 @@ func TestFailuresAreRememberedBriefly(t *testing.T) {
 
 // A replica that dies while asking blocks the others only until its turn is over,
 // and a list that it brings after that is not kept.
+// A group that does not exist is not taken for one that was not told a moment ago: people
+// would be asked to press again.
+func TestNoGroupIsRemembered(t *testing.T) {
+	onEach(t, func(t *testing.T, srv *server) {
+		asked := 0
+		fetch := func(context.Context) ([]string, error) {
+			asked++
+			return nil, fmt.Errorf("slack: %w", &approvals.NoGroup{Group: "S1"})
+		}
+		for _, replica := range []*Groups{srv.groups(t, time.Minute), srv.groups(t, time.Minute)} {
+			_, err := replica.Members(t.Context(), "S1", fetch)
+			if no, is := errors.AsType[*approvals.NoGroup](err); !is || no.Group != "S1" || asked != 1 {
+				t.Errorf("asked %d times, error %v", asked, err)
+			}
+		}
+	})
+}
+
 func TestALostTurn(t *testing.T) {
 	srv := startMini(t)
 	srv.stop(t)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -138,6 +139,32 @@ func TestWhatAnswersIsNotSlack(t *testing.T) {
 		r := connectTo(t, simulate(t, slacksim.Config{}), func(cfg *Config) { cfg.APIURL = c.url })
 		if _, err := r.s.Enter(soon(t)); !errors.Is(err, ErrSetup) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", c.why, err)
+		}
+	}
+}
+
+// A port that speaks something else than HTTP, such as SSH, will go on doing so.
+func TestWhatAnswersIsNotHTTP(t *testing.T) {
+	for _, says := range []string{"SSH-2.0-OpenSSH_9.2\r\n", "220 mail.example ESMTP\r\n", "-ERR unknown command\r\n", "HTTP/1.1 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nno header\r\n\r\n"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = c.Read(make([]byte, 1))
+				_, _ = io.WriteString(c, says)
+				_ = c.Close()
+			}
+		}()
+		r := connectTo(t, simulate(t, slacksim.Config{}), func(cfg *Config) { cfg.APIURL = "http://" + l.Addr().String() + "/api/" })
+		if _, err := r.s.Enter(soon(t)); !errors.Is(err, ErrSetup) || !strings.Contains(err.Error(), "slack.api_url is not Slack's API (it does not speak HTTP)") {
+			t.Errorf("%q: %v", says, err)
 		}
 	}
 }

@@ -82,7 +82,7 @@ func (s *Slack) members(ctx context.Context, id string) ([]string, error) {
 	case "plan_upgrade_required", "paid_teams_only":
 		return nil, fmt.Errorf("the workspace's plan has no user groups, so nobody is in %s: name people in the rules instead: %w", id, err)
 	case "no_such_subteam", "subteam_not_found", "invalid_arguments":
-		return nil, fmt.Errorf("%w: look at the id in the rules, or enable the group: %w", &bot.NoGroup{Group: id}, err)
+		return nil, fmt.Errorf("%w: look at the id in the rules, or enable the group: %w", &approvals.NoGroup{Group: id}, err)
 	}
 	return nil, err
 }

@@ -111,9 +111,14 @@ func foreign(err error) string {
 		return "its certificate is signed by an authority that this machine does not trust"
 	case errors.As(err, &name):
 		return "its certificate is for another name"
+	case noHTTP.MatchString(err.Error()):
+		return "it does not speak HTTP"
 	}
 	return ""
 }
+
+// noHTTP is in what net/http says of an answer that is not HTTP. It has no type for that.
+var noHTTP = regexp.MustCompile(`\b(?:malformed HTTP|malformed MIME header)\b`)
 
 // refused is an answer with an error code.
 func (s *Slack) refused(t token, method string, said slack.SlackErrorResponse) error {

@@ -2,9 +2,12 @@ package slackio
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/slack-go/slack"
+
+	"github.com/bmcmd/bmcmd/approvals"
 )
 
 // Channel is what Slack tells of a channel.
@@ -39,6 +42,9 @@ func (s *Slack) Channel(ctx context.Context, id string) (Channel, error) {
 
 // Unknown reports whether err says that Slack has no such person, user group or channel.
 func Unknown(err error) bool {
+	if _, is := errors.AsType[*approvals.NoGroup](err); is { // it was remembered
+		return true
+	}
 	return slices.Contains([]string{
 		"user_not_found", "users_not_found", "no_such_subteam", "subteam_not_found", "invalid_arguments", "channel_not_found",
 	}, codeOf(err))

@@ -234,3 +234,24 @@ func TestProcessLosesSocketModeWhileServing(t *testing.T) {
 		t.Errorf("exit status %d: %s", code, bot.Stderr)
 	}
 }
+
+// TestProcessWarnsAtTheStart has what does not end the program, and lasts until somebody
+// mends it, in the log once before anybody types a command.
+func TestProcessWarnsAtTheStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{Settings: world.Settings{LogLevel: "warn", Config: func(_ *world.World, text string) string {
+		return strings.Replace(text, "S0LEADS", "S0NOPE", 1)
+	}}})
+	w.Set("read_key", "another")
+	for range 2 { // the second replica hears from Redis that there is no such group
+		log := w.Serve().Stderr.String()
+		for _, says := range []string{"the API did not take a read with bm.read_key", "4100", "a user group of the rules does not exist", "S0NOPE"} {
+			if strings.Count(log, says) == 0 {
+				t.Errorf("%q is not logged: %s", says, log)
+			}
+		}
+		if n := len(lines(log)); n != 2 {
+			t.Errorf("%d lines are logged: %s", n, log)
+		}
+	}
+}

@@ -152,7 +152,7 @@ func (p *probe) cloudReads(ctx context.Context) {
 		return
 	}
 	for _, ask := range []func() error{
-		func() error { _, err := p.cloud.Script(ctx, "cmd-doesnotexist"); return err },
+		func() error { _, err := p.cloud.Script(ctx, noScript); return err },
 		func() error {
 			_, err := p.cloud.Scripts(ctx, bmclient.ScriptQuery{Page: bmclient.Page{Limit: 1}})
 			return err
@@ -168,6 +168,9 @@ func (p *probe) cloudReads(ctx context.Context) {
 	}
 	p.says("cloud", Good, "%s takes the key for reads, API %s", p.cfg.BM.Endpoint, p.cfg.BM.API)
 }
+
+// noScript is the id of a script that is read for whether reads are taken.
+const noScript = "cmd-doesnotexist"
 
 func noHost(bmclient.HostRun) error { return nil }
 

@@ -20,6 +20,7 @@ import (
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/approvals/redisstore"
+	"github.com/bmcmd/bmcmd/bmclient"
 	"github.com/bmcmd/bmcmd/bot"
 	"github.com/bmcmd/bmcmd/bot/slackio"
 	"github.com/bmcmd/bmcmd/cmd/internal/config"
@@ -64,13 +65,34 @@ type Quota func(api, action string) (n int, per time.Duration)
 // NewWithin is New for a cloud with other quotas than the documented ones.
 func NewWithin(ctx context.Context, cfg *config.Config, log *slog.Logger, quota Quota) (*Server, error) {
 	s := &Server{cfg: cfg, log: log, quota: quota, patient: true}
-	for _, part := range []func(context.Context) error{s.openVault, s.openRedis, s.openCloud, s.readKeyIsThere, s.openSlack, s.openStore, s.openBudget, s.openBot} {
+	for _, part := range []func(context.Context) error{s.openVault, s.openRedis, s.openCloud, s.readKeyIsThere, s.openSlack, s.openStore, s.openBudget, s.forewarn, s.openBot} {
 		if err := part(ctx); err != nil {
 			s.Close()
 			return nil, err
 		}
 	}
 	return s, nil
+}
+
+// askAtStart is how long a start waits for what it only warns of.
+const askAtStart = 3 * time.Second
+
+// forewarn logs at once what people would meet one by one, and what lasts until somebody
+// mends it: an API that takes no reads, and user groups that do not exist. The bot is good
+// for the rest without.
+func (s *Server) forewarn(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, askAtStart)
+	defer cancel()
+	var said *bmclient.Error
+	if _, err := s.cloud.Script(ctx, noScript); errors.As(err, &said) && !looked(err) {
+		s.log.Error("the API did not take a read with bm.read_key; until it does, no run can be asked for", "error", err)
+	}
+	for _, id := range groupsOf(s.cfg.Rules) {
+		if _, err := s.slack.Members(ctx, []string{id}); slackio.Unknown(err) {
+			s.log.Error("a user group of the rules does not exist; what needs it is refused", "group", id, "error", err)
+		}
+	}
+	return nil
 }
 
 // Run serves until ctx ends, then finishes what it has begun. An error means
