@@ -1001,6 +1001,15 @@ c.yaml:19: rules.channels item 3: this is a user group's id; a channel's id (Câ€
 		`c.yaml:19: rules item 2: no request ever meets this rule, since the rule on line 15 takes all that it matches; put the narrower rule first`,
 	},
 	{
+		"a strict rule after a weak one that is spelled with two stars",
+		"rules:\n",
+		`rules:
+  - {name: weak, hosts: ["ins-**"], ask: anyone, approve: {groups: [S0LEADS]}}
+  - {name: strict, hosts: ["ins-db-[12]"], ask: anyone, approve: {groups: [S0LEADS]}, quorum: 2}
+`,
+		`c.yaml:16: rules item 2: no request ever meets this rule, since the rule on line 15 takes all that it matches; put the narrower rule first`,
+	},
+	{
 		"a rule after one for more people",
 		"rules:\n",
 		`rules:

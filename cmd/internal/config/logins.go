@@ -25,7 +25,7 @@ func (d *decoder) checkLogins(logins []Login) {
 		d.faultIf(!userForm.MatchString(l.User), at+".user", "this is no user name; write it without spaces, such as root")
 		d.faultIf(len(l.Hosts) == 0, at+".hosts", "the list is empty, so the login would never be used; write patterns such as cpm-* or ins-*")
 		d.patterns(at+".hosts", approvals.HostID, l.Hosts)
-		d.faultIf(len(earlier) > 0 && len(l.Hosts) > 0 && within(l.Hosts, earlier), at+".hosts",
+		d.faultIf(len(earlier) > 0 && len(l.Hosts) > 0 && within(approvals.HostID, l.Hosts, earlier), at+".hosts",
 			"no host ever gets this login, since earlier logins take all of its hosts; put the narrower login first")
 		earlier = append(earlier, l.Hosts...)
 	}
@@ -64,7 +64,7 @@ func (c *Config) WithoutLogin(patterns []string) (never, perhaps []string) {
 		switch {
 		case !slices.ContainsFunc(entered, func(l string) bool { return approvals.HostID.Meet(p, l) }):
 			never = append(never, p)
-		case !within([]string{p}, entered):
+		case !within(approvals.HostID, []string{p}, entered):
 			perhaps = append(perhaps, p)
 		}
 	}

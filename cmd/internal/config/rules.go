@@ -129,39 +129,26 @@ func (d *decoder) soundCriteria(at string) bool {
 // covers reports whether every request that b matches is matched by a. It may
 // miss a pair of globs, and is never wrong when it says yes.
 func covers(a, b approvals.Rule) bool {
-	return within(b.Scripts, a.Scripts) && within(b.Hosts, a.Hosts) && within(b.Channels, a.Channels) &&
+	return within(approvals.ScriptID, b.Scripts, a.Scripts) && within(approvals.HostID, b.Hosts, a.Hosts) && within(approvals.ChannelID, b.Channels, a.Channels) &&
 		(a.Requesters.Empty() || a.Requesters.Anyone || !b.Requesters.Empty() && !b.Requesters.Anyone &&
 			contains(a.Requesters.Users, b.Requesters.Users) && contains(a.Requesters.Groups, b.Requesters.Groups))
 }
 
 // within reports whether all that the narrow patterns match, the wide ones match
 // too. No patterns at all match everything.
-func within(narrow, wide []string) bool {
-	if len(wide) == 0 || slices.Contains(wide, "*") {
+func within(form approvals.IDForm, narrow, wide []string) bool {
+	if len(wide) == 0 {
 		return true
 	}
-	outside := func(n string) bool {
-		return !slices.ContainsFunc(wide, func(w string) bool { return includes(w, n) })
+	if len(narrow) == 0 {
+		narrow = []string{"*"}
 	}
-	return len(narrow) > 0 && !slices.ContainsFunc(narrow, outside)
-}
-
-// includes reports whether pattern w matches all that pattern n does: they are
-// the same, n is one id, or w is a beginning and a star and n begins so, too.
-// (Ids have no slashes, the one thing a star does not match.)
-func includes(w, n string) bool {
-	if start, ok := strings.CutSuffix(w, "*"); ok && literal(start) && strings.HasPrefix(n, start) {
-		return true
-	}
-	return w == n || literal(n) && match(w, n)
+	return !slices.ContainsFunc(narrow, func(n string) bool { return !form.Covers(wide, n) })
 }
 
 func contains(all, some []string) bool {
 	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
 }
-
-// literal reports whether a pattern matches one id only.
-func literal(pattern string) bool { return !strings.ContainsAny(pattern, `*?[\`) }
 
 func match(pattern, id string) bool {
 	ok, err := path.Match(pattern, id)

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bmcmd/bmcmd/approvals"
 )
 
 func TestWarnings(t *testing.T) {
@@ -97,7 +99,7 @@ func TestWithin(t *testing.T) {
 		{"each by another one", []string{"a1", "b1"}, []string{"a*", "b*"}, true},
 		{"one of two is outside", []string{"a1", "c1"}, []string{"a*", "b*"}, false},
 	} {
-		if got := within(tc.narrow, tc.wide); got != tc.want {
+		if got := within(approvals.HostID, tc.narrow, tc.wide); got != tc.want {
 			t.Errorf("%s: got %v", tc.why, got)
 		}
 	}
