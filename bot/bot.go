@@ -56,6 +56,10 @@ type Bot struct {
 	commands   *Pace // by who sends them
 	turnedAway *Pace // events of runs that were refused as they were typed, by who typed them
 	showings   *Pace // of cards that people look for, by request
+	redraws    *Pace // of cards on which a press came too late, by who pressed
+	links      *Pace // to cards, of answers that are made of what is kept, by who asked
+	forms      *Pace // for the reason of a denial, by who may deny
+	blindForms *Pace // … by those of whom that cannot be told
 
 	noGroups sync.Map // ids of groups that the chat said it does not have
 
@@ -121,6 +125,8 @@ func New(c Config) (*Bot, error) {
 		Config: c, jobs: map[string]*job{}, calls: map[string]*approvals.Answer{}, called: map[string]int{}, ran: map[string][]string{}, life: life, end: end,
 		slots: make(chan struct{}, c.Workers), lookUps: make(chan struct{}, max(1, c.Workers/16)), looks: make(chan struct{}, max(1, c.Workers/2)), freed: make(chan struct{}, 1),
 		commands: NewPace(c.CommandsAMinute, time.Minute), showings: NewPace(1, showEvery), turnedAway: NewPace(turnedAwayAnHour, time.Hour),
+		redraws: NewPace(redrawsAMinute, time.Minute), links: NewPace(linksAMinute, time.Minute),
+		forms: NewPace(formsAMinute, time.Minute), blindForms: NewPace(blindFormsAMinute, time.Minute),
 	}, nil
 }
 

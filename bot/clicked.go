@@ -14,6 +14,9 @@ import (
 // what is looked up at the click.
 func (b *Bot) Clicked(ctx context.Context, c Click) Answer {
 	ctx = askingOnce(ctx)
+	if c.Button == Deny && c.Reason == "" {
+		return b.beforeReason(ctx, c)
+	}
 	if c.Button == Again { // it is a command, and the only click that is counted as one
 		if err := b.tooFast(c.By); err != nil {
 			return b.explain(err, approvals.Kept{})
@@ -21,7 +24,7 @@ func (b *Bot) Clicked(ctx context.Context, c Click) Answer {
 	}
 	k, err := b.loadOpen(ctx, c.Request)
 	if errors.Is(err, approvals.ErrNotFound) {
-		return Words{Request: c.Request, Text: "My store has no record of this request, so this changed nothing, and nothing more comes of it. Its thread says more if I lost it; ask again if it is still needed."}
+		return noRecord(c.Request)
 	}
 	if _, older := b.Desk.Older(k); older && err == nil {
 		if k, _, older, err = b.Desk.Recheck(ctx, c.Request); older {
@@ -55,6 +58,11 @@ func (b *Bot) Clicked(ctx context.Context, c Click) Answer {
 	}
 	b.nudge(moved)
 	return b.counted(c, moved)
+}
+
+// noRecord answers a click on the card of a request that is not there.
+func noRecord(id string) Words {
+	return Words{Request: id, Text: "My store has no record of this request, so this changed nothing, and nothing more comes of it. Its thread says more if I lost it; ask again if it is still needed."}
 }
 
 // loadOpen loads a request that somebody clicked on. A card is up a moment before
@@ -221,7 +229,7 @@ func (b *Bot) refused(ctx context.Context, c Click, k approvals.Kept, p approval
 		return w
 	case !errors.Is(cause, approvals.ErrEnded) && !errors.Is(cause, approvals.ErrStale) &&
 		!errors.Is(cause, approvals.ErrRunning) && !errors.Is(cause, approvals.ErrDecided) &&
-		!errors.Is(cause, approvals.ErrEnough):
+		!errors.Is(cause, approvals.ErrEnough), b.redraws.Wait(c.By.User) > 0:
 		return w
 	}
 	if moved, err := b.moveFrom(ctx, k, refresh); err == nil {

@@ -14,7 +14,8 @@
 //   - lookup.go finds out who asks, which rule applies and what exactly would run: the
 //     plan. That is stored, then the card goes up, then people may decide.
 //   - Somebody presses a button: [Click]. clicked.go looks up who that is and what the
-//     rules say now (facts.go), and stores the decision before it answers.
+//     rules say now (facts.go), and stores the decision before it answers. deny.go says who
+//     is asked for a reason first.
 //   - dispatch.go takes an approved request, reads everything again and holds it
 //     against what was approved. Only that gives a grant, and only a grant a login.
 //     hindered.go says what else may keep it waiting: a store that forgets or may have
@@ -68,6 +69,10 @@
 // What one person may ask for in any minute is bounded: requests where they are created,
 // for all replicas together, and commands of every kind in each process. Decisions are not counted: nobody
 // is to be kept from a denial.
+//
+// The chat has quotas, too, which everybody shares. So a press by somebody without the right
+// opens no form and draws no card, but for a few a minute where that cannot be told at once;
+// who has the right is never behind them.
 //
 // # Why look-ups have places of their own
 //

@@ -22,7 +22,7 @@ type Button string
 
 const (
 	Approve Button = "approve"
-	Deny    Button = "deny" // after the modal: Reason is set
+	Deny    Button = "deny"
 	Cancel  Button = "cancel"
 	Run     Button = "run"   // dispatch an approved request that waits
 	Again   Button = "again" // ask for the same once more
@@ -32,7 +32,7 @@ const (
 	Lift      Button = "lift"        // … others may run on its hosts
 )
 
-// Click is a press of a button on a card, or the deny modal sent off.
+// Click is a press of a button on a card, or the form with the reason for a denial sent off.
 type Click struct {
 	Event   string
 	By      UserRef
@@ -41,7 +41,7 @@ type Click struct {
 	Button  Button
 	Request string
 	Digest  approvals.Digest // what the card showed
-	Reason  string
+	Reason  string           // of Deny, once its person was asked for it; see AskReason
 }
 
 // Answer is what the bot says to the one who typed or clicked, alone. nil is no

@@ -178,15 +178,20 @@ type directory struct {
 	profiles map[string]approvals.Profile
 	groups   approvals.Members
 	fault    error          // of both calls
+	hangs    bool           // Profile does not answer
 	noGroups error          // of Members
 	shared   bool           // any channel, with outsiders
 	untold   error          // of Outsiders
 	asked    map[string]int // how often for a group
 }
 
-func (d *directory) Profile(_ context.Context, u UserRef) (approvals.Profile, error) {
+func (d *directory) Profile(ctx context.Context, u UserRef) (approvals.Profile, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.hangs {
+		<-ctx.Done()
+		return approvals.Profile{}, ctx.Err()
+	}
 	if d.fault != nil {
 		return approvals.Profile{}, d.fault
 	}

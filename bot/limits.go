@@ -88,6 +88,13 @@ const turnedAwayAnHour = 20
 // showEvery is how often a card is drawn again because people look for it.
 const showEvery = 30 * time.Second
 
+// What one person's looks and presses may cost the chat, besides an answer to each: without
+// it, a list lacks its links and a card is drawn when the next one looks.
+const (
+	redrawsAMinute = 5
+	linksAMinute   = 5 // answers with links
+)
+
 // tooMany is what a person is told who has reached a limit of the store.
 func tooMany(t *approvals.TooMany) error {
 	if t.Open {

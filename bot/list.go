@@ -39,7 +39,11 @@ func (b *Bot) status(ctx context.Context, t Typed, id string) Answer {
 	if err != nil {
 		return b.explainShow(err)
 	}
-	return Status{Request: k, Events: events, Link: b.Board.Link(ctx, k.Card)}
+	out := Status{Request: k, Events: events}
+	if b.links.Wait(t.By.User) == 0 {
+		out.Link = b.Board.Link(ctx, k.Card)
+	}
+	return out
 }
 
 // statusEvents is how many of a request's events a status is made from: the newest.
@@ -82,7 +86,9 @@ func (b *Bot) list(ctx context.Context, t Typed) Answer {
 			l.Waiting = append(l.Waiting, item)
 		}
 	}
-	b.link(ctx, l.Here, l.Mine, l.Waiting)
+	if b.links.Wait(t.By.User) == 0 {
+		b.link(ctx, l.Here, l.Mine, l.Waiting)
+	}
 	return l
 }
 

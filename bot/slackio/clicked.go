@@ -117,9 +117,6 @@ func (t *turn) clicked(ctx context.Context, i interaction) bot.Answer {
 		t.log.Warn("somebody pressed a button that is not known", "action", plainCode(i.Actions[0].ActionID))
 		return bot.Words{Text: "I do not know this button: it may be of an earlier version of me, so nothing was done. Type " + t.cfg.command + " list to see what is open."}
 	}
-	if bot.Button(button) == bot.Deny {
-		return t.ask(ctx, i, id, digest)
-	}
 	press := bot.Click{
 		Event: t.frame.EnvelopeID, By: i.by(),
 		Origin:  approvals.Origin{Team: first(i.Team.ID, i.User.TeamID), Channel: i.channel(), Thread: i.thread()},
@@ -129,14 +126,19 @@ func (t *turn) clicked(ctx context.Context, i interaction) bot.Answer {
 	if press.Button == bot.Again { // makes a request of its own
 		return t.mayAsk(approvals.NewID(press.By.Team, press.Event), call)
 	}
-	return call()
+	a := call()
+	if _, asks := a.(bot.AskReason); asks {
+		return t.ask(ctx, i, id, digest)
+	}
+	return a
 }
 
 // exchanged are Slack's codes for a trigger_id that has opened a form: another process was given the
 // same press, and the person has the form.
 var exchanged = []string{"exchanged_trigger_id", "trigger_exchanged"}
 
-// ask opens the form for a denial's reason. That has three seconds, so it is the first call.
+// ask opens the form for a denial's reason. That has three seconds from the press, of which the
+// handler has used up to one.
 func (t *turn) ask(ctx context.Context, i interaction, id string, digest approvals.Digest) bot.Answer {
 	_, err := t.api.OpenViewContext(ctx, i.TriggerID, view.DenyModal(id, digest, i.channel(), i.message()))
 	if err = t.failed(botToken, "views.open", err); err == nil || slices.Contains(exchanged, codeOf(err)) {

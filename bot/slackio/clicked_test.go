@@ -124,7 +124,25 @@ func (r *rig) openForm() slacksim.View {
 	return e.View
 }
 
-// Deny opens its form before anything else is asked of anybody; what comes of it is said in the form.
+// refuses is a Handler that lets nobody do anything.
+type refuses struct{ hand }
+
+func (refuses) Clicked(context.Context, bot.Click) bot.Answer {
+	return bot.Words{Text: "You may not deny this."}
+}
+
+// Who may not deny is told so, and costs no call.
+func TestADenialThatIsRefused(t *testing.T) {
+	r := connectTo(t, simulate(t, slacksim.Config{}))
+	r.run(refuses{})
+	r.press(r.put("bmcmd:deny", ""))
+	r.whispered(bob, "You may not deny this.")
+	if n := r.sim.CallCount("views.open"); n != 0 {
+		t.Errorf("%d forms were opened", n)
+	}
+}
+
+// Deny opens its form before Slack is asked for anything else; what comes of it is said in the form.
 func TestADenialAsksForItsReason(t *testing.T) {
 	r := connectTo(t, simulate(t, slacksim.Config{}))
 	got := make(chan bot.Click, 1)

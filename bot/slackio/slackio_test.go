@@ -20,7 +20,7 @@ type secret string
 
 func (s secret) Reveal() string { return string(s) }
 
-// hand is a Handler made of two functions.
+// hand is a Handler made of two functions. Who presses Deny is asked for a reason.
 type hand struct {
 	typed   func(context.Context, bot.Typed) bot.Answer
 	clicked func(context.Context, bot.Click) bot.Answer
@@ -34,6 +34,9 @@ func (h hand) Typed(ctx context.Context, t bot.Typed) bot.Answer {
 }
 
 func (h hand) Clicked(ctx context.Context, c bot.Click) bot.Answer {
+	if c.Button == bot.Deny && c.Reason == "" {
+		return bot.AskReason{}
+	}
 	if h.clicked == nil {
 		return nil
 	}

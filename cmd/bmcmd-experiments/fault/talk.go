@@ -280,6 +280,7 @@ func (k *talk) press(ctx context.Context, who, ts, button string) string {
 		what, _ := k.act(ctx, who, "click", click)
 		return what
 	}
+	before := look(k.r.seen, func() int { return len(k.r.seen.told[who]) })
 	if _, err := k.r.Slack.Try(ctx, "click", click); err != nil {
 		return failed
 	}
@@ -288,6 +289,10 @@ func (k *talk) press(ctx context.Context, who, ts, button string) string {
 		var views []slacksim.View
 		if text, err := k.r.Slack.Try(ctx, "views?user="+who, nil); err == nil && json.Unmarshal(text, &views) == nil && len(views) > 0 {
 			form = views[len(views)-1].ID
+		}
+		told := look(k.r.seen, func() []string { return k.r.seen.told[who][before:] })
+		if i := slices.IndexFunc(told, func(t string) bool { return !unanswered(t) }); i >= 0 { // no form then
+			return meaning(told[i])
 		}
 	}
 	what, _ := k.act(ctx, who, "submit", world.Object{"user": who, "view": form, "values": world.Object{"reason": "it is out of rotation"}})
