@@ -106,8 +106,13 @@ func Cancel(p Person) Move {
 	}}
 }
 
+// mostRuns is how many presses of Run one request takes: each costs calls of the API, and
+// leaves events.
+const mostRuns = 20
+
 // RunNow lets an approved request that waits be dispatched again, by the
-// requester or anyone who may approve.
+// requester or anyone who may approve. While the bot still tries because of an earlier
+// press, another changes nothing: [ErrTrying].
 func RunNow(p Person, digest Digest, today Facts, within time.Duration) Move {
 	return Move{Name: "run", By: p, until: expiry, apply: func(r *Request, now time.Time) error {
 		if err := r.is(Approved); err != nil {
@@ -121,8 +126,13 @@ func RunNow(p Person, digest Digest, today Facts, within time.Duration) Move {
 				return err
 			}
 		}
-		if now.Before(r.SearchUntil) {
+		switch pressed := r.DispatchBy.After(r.ApprovedAt.Add(within)); {
+		case now.Before(r.SearchUntil):
 			return ErrSearching
+		case pressed && now.Before(r.DispatchBy):
+			return ErrTrying
+		case len(r.Clicks)-len(r.Approvers()) >= mostRuns:
+			return ErrRunEnough
 		}
 		r.DispatchBy, r.Waiting, r.WaitsFor, r.RetryAt, r.Tries, r.SearchUntil = now.Add(within), "", "", time.Time{}, 0, time.Time{}
 		return nil

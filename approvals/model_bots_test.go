@@ -256,7 +256,7 @@ func (w *world) through(t *rapid.T) {
 		t.Skip("nothing to send")
 	}
 	m := w.model[rapid.SampledFrom(all).Draw(t, "approved")]
-	_, _ = w.try(t, b.desk, m.id, RunNow(m.by, m.digest, w.facts, modelWithin), w.press(m.by))
+	_ = w.run(t, b.desk, m, m.by)
 	if m = w.model[m.id]; m.state == Approved {
 		w.dispatch(t, b, m)
 	}

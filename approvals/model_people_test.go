@@ -3,6 +3,7 @@ package approvals
 import (
 	"context"
 	"errors"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -18,7 +19,14 @@ func (w *world) agreeOn(t *rapid.T, m *mirror) {
 			break
 		}
 	}
-	_, _ = w.try(t, w.bot(t).desk, m.id, RunNow(m.by, m.digest, w.facts, modelWithin), w.press(m.by))
+	_ = w.run(t, w.bot(t).desk, m, m.by)
+}
+
+// run is a press of Run. Nobody presses it in the very second of an approval.
+func (w *world) run(t *rapid.T, d *Desk, m *mirror, p Person) error {
+	w.store.pass(time.Second)
+	_, err := w.try(t, d, m.id, RunNow(p, m.digest, w.facts, modelWithin), w.press(p))
+	return err
 }
 
 // click is any button of an undecided card, pressed by anybody. Deny and Cancel are
@@ -33,7 +41,7 @@ func (w *world) click(t *rapid.T) {
 	case 10:
 		_, err = w.try(t, d, m.id, Cancel(p), w.cancel(p))
 	case 2, 3:
-		_, err = w.try(t, d, m.id, RunNow(p, m.digest, w.facts, modelWithin), w.press(p))
+		err = w.run(t, d, m, p)
 	case 4:
 		_, err = w.try(t, d, m.id, Vote(p, "other", w.facts, modelWithin), w.vote(p, "other"))
 	default:

@@ -35,6 +35,7 @@ type mirror struct {
 	state     State
 	votes     []Person
 	byItself  time.Time // until when a bot sends it without a press of Run
+	pressed   bool      // Run was pressed
 	sends     []sent
 	asked     bool
 	lifted    bool
@@ -102,7 +103,7 @@ func (m *mirror) differs(r Request) string {
 		return fmt.Sprintf("%d approvals, want %d", approvals, len(m.votes))
 	}
 	for i, s := range m.words {
-		if o := r.Unsure.Statements[i]; o.Person != s.Person || o.Finding != s.Finding {
+		if o := r.Unsure.Statements[i]; o.Person != s.Person || o.Finding != s.Finding || o.Changes != s.Changes {
 			return fmt.Sprintf("statement %d: %+v, want %+v", i+1, o, s)
 		}
 	}
@@ -194,8 +195,9 @@ func (w *world) cancel(p Person) func(*mirror, time.Time) bool {
 
 func (w *world) press(p Person) func(*mirror, time.Time) bool {
 	return func(m *mirror, now time.Time) bool {
-		m.byItself = now.Add(modelWithin)
-		return m.state == Approved && now.Before(m.expires) && (same(p, m.by) || w.mayApprove(m, p))
+		trying := m.pressed && now.Before(m.byItself)
+		m.byItself, m.pressed = now.Add(modelWithin), true
+		return m.state == Approved && now.Before(m.expires) && !trying && (same(p, m.by) || w.mayApprove(m, p))
 	}
 }
 
@@ -212,21 +214,23 @@ func (w *world) settle(p Person, f Finding) func(*mirror, time.Time) bool {
 		if m.state != Unknown || !m.asked || !w.maySettle(m, p) || f == DidNotRun && now.Before(m.last().at.Add(modelValid)) {
 			return false
 		}
-		agree, again := map[string]bool{p.ID: true}, false
+		agree, again, changes := map[string]bool{p.ID: true}, false, 0
 		for _, s := range m.words {
 			switch {
 			case same(s.Person, p):
-				again = s.Finding == f
+				if again, changes = s.Finding == f, s.Changes; !again {
+					changes++
+				}
 			case s.Finding == f && w.maySettle(m, s.Person) && w.facts.Standing[s.Person.Key()] == nil:
 				agree[s.Person.ID] = true
 			}
 		}
 		m.words = slices.DeleteFunc(m.words, func(s Statement) bool { return same(s.Person, p) })
-		m.words = append(m.words, Statement{Person: p, Finding: f})
+		m.words = append(m.words, Statement{Person: p, Finding: f, Changes: changes})
 		if len(agree) >= 2 {
 			m.state = Settled
 		}
-		return len(agree) >= 2 || !again
+		return len(agree) >= 2 || !again && changes <= 3
 	}
 }
 

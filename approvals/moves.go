@@ -94,6 +94,9 @@ var (
 	ErrNotAsked    = errors.New("nobody was asked yet whether it ran")
 	ErrTooSoon     = errors.New("what was signed at the claim may still be sent")
 	ErrLifted      = errors.New("its hosts are not held any more")
+	ErrTrying      = errors.New("somebody has pressed Run, and it is still being tried")
+	ErrRunEnough   = errors.New("one request takes no more presses of Run")
+	ErrSaidOften   = errors.New("this person has changed their word as often as counts")
 	ErrSearching   = errors.New("a send that the store may have forgotten is still searched for")
 )
 

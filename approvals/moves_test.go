@@ -552,3 +552,36 @@ func TestTwin(t *testing.T) {
 		t.Error("the id does not stand for team and event")
 	}
 }
+
+// A press of Run that changes nothing leaves nothing: while the bot tries because of the
+// last one. After that it is a new try; but one request has so many in all.
+func TestRunPressedAgainAndAgain(t *testing.T) {
+	r, _ := approvedStory(t)
+	now := t0.Add(time.Minute)
+	n := 0
+	press := func(p Person, want error) {
+		t.Helper()
+		n++
+		next, _, err := r.Apply(RunNow(p, r.Digest, someFacts(1), within).From(fmt.Sprint("E", n)), now)
+		if !errors.Is(err, want) || (err == nil) != (want == nil) {
+			t.Fatalf("press %d: %v, want %v", n, err, want)
+		}
+		if err == nil {
+			r = next
+		}
+	}
+	press(alice, nil) // nobody has pressed before
+	press(alice, ErrTrying)
+	press(bob, ErrTrying)
+	r = apply(t, r, now, Wait("the vault is away", now.Add(time.Second)))
+	press(bob, ErrTrying)
+	press(dave, ErrNotApprover)
+	for range mostRuns { // it does not try any more
+		now = now.Add(within)
+		press(alice, nil)
+	}
+	now = now.Add(within)
+	press(alice, ErrRunEnough)
+	apply(t, r, now, Veto(carol, r.Digest, "enough", someFacts(1)))
+	apply(t, r, now, Cancel(alice))
+}

@@ -34,7 +34,12 @@ type Statement struct {
 	Person  Person    `json:"person"`
 	Finding Finding   `json:"finding"`
 	At      time.Time `json:"at"`
+	Changes int       `json:"changes,omitempty"` // how often they had said the other before
 }
+
+// mostChanges is how often a person's word may change, unless that settles it: each change
+// leaves an event.
+const mostChanges = 3
 
 // Agreeing is how many different people have to say the same.
 const Agreeing = 2
@@ -118,7 +123,7 @@ func Ask(evidence string, tasks []string, again time.Time) Move {
 }
 
 // Settle is p's word on whether an unknown run ran. Two who may say so and say the
-// same settle it. p may change it until then. That it did not run cannot be said
+// same settle it. p may change it until then, a few times: then [ErrSaidOften]. That it did not run cannot be said
 // before the API would refuse what was signed at the claim: whoever holds it might
 // still send it.
 //
@@ -155,7 +160,10 @@ func (r *Request) say(said Statement, today Facts) error {
 	var others []Statement
 	for _, s := range r.Unsure.Statements {
 		if s.Person.Same(said.Person) {
-			repeated = s.Finding == said.Finding
+			repeated, said.Changes = s.Finding == said.Finding, s.Changes
+			if !repeated {
+				said.Changes++
+			}
 			continue
 		}
 		others = append(others, s)
@@ -176,8 +184,11 @@ func (r *Request) say(said Statement, today Facts) error {
 		r.notify(NoticeSettled)
 		return nil
 	}
-	if repeated {
+	switch {
+	case repeated:
 		return ErrDecided
+	case said.Changes > mostChanges:
+		return ErrSaidOften
 	}
 	return nil
 }

@@ -109,6 +109,19 @@ func TestAgreement(t *testing.T) {
 		{[]word{{bob, Ran, nil}, {carol, DidNotRun, nil}, {alice, Ran, nil}}, []Person{bob, alice}, "the third decides"},
 		{[]word{{bob, Ran, nil}, {carol, DidNotRun, nil}, {bob, DidNotRun, nil}}, []Person{carol, bob}, "one changes her mind"},
 		{[]word{{bob, Ran, nil}, {bob, DidNotRun, nil}, {carol, Ran, nil}}, nil, "a word that was taken back does not count"},
+		{[]word{
+			{bob, Ran, nil},
+			{bob, DidNotRun, nil},
+			{bob, Ran, nil},
+			{bob, DidNotRun, nil},
+			{bob, Ran, ErrSaidOften},
+			{again, Ran, ErrSaidOften},
+			{bob, DidNotRun, ErrDecided},
+			{carol, DidNotRun, nil},
+		}, []Person{bob, carol}, "a word that changes too often stays as it was last"},
+		{[]word{
+			{bob, Ran, nil}, {bob, DidNotRun, nil}, {bob, Ran, nil}, {bob, DidNotRun, nil}, {carol, Ran, nil}, {bob, Ran, nil},
+		}, []Person{carol, bob}, "but for one that settles it"},
 		{[]word{{bob, Ran, nil}, {carol, Ran, nil}, {alice, Ran, ErrEnded}}, []Person{bob, carol}, "nobody is needed any more"},
 	}
 	for _, tt := range tests {

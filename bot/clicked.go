@@ -204,7 +204,7 @@ func (b *Bot) refused(ctx context.Context, c Click, k approvals.Kept, p approval
 	if errors.Is(cause, approvals.ErrUncertain) || errors.Is(cause, approvals.ErrOlder) {
 		b.recheck(k.ID)
 	}
-	if notAnswered(cause) || errors.Is(cause, approvals.ErrOlder) {
+	if notAnswered(cause) || errors.Is(cause, approvals.ErrOlder) || errors.Is(cause, approvals.ErrTrying) {
 		return w
 	}
 	work, cancel := context.WithTimeout(ctx, storeTime)

@@ -90,6 +90,13 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 	case errors.Is(err, approvals.ErrSearching):
 		until, _ := b.searchUntil(k)
 		return searching(Words{Request: k.ID, Text: "Not counted yet: nothing is sent now. "}, k, until)
+	case errors.Is(err, approvals.ErrTrying):
+		w.Text = "Run was pressed already, and I try again by myself, so this changed nothing. The card says why it waits; if it still does, press again after"
+		w.When = k.DispatchBy
+	case errors.Is(err, approvals.ErrRunEnough):
+		w.Text = "Not counted: Run was pressed as often as one request takes. Press Cancel, and ask again once what holds it up is mended."
+	case errors.Is(err, approvals.ErrSaidOften):
+		w.Text = "Not counted: you have changed your word as often as counts, so the last one stays. It can be changed once more to what somebody else says, as that settles it."
 	case errors.Is(err, approvals.ErrEnough):
 		w.Text = "Enough people have approved already, so yours is not needed. Look at the card."
 	case errors.Is(err, approvals.ErrDecided) && k.State == approvals.Unknown:

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
 )
 
 // pressTwice has one envelope delivered to one bot and then, after what happens in between, to
@@ -127,5 +128,64 @@ func TestTheSamePressAtOnce(t *testing.T) {
 		if moves := r.moves(id); slices.ContainsFunc(moves, func(m string) bool { return strings.HasPrefix(m, "refused") }) {
 			t.Errorf("events: %q", moves)
 		}
+	})
+}
+
+// Somebody who may presses Run again and again while the vault is away: what one press
+// began goes on, and a hundred more read nothing and leave nothing. Once the API has said
+// no, each is a new try, but there are so many in all.
+func TestRunPressedAgainAndAgain(t *testing.T) {
+	play(t, func(r *rig) {
+		r.logins.set(func(l *logins) { l.onOpen = func() error { return errors.New("sealed") } })
+		id := r.asks("ALICE")
+		r.press("BOB", Approve, id)
+		r.pass(3 * r.first.DispatchWithin)
+		r.hears(r.press("BOB", Run, id), "Recorded: everything is read once more and then sent. The answer comes into the card's thread.")
+		before, reads := r.get(id), len(r.journal.of("read"))
+		for n := range 100 {
+			w := r.words(r.press([]string{"BOB", "ALICE", "CAROL"}[n%3], Run, id))
+			if !strings.HasPrefix(w.Text, "Run was pressed already, and I try again by myself") || !w.When.Equal(before.DispatchBy) {
+				r.Fatalf("%q, until %v", w.Text, w.When)
+			}
+		}
+		if k := r.get(id); k.Revision != before.Revision || k.Refused.All != 0 || len(r.journal.of("read")) != reads {
+			r.Errorf("revision %d after %d, %d presses refused, %d readings after %d", k.Revision, before.Revision, k.Refused.All, len(r.journal.of("read")), reads)
+		}
+		r.logins.set(func(l *logins) { l.onOpen = nil })
+		r.pass(r.first.DispatchWithin)
+		r.is(id, approvals.Accepted)
+	})
+	play(t, func(r *rig) {
+		r.cloud.set(func(c *cloud) {
+			c.onRun = func(context.Context) error { return &bmclient.Error{Number: 4400, Class: bmclient.ClassRefused} }
+		})
+		id := r.asks("ALICE")
+		r.press("BOB", Approve, id)
+		for range 100 {
+			r.press("BOB", Run, id)
+		}
+		r.hears(r.press("ALICE", Run, id), "Not counted: Run was pressed as often as one request takes. Press Cancel, and ask again once what holds it up is mended.")
+		r.ran(21)
+		if n := len(r.moves(id)); n > 100 {
+			r.Errorf("%d events", n)
+		}
+		r.hears(r.press("CAROL", Deny, id), "Recorded: you denied it, and nothing runs. The one who asked is told your reason.")
+	})
+}
+
+// "It ran" and "it did not run" in turn: a few changes are events, the rest are refused.
+func TestAWordThatChangesAgainAndAgain(t *testing.T) {
+	playAsked(t, func(r *rig, id string) {
+		r.pass(2*time.Hour + 5*time.Minute)
+		before := len(r.moves(id))
+		for n := range 100 {
+			r.press("BOB", []Button{Ran, DidNotRun}[n%2], id)
+		}
+		if k := r.get(id); len(r.moves(id)) != before+4 || k.Refused.N != approvals.MostRefusalsBy || k.Refused.All != 96 {
+			r.Errorf("%d events more, refused %+v", len(r.moves(id))-before, k.Refused)
+		}
+		r.hears(r.press("BOB", Ran, id), "Not counted: you have changed your word as often as counts, so the last one stays. It can be changed once more to what somebody else says, as that settles it.")
+		r.press("CAROL", Ran, id)
+		r.hears(r.press("BOB", Ran, id), "Recorded: you say that it ran, and so it is settled. Press Ask again if it is to run now.")
 	})
 }

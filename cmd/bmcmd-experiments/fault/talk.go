@@ -77,6 +77,7 @@ var answers = []struct{ begins, means string }{
 	{"Your approval was counted already", done},
 	{"You have said so already", done},
 	{"Other runs may go to its hosts already", done},
+	{"Run was pressed already", done},
 	{"This request has ended", done},
 	{"Too late: the run has been claimed", done},
 	{"Enough people have approved already", done},
