@@ -215,7 +215,7 @@ func TestProcessVaultThatRefusesToken(t *testing.T) {
 	if code := p.Cmd.ProcessState.ExitCode(); code != 1 || len(lines(said)) != 1 {
 		t.Errorf("exit status %d: %s", code, said)
 	}
-	for _, s := range []string{w.Ref("bot_token"), "the vault refuses", "put a valid token in place"} {
+	for _, s := range []string{w.Ref("read_id"), "the vault refuses", "put a valid token in place"} {
 		if !strings.Contains(said, s) {
 			t.Errorf("%q is not in %q", s, said)
 		}
