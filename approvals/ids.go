@@ -84,6 +84,7 @@ func (f IDForm) Nearest(s string) string {
 
 // plainly has the small letters, digits and hyphens that s seems to mean.
 func plainly(s string) string {
+	s = strings.NewReplacer("-\u00ad", "-", "\u00ad-", "-").Replace(s)
 	return strings.Trim(strings.Map(func(r rune) rune {
 		switch {
 		case r >= '！' && r <= '～': // the wide forms of ! to ~

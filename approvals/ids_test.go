@@ -32,6 +32,8 @@ func TestIDs(t *testing.T) {
 		{HostID, "ins−db1", "did you mean ins-db1?", "a minus"},
 		{HostID, "ins_db1", "did you mean ins-db1?", "an underscore"},
 		{HostID, "ins-\u200bdb1", "did you mean ins-db1?", "a blank without width"},
+		{HostID, "ins\u00addb1", "did you mean ins-db1?", "a hyphen that shows only at the end of a line"},
+		{HostID, "ins-\u00addb1", "did you mean ins-db1?", "one behind a hyphen is none"},
 		{HostID, "“ins-db1”", "did you mean ins-db1?", "quotes"},
 		{HostID, "ins-db1 ", "did you mean ins-db1?", "a blank behind it"},
 		{HostID, "ins-db1\n", host, "a line end; $ of a regular expression would pass it"},

@@ -101,10 +101,7 @@ func (b *Bot) moveFor(ctx context.Context, c Click, k approvals.Kept, p approval
 	case Approve:
 		return approvals.Vote(p, c.Digest, today, b.DispatchWithin), nil
 	case Deny:
-		if f := looksSecret(c.Reason); f.verdict != harmless {
-			return approvals.Move{}, refuse("Not recorded: the reason holds what looks like %s, and what is typed into Slack is public and kept. Press Deny again, without it.", f.what)
-		}
-		return approvals.Veto(p, c.Digest, c.Reason, today), nil
+		return approvals.Veto(p, c.Digest, denyReason(c.Reason), today), nil
 	case Run:
 		m := approvals.RunNow(p, c.Digest, today, b.DispatchWithin)
 		if _, search := b.searchUntil(k); search {
@@ -116,6 +113,16 @@ func (b *Bot) moveFor(ctx context.Context, c Click, k approvals.Kept, p approval
 		return m, nil
 	}
 	return approvals.Move{}, refuse("I do not know this button. The card may be from another version of me; ask again for what you need.")
+}
+
+// denyReason is the reason of a denial as it may be kept. A veto does not wait for better
+// words, and its form cannot ask: what may hold a credential is left out, and the person
+// is told. A reason can be given later, in the thread; a denial cannot.
+func denyReason(s string) string {
+	if f := looksSecret(s); f.verdict != harmless {
+		return "(left out: it may hold " + f.what + ")"
+	}
+	return s
 }
 
 // settling is the move of a button on the card of an unknown run. Rules that are gone
@@ -163,6 +170,9 @@ func (b *Bot) counted(c Click, k approvals.Kept) Answer {
 		}
 	case Deny:
 		w.Text = "Recorded: you denied it, and nothing runs. The one who asked is told your reason."
+		if f := looksSecret(c.Reason); f.verdict != harmless {
+			w.Text = fmt.Sprintf("Recorded: you denied it, and nothing runs. Your reason is left out, as it may hold %s and would be public and kept: change that credential if it is real, and write the reason into the thread without it.", f.what)
+		}
 	case Cancel:
 		w.Text = "Recorded: the request is cancelled, and nothing runs."
 	case Run:

@@ -1,10 +1,13 @@
 package bot
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/bmcmd/bmcmd/approvals"
 )
 
 // Verb is the first word of a command.
@@ -43,6 +46,8 @@ type Command struct {
 type ParseError struct {
 	Text  string
 	Paste string // what may be meant, to be pasted as it stands; ends Text
+
+	typed, means string // a word of the line that is wrong, and what it should be; typed may be empty
 }
 
 func (e *ParseError) Error() string { return strings.TrimSpace(e.Text + " " + e.Paste) }
@@ -53,12 +58,16 @@ func wrong(format string, args ...any) error { return &ParseError{Text: fmt.Spri
 const longestLine = 16 << 10
 
 // Parse reads a line as it was typed, without the slash command or mention. Quotes,
-// dashes and spaces that a keyboard or Slack made "smart" are understood in the
-// command's own words and refused in parameters, which are kept byte for byte. Holes
+// dashes and spaces that a keyboard or Slack made "smart" are understood around the
+// command's own words, and refused in ids and in parameters, which are kept byte for
+// byte: the error ends in what to paste. Holes
 // that are still to be filled in are refused, too: [ParseTemplate] lets them stand.
 // Every error is a *[ParseError].
 func Parse(line string) (Command, error) {
 	c, holes, err := parse(line)
+	if p := (*ParseError)(nil); errors.As(err, &p) && p.typed != "" {
+		return c, mended(line, *p)
+	}
 	if len(holes) > 0 && (c.Unknown == "" || IsOpen(c.Unknown)) {
 		return Command{}, unfilled(holes[0])
 	}
@@ -88,8 +97,11 @@ func (l *words) command() (Command, error) {
 	case len(l.own) == 0:
 		return Command{}, wrong("Nothing stands before the --. A run looks like: run cmd-nozcbhuw ins-1,ins-2 -- --fast")
 	}
+	for len(l.own) > 1 && isPolite(l.own[0].text) {
+		l.own = l.own[1:]
+	}
 	verb, rest := verbOf(l.own[0]), l.own[1:]
-	if verb != VerbRun && l.hasParameters {
+	if verb != VerbRun && l.hasParameters && slices.Contains(verbs, verb) {
 		return Command{}, wrong("Only run takes parameters after --. Leave them out, or type: help")
 	}
 	switch verb {
@@ -107,7 +119,7 @@ func (l *words) command() (Command, error) {
 	return Command{Verb: VerbHelp, Unknown: l.own[0].text, Nearest: nearest(string(verb))}, nil
 }
 
-func verbOf(w word) Verb { return Verb(strings.ToLower(w.text)) }
+func verbOf(w word) Verb { return Verb(strings.ToLower(unset(w.text))) }
 
 func parseShow(rest []word) (Command, error) {
 	if len(rest) != 1 {
@@ -144,7 +156,7 @@ func parseList(rest []word) (Command, error) {
 		return Command{}, wrong("list scripts takes one word to search for. For example: list scripts web")
 	}
 	if len(rest) == 1 {
-		if c.Search = rest[0].text; cut(c.Search) != c.Search {
+		if c.Search = unset(rest[0].text); cut(c.Search) != c.Search {
 			return Command{}, wrong("%q is too long to search for. For example: list scripts web", cut(c.Search))
 		}
 	}
@@ -156,6 +168,9 @@ func parseStatus(rest []word) (Command, error) {
 		return Command{}, wrong("status takes one request id. For example: status r-k3m9q2xabc; list shows the open ones.")
 	}
 	id := strings.ToLower(rest[0].text)
+	if near := unset(id); near != id && outside(near, isIDRune) == noRune {
+		return Command{}, meant(rest[0].text, near, fmt.Sprintf("%q is no request id; did you mean %s?", cut(id), near))
+	}
 	if !strings.HasPrefix(id, "r-") {
 		id = "r-" + id
 	}
@@ -183,6 +198,11 @@ func (l *words) run(rest []word) (Command, error) {
 	c.Reason = reason
 	if len(rest) == 0 {
 		return Command{}, wrong("run takes a script and the instances to run it on. For example: run cmd-nozcbhuw ins-1,ins-2")
+	}
+	if slices.ContainsFunc(rest[1:], func(w word) bool { return approvals.LikeScript(w.text) }) {
+		if err = notAnID(rest[0].text); err != nil {
+			return Command{}, err
+		}
 	}
 	if c.Script, err = scriptWord(rest[0].text); err != nil {
 		return Command{}, err
@@ -228,6 +248,10 @@ func takeReason(in []word) (rest []word, reason string, err error) {
 			continue
 		}
 		flag, value, joined := strings.Cut(w.text, "=")
+		if before, after, colon := strings.Cut(w.text, ":"); colon && isReason(unset(before)) {
+			flag, value, joined = before, after, true
+		}
+		flag = unset(flag)
 		if !isReason(flag) {
 			return nil, "", wrong("I do not know the option %s. What goes to the script stands after --, for example: run cmd-nozcbhuw ins-1 -- %s", cut(flag), cut(w.text))
 		}

@@ -75,14 +75,22 @@ func TestParse(t *testing.T) {
 		{"backticks in parameters are the script's", "run cmd-nozcbhuw ins-1 -- `date`", run("ins-1", params("`date`"))},
 		{"the command, pasted along", "/bmcmd run cmd-nozcbhuw ins-1", run("ins-1")},
 		{"and in backticks", "`/bmcmd run cmd-nozcbhuw ins-1`", run("ins-1")},
+		{"please", "please run cmd-nozcbhuw ins-1 -- x", run("ins-1", params("x"))},
+		{"more courtesy", ", could you please run cmd-nozcbhuw ins-1", run("ins-1")},
+		{"in Chinese", "请 run cmd-nozcbhuw ins-1", run("ins-1")},
+		{"a no is none", "do not run cmd-nozcbhuw ins-1 -- x", Command{Verb: VerbHelp, Unknown: "do"}},
+		{"nor behind courtesy", "please don't run cmd-nozcbhuw ins-1", Command{Verb: VerbHelp, Unknown: "don't"}},
+		{"a wide colon", "run cmd-nozcbhuw ins-1 --reason：x", run("ins-1", reason("x"))},
+		{"a colon and quotes", `run cmd-nozcbhuw ins-1 --reason:"a b"`, run("ins-1", reason("a b"))},
+		{"a title in a reason is no hole", `run cmd-nozcbhuw ins-1 --reason "《a b》"`, run("ins-1", reason("《a b》"))},
+		{"what nobody sees in a verb", "r\u200bun cmd-nozcbhuw ins-1", run("ins-1")},
+		{"and before the --", "run cmd-nozcbhuw ins-1 \u200b-- x", run("ins-1", params("x"))},
 		{"a mention, pasted along", "@bmcmd run cmd-nozcbhuw ins-1", run("ins-1")},
 		{"a second mention", "<@U0BOT> run cmd-nozcbhuw ins-1", run("ins-1")},
 		{"the API's own example has ids without a prefix", "run cmd-nozcbhuw sdfrfss", run("sdfrfss")},
 		{"ids of all clouds", "run cmd-nozcbhuw cpm-an5a9wv4,tcpm-1 lhins-1 rins-1", run("cpm-an5a9wv4 tcpm-1 lhins-1 rins-1")},
 		{"order is kept, duplicates are dropped and said once", "run cmd-nozcbhuw ins-2 ins-1 ins-2 ins-2", run("ins-2 ins-1", twice("ins-2"))},
 		{"non-breaking and wide spaces", "run\u00a0cmd-nozcbhuw\u3000ins-1\u202fins-2", run("ins-1 ins-2")},
-		{"a zero-width space cannot be seen, so it parts nothing", "run cmd-noz\u200bcbhuw ins-\ufeff1", run("ins-1")},
-		{"non-breaking hyphens of a nicely set runbook", "run cmd‑nozcbhuw ins‐1,ins–2", run("ins-1 ins-2")},
 
 		{"a reason in quotes", `run cmd-nozcbhuw ins-1 --reason "disk full"`, run("ins-1", reason("disk full"))},
 		{"a reason before the instances", `run cmd-nozcbhuw --reason "disk full" ins-1`, run("ins-1", reason("disk full"))},
@@ -161,6 +169,10 @@ func TestParseRefuses(t *testing.T) {
 		}
 		return s + "; did you mean " + near + "?"
 	}
+	notScript := func(id, near string) string {
+		return `"` + id + `" is not the id of a script: it begins with cmd-, and has small letters, digits and - only; did you mean ` + near + "?"
+	}
+	paste := func(says, line string) string { return says + " If so, paste this behind my name: " + line }
 	inParams := func(what string) string {
 		return secret("parameters hold", what, "let the script read it on the host.")
 	}
@@ -180,14 +192,31 @@ func TestParseRefuses(t *testing.T) {
 		{"an instance is no script", "show ins-1", `"ins-1" is an instance. show takes a script, for example: show cmd-nozcbhuw`},
 		{"an endless alias", "run " + strings.Repeat("a", 65) + " ins-1", `"` + strings.Repeat("a", 64) + `…" is too long for a script. Give its id, like cmd-nozcbhuw; list scripts shows them.`},
 		{"two scripts", "run cmd-nozcbhuw cmd-other ins-1", `"cmd-other" is a second script id. One request runs one script: ask for the other in a line of its own.`},
-		{"capitals lead around a rule", "run cmd-nozcbhuw ins-DB1", notHost("ins-DB1", "ins-db1")},
-		{"in any place", "run cmd-nozcbhuw ins-1,INS-2", notHost("INS-2", "ins-2")},
-		{"an underscore is another id", "run cmd-nozcbhuw ins_1", notHost("ins_1", "ins-1")},
-		{"wide letters of a Chinese keyboard", "run cmd-nozcbhuw ｉｎｓ－１", notHost("ｉｎｓ－１", "ins-1")},
+		{"capitals lead around a rule", "run cmd-nozcbhuw ins-DB1", paste(notHost("ins-DB1", "ins-db1"), "run cmd-nozcbhuw ins-db1")},
+		{"in any place", "run cmd-nozcbhuw ins-1,INS-2", paste(notHost("INS-2", "ins-2"), "run cmd-nozcbhuw ins-1,ins-2")},
+		{"an underscore is another id", "run cmd-nozcbhuw ins_1", paste(notHost("ins_1", "ins-1"), "run cmd-nozcbhuw ins-1")},
+		{"wide letters of a Chinese keyboard", "run cmd-nozcbhuw ｉｎｓ－１", paste(notHost("ｉｎｓ－１", "ins-1"), "run cmd-nozcbhuw ins-1")},
+		{"hyphens of a nicely set runbook", "run cmd‑nozcbhuw ins‐1,ins–2,ins−3 -- a  b", paste(notScript("cmd‑nozcbhuw", "cmd-nozcbhuw"), "run cmd-nozcbhuw ins-1,ins-2,ins-3 -- a  b")},
+		{"a space without width", "run cmd-nozcbhuw ins-\u200b1 --reason \"a b\"", paste(notHost(`ins-\u200b1`, "ins-1"), "run cmd-nozcbhuw ins-1 --reason \"a b\"")},
+		{"in front of an id", "run cmd-nozcbhuw \u200bins-1", paste(notHost(`\u200bins-1`, "ins-1"), "run cmd-nozcbhuw ins-1")},
+		{"behind an id", "run cmd-nozcbhuw ins-1\ufeff", paste(notHost(`ins-1\ufeff`, "ins-1"), "run cmd-nozcbhuw ins-1")},
+		{"a hyphen for line ends", "run cmd-nozcbhuw ins\u00ad1", paste(notHost(`ins\u00ad1`, "ins-1"), "run cmd-nozcbhuw ins-1")},
+		{"in quotes", "run cmd-nozcbhuw \"ins‑1\", 'ins-2'", paste(notHost("ins‑1", "ins-1"), `run cmd-nozcbhuw "ins-1", 'ins-2'`)},
+		{"in backticks", "`run cmd-nozcbhuw ins‑1`", paste(notHost("ins‑1", "ins-1"), "`run cmd-nozcbhuw ins-1`")},
+		{"an id that another begins with", "run cmd-nozcbhuw ins‑12,ins‑1", paste(notHost("ins‑12", "ins-12"), "run cmd-nozcbhuw ins-12,ins-1")},
+		{"an alias", "show restart‑nginx", paste(`"restart‑nginx" is no script: it holds the character '‑' (U+2011); did you mean restart-nginx?`, "show restart-nginx")},
+		{"an alias with what nobody sees", "show restart\u200b", paste(`"restart\u200b" is no script: it holds a zero-width space (U+200B); did you mean restart?`, "show restart")},
+		{"a request", "status r‑k3m9q2xabc", paste(`"r‑k3m9q2xabc" is no request id; did you mean r-k3m9q2xabc?`, "status r-k3m9q2xabc")},
+		{"what else is wrong has no line to paste", "run cmd‑nozcbhuw web.example", notScript("cmd‑nozcbhuw", "cmd-nozcbhuw")},
+
+		{"a word between instances", "run cmd-nozcbhuw ins-android and ins-2", paste(`"and" is a word, and no script or instance. Part instances by commas or spaces only.`, "run cmd-nozcbhuw ins-android ins-2")},
+		{"please at the end", "run cmd-nozcbhuw ins-1 please", paste(`"please" is a word, and no script or instance. Part instances by commas or spaces only.`, "run cmd-nozcbhuw ins-1")},
+		{"more of them", "run cmd-nozcbhuw on ins-1 and ins-2 -- x", paste(`"on" is a word, and no script or instance. Part instances by commas or spaces only.`, "run cmd-nozcbhuw ins-1 ins-2 -- x")},
+		{"before the script", "run please cmd-nozcbhuw ins-1", paste(`"please" is a word, and no script or instance. Part instances by commas or spaces only.`, "run cmd-nozcbhuw ins-1")},
 		{"a dot stands in no id", "run cmd-nozcbhuw web.example.com", `"web.example.com" is no instance id: it holds the character '.' (U+002E). Parameters for the script stand after --.`},
 		{"an id that goes on", "run cmd-nozcbhuw ins-db-", notHost("ins-db-", "")},
-		{"a script's id in capitals is no alias", "run CMD-Nozcbhuw ins-1", `"CMD-Nozcbhuw" is not the id of a script: it begins with cmd-, and has small letters, digits and - only; did you mean cmd-nozcbhuw?`},
-		{"nor is one with an underscore", "show cmd_nozcbhuw", `"cmd_nozcbhuw" is not the id of a script: it begins with cmd-, and has small letters, digits and - only; did you mean cmd-nozcbhuw?`},
+		{"a script's id in capitals is no alias", "run CMD-Nozcbhuw ins-1", paste(notScript("CMD-Nozcbhuw", "cmd-nozcbhuw"), "run cmd-nozcbhuw ins-1")},
+		{"nor is one with an underscore", "show cmd_nozcbhuw", paste(notScript("cmd_nozcbhuw", "cmd-nozcbhuw"), "show cmd-nozcbhuw")},
 		{"a script's id behind the first, in capitals", "run cmd-nozcbhuw CMD-other ins-1", `"CMD-other" is a second script id. One request runs one script: ask for the other in a line of its own.`},
 		{"swapped, on Bare Metal", "run cpm-an5a9wv4 cmd-nozcbhuw", `"cpm-an5a9wv4" stands where the script belongs. The script comes first, then the instances: run cmd-nozcbhuw ins-1,ins-2`},
 		{"the script forgotten, in other clouds", "run lhins-1 rins-2", `"lhins-1" stands where the script belongs. The script comes first, then the instances: run cmd-nozcbhuw ins-1,ins-2`},
@@ -197,11 +226,11 @@ func TestParseRefuses(t *testing.T) {
 		{"a second command", "run cmd-nozcbhuw ins-1\nshow cmd-other", `"show" begins a second command. Send one at a time.`},
 		{"behind a semicolon", "run cmd-nozcbhuw ins-1; list", `"list" begins a second command. Send one at a time.`},
 		{"an id begins with a letter or digit", "run cmd-nozcbhuw ins-1,-f", `"-f" is no instance id. Parameters for the script stand after --.`},
-		{"a long dash inside an id", "run cmd—nozcbhuw ins-1", `"cmd—nozcbhuw" is not the id of a script: it begins with cmd-, and has small letters, digits and - only; did you mean cmd-nozcbhuw?`},
+		{"a long dash inside an id", "run cmd—nozcbhuw ins-1", paste(notScript("cmd—nozcbhuw", "cmd-nozcbhuw"), "run cmd-nozcbhuw ins-1")},
 		{"NUL is a character", "run cmd-nozcbhuw ins-1\x00;reboot", "\"ins-1\\x00\" is no instance id: it holds the character U+0000. Parameters for the script stand after --."},
 		{"also in a script", "run cmd-x\x00 ins-1", "\"cmd-x\\x00\" is no script: it holds the character U+0000. Give its id, like cmd-nozcbhuw; list scripts shows them."},
 		{"also in a request", "status r-\x00a", "\"r-\\x00a\" is no request id: it holds the character U+0000. Ids look like r-k3m9q2xabc."},
-		{"what turns text around is not dropped", "run cmd-nozcbhuw ins-\u202e1", notHost("ins-\\u202e1", "ins-1")},
+		{"what turns text around is not dropped", "run cmd-nozcbhuw ins-\u202e1", paste(notHost("ins-\\u202e1", "ins-1"), "run cmd-nozcbhuw ins-1")},
 		{"a Cyrillic letter that looks like ours", "run cmd-nоzcbhuw ins-1", `"cmd-nоzcbhuw" is no script: it holds the character 'о' (U+043E). Give its id, like cmd-nozcbhuw; list scripts shows them.`},
 		{"words in quotes that may be a reason", `run cmd-nozcbhuw ins-1 "disk full"`, `"disk full" stands in quotes, so I cannot tell what it is. A reason goes after --reason, parameters after --.`},
 		{"an endless id", "run cmd-nozcbhuw " + strings.Repeat("a", 65), `"` + strings.Repeat("a", 64) + `…" is too long for an instance id. Part instances by commas or spaces.`},
@@ -342,7 +371,7 @@ func FuzzParse(f *testing.F) {
 	for _, line := range []string{
 		"", "help", "show cmd-nozcbhuw", "run cmd-nozcbhuw ins-1,ins-2 ins-2",
 		`run cmd-x a --reason "disk full" -- --fast  -- `, "run cmd-x a — “x”", "run cmd-x a —reason “it’s — full”",
-		"status K3M9", "list", "list scripts web page 2", `list script "page 3"`, "show restart", "run restart a", "rnu", "run cmd-x a -- a\nb\u200bc", `run --reason='a"b' cmd-x a`, "\xff", "run cmd-x a \x00=' '", "run cmd-x a --reason=\"a\u00a0", `"" 0`, "run cmd-x a —— b", "```\nrun `cmd-x` \"a\",b\n```", "run cmd-x <a>,HOST_1 ——reason「b」c -- $d",
+		"status K3M9", "list", "list scripts web page 2", `list script "page 3"`, "show restart", "run restart a", "rnu", "run cmd-x a -- a\nb\u200bc", `run --reason='a"b' cmd-x a`, "\xff", "run cmd-x a \x00=' '", "run cmd-x a --reason=\"a\u00a0", `"" 0`, "run cmd-x a —— b", "```\nrun `cmd-x` \"a\",b\n```", "run cmd-x <a>,HOST_1 ——reason「b」c -- $d", "run cmd‑x\u00a0INS-1 and \u200bins–2; -- a\u3000b",
 	} {
 		f.Add(line)
 	}
@@ -358,6 +387,11 @@ func printParsePrint(t *testing.T, line string) {
 		var p *ParseError
 		if !errors.As(err, &p) || p.Text == "" || !utf8.ValidString(p.Text) {
 			t.Fatalf("Parse(%q): %#v is no error for people", line, err)
+		}
+		if p.typed != "" && p.Paste != "" {
+			if _, err := Parse(p.Paste); err != nil {
+				t.Fatalf("Parse(%q) offers %q, which is refused: %v", line, p.Paste, err)
+			}
 		}
 		return
 	}

@@ -23,6 +23,9 @@ type Choice struct {
 
 // read parses what was typed. If ask has choices, the person is to be asked first.
 func read(t Typed) (c Command, ask Confirm, err error) {
+	if err = inPassing(t); err != nil {
+		return c, Confirm{}, err
+	}
 	c, err = Parse(t.Text)
 	plain := entities.Replace(t.Text)
 	escaped := t.Slash && plain != t.Text && !t.Confirmed && c.Verb != VerbHelp

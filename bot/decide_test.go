@@ -108,13 +108,18 @@ func TestDenyAfterApproval(t *testing.T) {
 	})
 }
 
+// A veto does not wait for better words: what may be a credential is left out.
 func TestDenyWithASecretInItsReason(t *testing.T) {
-	play(t, func(r *rig) {
-		id := r.asks("ALICE")
-		r.hears(r.press("BOB", Deny, id, func(c *Click) { c.Reason = "use xoxb-1234567890-abc" }),
-			"Not recorded: the reason holds what looks like a Slack token, and what is typed into Slack is public and kept. Press Deny again, without it.")
-		r.is(id, approvals.Pending)
-	})
+	for reason, what := range map[string]string{"use xoxb-1234567890-abc": "a Slack token", "the password is hunter2": "a password"} {
+		play(t, func(r *rig) {
+			id := r.asks("ALICE")
+			r.hears(r.press("BOB", Deny, id, func(c *Click) { c.Reason = reason }),
+				"Recorded: you denied it, and nothing runs. Your reason is left out, as it may hold "+what+" and would be public and kept: change that credential if it is real, and write the reason into the thread without it.")
+			if k := r.is(id, approvals.Denied); k.Why != "(left out: it may hold "+what+")" {
+				r.Errorf("why: %q", k.Why)
+			}
+		})
+	}
 }
 
 func TestCancel(t *testing.T) {

@@ -5,7 +5,8 @@
 // # What a command goes through
 //
 //   - Somebody types a line. The chat (package slackio) hands it in as [Typed], and
-//     command.go, split.go, parameters.go, holes.go and ids.go read it: [Parse]. pasted.go
+//     command.go, split.go, parameters.go, holes.go and ids.go read it: [Parse]; mend.go
+//     offers the line that may have been meant. pasted.go
 //     and judge.go look for credentials in it, and confirm.go asks the person first where
 //     a line may mean two things.
 //   - limits.go says how much of that one person may send.

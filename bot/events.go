@@ -12,6 +12,7 @@ type Typed struct {
 	By     UserRef
 	Origin approvals.Origin
 	Text   string // without the command or the mention
+	Before string // what stands before the mention
 
 	Slash     bool // Text may or may not hold entities for & < >: Slack does not say. Else they are decoded
 	Confirmed bool // the person was asked what they mean (see Confirm), and this is it

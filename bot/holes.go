@@ -68,10 +68,11 @@ func ParseTemplate(line string) (c Command, holes []string, err error) {
 // IsOpen reports whether a script or host of [ParseTemplate] is still to be filled in.
 func IsOpen(id string) bool { return strings.Contains(id, standIn) }
 
-// holesIn are the marked holes of a text that is not ids. Patterns of a shell are none.
+// holesIn are the marked holes of a text that is not ids. Patterns of a shell are none, nor
+// are 《titles》.
 func holesIn(s string) (holes []string) {
 	for i := range s {
-		if h := holeAt(s[i:]); strings.ContainsAny(h, "<‹〈《＜") || strings.HasPrefix(h, "{{") || strings.HasPrefix(h, "$") && !strings.HasPrefix(h, "$(") {
+		if h := holeAt(s[i:]); strings.ContainsAny(h, "<‹＜") || strings.HasPrefix(h, "{{") || strings.HasPrefix(h, "$") && !strings.HasPrefix(h, "$(") {
 			holes = append(holes, h)
 		}
 	}

@@ -1,6 +1,8 @@
 package bot
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -41,7 +43,9 @@ func scriptWord(s string) (string, error) {
 	bad := outside(s, isIDRune)
 	switch {
 	case approvals.ScriptID.Nearest(s) != "":
-		return "", wrong("%s", sentence(approvals.ScriptID.Check(s)))
+		return "", meant(s, approvals.ScriptID.Nearest(s), sentence(approvals.ScriptID.Check(s)))
+	case bad != noRune && s != unset(s) && outside(unset(s), isIDRune) == noRune:
+		return "", meant(s, unset(s), fmt.Sprintf("%q is no script: it holds %s; did you mean %s?", cut(s), nameRune(bad), cut(unset(s))))
 	case bad != noRune:
 		return "", wrong("%q is no script: it holds %s. %s", cut(s), nameRune(bad), instead)
 	case s == "", s == scriptPrefix:
@@ -67,14 +71,14 @@ func (l *words) hosts(in []word) (once, repeated []string, err error) {
 		}
 		for id := range strings.FieldsFuncSeq(w.text, parts) {
 			switch {
-			case w.opened && !likeHost(id) && !IsOpen(id) && !unmarked.MatchString(id):
+			case w.opened && !likeHost(cmp.Or(approvals.HostID.Nearest(id), id)) && !IsOpen(id) && !unmarked.MatchString(id):
 				return nil, nil, wrong("%q stands in quotes, so I cannot tell what it is. A reason goes after --reason, parameters after --.", cut(w.text))
 			case slices.Contains(verbs, Verb(id)):
 				return nil, nil, wrong("%q begins a second command. Send one at a time.", id)
 			case unmarked.MatchString(id):
 				id = l.fill(id)
 			}
-			if err := checkHost(id); err != nil {
+			if err := cmp.Or(notAnID(id), checkHost(id)); err != nil {
 				return nil, nil, err
 			}
 			if seen[id]++; seen[id] == 1 {
@@ -96,7 +100,7 @@ func checkHost(id string) error {
 	case approvals.LikeScript(id):
 		return wrong("%q is a second script id. One request runs one script: ask for the other in a line of its own.", cut(id))
 	case approvals.HostID.Nearest(id) != "":
-		return wrong("%s", sentence(approvals.HostID.Check(id)))
+		return meant(id, approvals.HostID.Nearest(id), sentence(approvals.HostID.Check(id)))
 	case bad != noRune:
 		return wrong("%q is no instance id: it holds %s. Parameters for the script stand after --.", cut(id), nameRune(bad))
 	case len(id) > longestID:

@@ -37,7 +37,7 @@ func TestOtherSpellingsOfAHost(t *testing.T) {
 	const says = `"ins-DB1" is not the id of a host: it has small letters, digits and - only, and neither begins nor ends with -; did you mean ins-db1?`
 	t.Run("typed", func(t *testing.T) {
 		playWith(t, strict, func(r *rig) {
-			r.hears(r.says("ALICE", "run "+theScript+" ins-DB1"), says)
+			r.hears(r.says("ALICE", "run "+theScript+" ins-DB1"), says+" If so, paste this behind my name:")
 			if len(r.memory.rows) != 0 {
 				t.Error("a typo was kept")
 			}

@@ -32,7 +32,7 @@ func split(line string) (words, error) {
 		return words{}, err
 	}
 	r := reader{rest: trimBlank(line)}
-	for ; r.rest != ""; r.rest = trimBlank(r.rest) {
+	for ; r.rest != ""; r.skip() {
 		if dash, n := separator(r.rest); n > 0 {
 			r.hasParameters, r.separator, r.parameters = true, dash, r.rest[n:]
 			break
@@ -61,6 +61,15 @@ func unfence(line string) (string, error) {
 		return "", wrong("I cannot tell which backticks belong to the command. Leave out those around it.")
 	}
 	return strings.TrimSuffix(strings.TrimPrefix(s, "\n"), "\n"), nil
+}
+
+// skip goes on to the next word. What cannot be seen is no part of a -- or an option, but
+// it would be of an id.
+func (l *reader) skip() {
+	l.rest = strings.TrimLeftFunc(l.rest, unicode.IsSpace)
+	if s := trimBlank(l.rest); s == "" || strings.IndexFunc(s, func(r rune) bool { return isDash(r) || isHyphen(r) }) == 0 {
+		l.rest = s
+	}
 }
 
 func trimBlank(s string) string {
@@ -129,7 +138,7 @@ func (l *reader) word() error {
 		}
 		so := text.String()
 		last, _ := utf8.DecodeLastRuneInString(so)
-		opens := so == "" && !w.opened || last == '=' || isReason(so) || !value && partsHosts(last)
+		opens := so == "" && !w.opened || last == '=' || lead != "" && last == ':' || isReason(so) || !value && partsHosts(last)
 		hole := holeAt(s[n:])
 		switch {
 		case unicode.IsSpace(r):
@@ -157,10 +166,9 @@ func (l *reader) word() error {
 			size = len(hole)
 		case r == '`':
 			l.ticks++
-		case isInvisible(r):
 		default:
 			w.quoted = false
-			text.WriteString(plainDash(r))
+			text.WriteRune(r)
 		}
 		n += size
 	}
@@ -225,13 +233,17 @@ func quoteOf(r rune) func(rune) bool {
 	return nil
 }
 
-// plainDash gives a word the hyphens that were typed: ids come from runbooks that
-// set them nicely.
-func plainDash(r rune) string {
-	if strings.ContainsRune("–‐‑−", r) {
-		return "-"
-	}
-	return string(r)
+// unset is a word as it was before something set it nicely, for words that are no ids.
+func unset(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case isInvisible(r):
+			return -1
+		case unicode.Is(unicode.Dash, r):
+			return '-'
+		}
+		return r
+	}, s)
 }
 
 func isDouble(r rune) bool { return strings.ContainsRune("\"“”„‟«»＂〝〞〟", r) }
@@ -240,8 +252,8 @@ func isSingle(r rune) bool { return strings.ContainsRune("'‘’‚‛＇", r) 
 
 func isCorner(r rune) bool { return strings.ContainsRune("「」『』", r) }
 
-// isInvisible is for characters that are dropped from the command's own words:
-// nobody sees them, and none of them changes the order of what is seen.
+// isInvisible is for characters that nobody sees, and that do not change the order of
+// what is seen.
 func isInvisible(r rune) bool {
 	switch r {
 	case '\u200b', '\u200c', '\u200d', '\u200e', '\u200f', '\u2060', '\ufeff', '\u00ad':

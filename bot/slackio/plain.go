@@ -47,14 +47,14 @@ func unlink(in string) string {
 	return entities.Replace(strings.TrimPrefix(in, "mailto:"))
 }
 
-// withoutMention is what a message says to user: what follows their first mention, byte for byte but
-// for the white space between. If nothing does, it is what stands before.
-func withoutMention(text, user string) string {
+// aroundMention is what a message says to user: what follows their first mention, byte for byte but
+// for the white space between, and what stands before. If nothing follows, that is what is said.
+func aroundMention(text, user string) (before, said string) {
 	mark := "<@" + user
 	for at := 0; ; {
 		i := strings.Index(text[at:], mark)
 		if i < 0 {
-			return text
+			return "", text
 		}
 		i += at
 		rest := text[i+len(mark):]
@@ -65,9 +65,9 @@ func withoutMention(text, user string) string {
 		}
 		if after, ok := strings.CutPrefix(rest, ">"); ok {
 			if after = strings.TrimLeft(after, " \t\u00a0\u3000\n"); after == "" {
-				return strings.TrimSpace(text[:i])
+				return "", strings.TrimSpace(text[:i])
 			}
-			return after
+			return strings.TrimSpace(text[:i]), after
 		}
 		at = i + len(mark)
 	}

@@ -32,25 +32,25 @@ func TestUnmark(t *testing.T) {
 	}
 }
 
-func TestWithoutMention(t *testing.T) {
-	for _, c := range []struct{ why, in, want string }{
-		{"in front", "<@U0BOT> run cmd-1 ins-1 -- a  b ", "run cmd-1 ins-1 -- a  b "},
-		{"with a name", "<@U0BOT|bmcmd> help", "help"},
-		{"glued", "<@U0BOT>help", "help"},
-		{"a non-breaking space", "<@U0BOT>\u00a0help", "help"},
-		{"behind", "help <@U0BOT>", "help"},
-		{"in the middle", "hey <@U0BOT> show cmd-1", "show cmd-1"},
-		{"in the middle of a command's prose", "<@U0ANNA> may, so <@U0BOT> run cmd-1 -- a  b ", "run cmd-1 -- a  b "},
-		{"a wide blank", "<@U0BOT>\u3000help", "help"},
-		{"a code block behind it", "<@U0BOT>\n```\nrun cmd-1\n```", "```\nrun cmd-1\n```"},
-		{"only the first", "<@U0BOT> run -- <@U0BOT>", "run -- <@U0BOT>"},
-		{"somebody with a longer id", "<@U0BOTHER> and <@U0BOT> help", "help"},
-		{"alone", "<@U0BOT>", ""},
-		{"nobody", "help", "help"},
-		{"cut off", "<@U0BOT", "<@U0BOT"},
+func TestAroundMention(t *testing.T) {
+	for _, c := range []struct{ why, in, before, want string }{
+		{"in front", "<@U0BOT> run cmd-1 ins-1 -- a  b ", "", "run cmd-1 ins-1 -- a  b "},
+		{"with a name", "<@U0BOT|bmcmd> help", "", "help"},
+		{"glued", "<@U0BOT>help", "", "help"},
+		{"a non-breaking space", "<@U0BOT>\u00a0help", "", "help"},
+		{"behind", "help <@U0BOT>", "", "help"},
+		{"in the middle", "hey <@U0BOT> show cmd-1", "hey", "show cmd-1"},
+		{"in the middle of a command's prose", "<@U0ANNA> may, so <@U0BOT> run cmd-1 -- a  b ", "<@U0ANNA> may, so", "run cmd-1 -- a  b "},
+		{"a wide blank", "<@U0BOT>\u3000help", "", "help"},
+		{"a code block behind it", "<@U0BOT>\n```\nrun cmd-1\n```", "", "```\nrun cmd-1\n```"},
+		{"only the first", "<@U0BOT> run -- <@U0BOT>", "", "run -- <@U0BOT>"},
+		{"somebody with a longer id", "<@U0BOTHER> and <@U0BOT> help", "<@U0BOTHER> and", "help"},
+		{"alone", "<@U0BOT>", "", ""},
+		{"nobody", "help", "", "help"},
+		{"cut off", "<@U0BOT", "", "<@U0BOT"},
 	} {
-		if got := withoutMention(c.in, "U0BOT"); got != c.want {
-			t.Errorf("%s: %q became %q, want %q", c.why, c.in, got, c.want)
+		if before, got := aroundMention(c.in, "U0BOT"); got != c.want || before != c.before {
+			t.Errorf("%s: %q became %q behind %q, want %q behind %q", c.why, c.in, got, before, c.want, c.before)
 		}
 	}
 }

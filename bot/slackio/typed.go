@@ -126,11 +126,12 @@ func (t *turn) event(ctx context.Context) {
 	}
 	stop := t.ackLate(nil, func() {})
 	defer stop()
+	before, text := aroundMention(m.Text, w.BotUser)
 	a := t.typed(ctx, bot.Typed{
 		Event:  e.EventID,
 		By:     bot.UserRef{Enterprise: e.EnterpriseID, Team: first(m.UserTeam, m.Team, e.TeamID), User: m.User},
 		Origin: approvals.Origin{Team: e.TeamID, Channel: m.Channel, Thread: first(m.ThreadTS, m.TS)},
-		Text:   unmark(withoutMention(m.Text, w.BotUser)),
+		Text:   unmark(text), Before: unmark(before),
 	})
 	stop()
 	t.ack(nil)

@@ -71,7 +71,7 @@ func Paste(text, paste string) Message {
 	p := &page{}
 	p.line(spoken(text)...)
 	if size(paste) > mostPaste || Visible(paste) != paste {
-		p.line(say("It cannot be shown here as it is, so type the parameters again by hand."))
+		p.line(say("It cannot be shown here as it is, so type it again by hand."))
 		return p.message("words")
 	}
 	p.write(continued(paste, textReason))
