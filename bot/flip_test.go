@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -25,23 +26,53 @@ func redisServer(t *testing.T) (addr string, client redis.UniversalClient) {
 	if err != nil {
 		t.Skip("there is no redis-server in PATH")
 	}
-	port := fmt.Sprint(10_000 + rand.N(20_000))
-	addr = net.JoinHostPort("127.0.0.1", port)
-	cmd := exec.Command(path, "--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "",
-		"--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	for range 5 { // a port may be another test's
+		port := fmt.Sprint(10_000 + rand.N(20_000))
+		addr = net.JoinHostPort("127.0.0.1", port)
+		cmd := exec.Command(path, "--port", port, "--bind", "127.0.0.1", "--dir", dirOfRedis(t), "--save", "",
+			"--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		go func() { _ = cmd.Wait(); close(ended) }()
+		t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
+		if client, err = redisstore.Dial(redisstore.Connection{Addresses: []string{addr}}); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = client.Close() })
+		pid := fmt.Sprintf("process_id:%d\r\n", cmd.Process.Pid)
+		mine := false
+		eventually(t, "redis-server answers", func() bool {
+			select {
+			case <-ended:
+				return true
+			default:
+			}
+			info, err := client.Info(t.Context(), "server").Result()
+			mine = strings.Contains(info, pid)
+			return err == nil && mine
+		})
+		if mine {
+			return addr, client
+		}
 	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	if client, err = redisstore.Dial(redisstore.Connection{Addresses: []string{addr}}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = client.Close() })
-	eventually(t, "redis-server answers", func() bool { return client.Ping(t.Context()).Err() == nil })
+	t.Fatal("redis-server does not start")
 	return addr, client
 }
 
-// soon waits for what comes by itself.
+// dirOfRedis is not t.TempDir: a child of a server that was killed may still write there.
+func dirOfRedis(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "bmcmd-redis-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// eventually waits for what comes by itself.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
