@@ -12,7 +12,7 @@ import (
 // None of them is an id, so one that is still there is named and nothing is asked for.
 
 // bracketed are the holes that bear marks of their own.
-var bracketed = regexp.MustCompile(`^(?:[<‹〈《＜][^<>‹›〈〉《》＜＞\n]+[>›〉》＞]|\{\{[^{}\n]+\}\}|\$\{[^{}\n]+\}|\$\([^()\n]+\)|\$[\pL\d_]+|%[\pL_][\pL\d_]*%|\{[^{}\n]+\}|\[[^\[\]\n]+\]|【[^【】\n]+】|…+|\.{3,})`)
+var bracketed = regexp.MustCompile(`^(?:[<‹〈《＜][^<>‹›〈〉《》＜＞\n]+[>›〉》＞]|\{\{[^{}\n]+\}\}|[$#]\{[^{}\n]+\}|\$\([^()\n]+\)|\$[\pL\d_]+|%[\pL_][\pL\d_]*%|\{[^{}\n]+\}|\[[^\[\]\n]+\]|【[^【】\n]+】|…+|\.{3,})`)
 
 // holeAt is the hole that s begins with, or empty. What Slack writes for a person or a
 // channel is none, nor is a pattern such as {1..3} or [a-c].
@@ -20,7 +20,7 @@ func holeAt(s string) string {
 	h := bracketed.FindString(s)
 	inside := strings.Trim(h, "<‹〈《＜>›〉》＞{}$%[]【】() ")
 	switch {
-	case h == "", h[0] == '$', strings.Trim(h, "….") == "":
+	case h == "", h[0] == '$', h[0] == '#', strings.Trim(h, "….") == "":
 		return h
 	case strings.ContainsAny(inside[:min(1, len(inside))], "@#!"), strings.IndexFunc(inside, unicode.IsLetter) < 0:
 		return ""

@@ -9,7 +9,7 @@ import (
 
 var holeForms = []string{
 	"<host>", "<主机>", "‹host>", "<host›", "‹host›", "〈主机〉", "《主机》", "＜主机＞", "<host 1>", "<你的 实例>",
-	"${HOST1}", "${host}", "$HOST", "$host", "$主机", "$(hosts web)", "{host}", "{{ host }}", "{{host}}", "%HOST%", "[host]", "【主机】",
+	"${HOST1}", "#{host}", "${host}", "$HOST", "$host", "$主机", "$(hosts web)", "{host}", "{{ host }}", "{{host}}", "%HOST%", "[host]", "【主机】",
 	"HOST_1", "INSTANCE_ID", "HOST", "HOST1", "HOST-1", "YOUR-INSTANCE-ID", "SERVERS", "ins-xxxxxxxx", "cpm-XXXX", "xxx", "ins-<n>", "ins-…", "ins-...",
 	"主机1", "$1", "__HOST__", "#HOST#", "@HOST@", `"$host"`, "'${HOST}'", "“<host>”", "「主机」", `"<host 1>"`,
 }

@@ -22,7 +22,7 @@ func checkCommand() *cobra.Command {
 		Short: "Check the config, its rules and references, and runbooks against them",
 		Long: "Check the config: every problem is named with its line, and nothing is connected to.\n" +
 			"With --runbook, each line of a Markdown runbook that begins with the slash command is parsed\n" +
-			"and held against the rules; what is written like one outside of code is named. With --live, the vault,\n" +
+			"and held against the rules; what is written like one and is none is named, and makes the exit status 1, too. With --live, the vault,\n" +
 			"Slack, Redis and the cloud are used as the bot uses them, with its keys and rights; what the rules name and\n" +
 			"aliases in runbooks are looked up; nothing is posted and nothing is run. With --secrets, the key for runs\n" +
 			"and the passwords of hosts are read, and it is said whether each is there.",
@@ -47,7 +47,7 @@ func checkCommand() *cobra.Command {
 				defer reads.Close()
 				ids = reads.ID
 			}
-			refused, err := checkRunbooks(c.Context(), out, cfg, runbooks, ids)
+			refused, unchecked, err := checkRunbooks(c.Context(), out, cfg, runbooks, ids)
 			if err != nil {
 				return err
 			}
@@ -57,6 +57,7 @@ func checkCommand() *cobra.Command {
 			}
 			return errors.Join(
 				some(refused, "1 line of the runbooks would be refused", "%d lines of the runbooks would be refused"),
+				some(unchecked, "1 line of the runbooks was not checked", "%d lines of the runbooks were not checked"),
 				some(failed, "1 fault was found by trying", "%d faults were found by trying"))
 		},
 	}

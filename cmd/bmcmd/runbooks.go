@@ -1,13 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bot"
@@ -22,16 +25,21 @@ type idOf func(ctx context.Context, alias string) (id string, err error)
 func noIDs(context.Context, string) (string, error) { return "", nil }
 
 // checkRunbooks prints, for each command line of the runbooks, which rule it meets
-// and who may approve it, and counts those that would be refused.
-func checkRunbooks(ctx context.Context, out io.Writer, cfg *config.Config, files []string, ids idOf) (refused int, err error) {
+// and who may approve it, and counts those that would be refused, and those that are
+// written like one and cannot be checked.
+func checkRunbooks(ctx context.Context, out io.Writer, cfg *config.Config, files []string, ids idOf) (refused, unchecked int, err error) {
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
-			return 0, fmt.Errorf("the runbook cannot be read: %w", err)
+			return 0, 0, fmt.Errorf("the runbook cannot be read: %w", err)
+		}
+		if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
+			return 0, 0, fmt.Errorf("the runbook %s is not UTF-8 text; store it as that", file)
 		}
 		lines, missed := runbook.Read(string(data), cfg.Slack.Command)
+		unchecked += len(missed)
 		for _, n := range missed {
-			fmt.Fprintf(out, "%s:%d: NOT CHECKED: %s stands here outside of code; put the command into backticks or a code block\n", file, n, cfg.Slack.Command)
+			fmt.Fprintf(out, "%s:%d: NOT CHECKED: this names %s and is no command line; a line of a code block, or inline code, has to begin with exactly that and a plain space\n", file, n, cfg.Slack.Command)
 		}
 		if len(lines) == 0 {
 			fmt.Fprintf(out, "%s: no code in it begins with %s\n", file, cfg.Slack.Command)
@@ -45,7 +53,7 @@ func checkRunbooks(ctx context.Context, out io.Writer, cfg *config.Config, files
 			fmt.Fprintf(out, "%s:%d: %s\n    %s\n", file, l.N, strings.TrimSpace(cfg.Slack.Command+" "+l.Text), strings.Join(says, "\n    "))
 		}
 	}
-	return refused, nil
+	return refused, unchecked, nil
 }
 
 // checkLine says what would come of a line. Its error says why it would be
@@ -85,11 +93,16 @@ func checkLine(ctx context.Context, cfg *config.Config, l runbook.Line, ids idOf
 	if len(c.Repeated) > 0 {
 		says = append(says, "typed twice and counted once: "+strings.Join(c.Repeated, ", "))
 	}
+	if entity.MatchString(l.Text) {
+		says = append(says, "who types it as a slash command is asked first: it holds &amp;, &lt; or &gt;")
+	}
 	for _, d := range c.Doubts {
 		says = append(says, "who types it is asked first: "+d)
 	}
 	return says, nil
 }
+
+var entity = regexp.MustCompile(`&(?:amp|lt|gt);`)
 
 // checkScript says which rules a line for a script may meet. The id of an alias is
 // asked for, or it is left to the moment when the line is typed.
@@ -124,6 +137,9 @@ func meets(p approvals.Policy, script string, hosts []string) (says []string, er
 	}
 	if len(rules) == 0 {
 		return nil, errors.New("no rule matches it, in any channel; look at the ids, or add a rule")
+	}
+	if hosts == nil && !slices.ContainsFunc(rules, func(r approvals.Rule) bool { return !r.Show.Empty() }) {
+		return nil, errors.New("nobody may see it: no rule that matches it says who, under show")
 	}
 	for _, r := range rules {
 		where := ""

@@ -18,6 +18,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
@@ -114,8 +115,11 @@ func (r *reader) markup(n *ast.HTMLBlock) {
 	if n.HTMLBlockType == ast.HTMLBlockType2 {
 		return
 	}
-	for i := range n.Lines().Len() {
-		at := n.Lines().At(i)
+	all := n.Lines().Sliced(0, n.Lines().Len())
+	if n.HasClosure() {
+		all = append(slices.Clone(all), n.ClosureLine)
+	}
+	for _, at := range all {
 		for _, s := range lineBreak.Split(string(at.Value(r.source)), -1) {
 			r.add(at.Start, html.UnescapeString(tags.ReplaceAllString(s, "")), true)
 		}
@@ -166,17 +170,33 @@ func (r *reader) tagged(n ast.Node) {
 }
 
 // missed are the lines that name the command with words behind it more often than lines
-// of it were taken.
+// of it were taken, also where the name or the blank behind it is spelled otherwise.
 func (r *reader) missed() (missed []int) {
 	taken := map[int]int{}
 	for _, l := range r.lines {
 		taken[l.N]++
 	}
-	named := regexp.MustCompile(`(?:^|[^\w/@.-])(?:` + regexp.QuoteMeta(r.names[0]) + `|` + regexp.QuoteMeta(r.names[1]) + `)[ \t]+[^\s.,:;)]`)
+	named := regexp.MustCompile(`(?i)(?:^|[^\w/@.-])(?:` + regexp.QuoteMeta(r.names[0]) + `|` + regexp.QuoteMeta(r.names[1]) + ")(?:[ \\t]+[^\\s.,:;)]|`[ \\t]+(?:run|show|status|list)\\b)")
 	for i, row := range strings.Split(string(r.source), "\n") {
+		row = strings.Map(plainly, emphasis.ReplaceAllString(html.UnescapeString(tags.ReplaceAllString(row, "")), ""))
 		if len(named.FindAllString(row, -1)) > taken[i+1] {
 			missed = append(missed, i+1)
 		}
 	}
 	return missed
+}
+
+var emphasis = regexp.MustCompile(`\*+|__|~~|\\`)
+
+// plainly has the wide forms and blanks of a text plain, and leaves out what nobody sees.
+func plainly(r rune) rune {
+	switch {
+	case r >= '！' && r <= '～':
+		return r - '！' + '!'
+	case unicode.Is(unicode.Zs, r):
+		return ' '
+	case unicode.Is(unicode.Cf, r):
+		return -1
+	}
+	return r
 }
