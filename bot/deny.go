@@ -41,7 +41,7 @@ func (b *Bot) beforeReason(ctx context.Context, c Click) Answer {
 		return b.refused(ctx, c, k, p, err)
 	}
 	if d := forms.Wait(c.By.User); d > 0 {
-		return Words{Request: c.Request, Text: "You have pressed Deny so often in this minute that I open no more forms, and nothing was denied. Press it again in " + soon(d) + "."}
+		return Words{Request: c.Request, Brief: true, Text: "You have pressed Deny so often in this minute that I open no more forms, and nothing was denied. Press it again in " + soon(d) + "."}
 	}
 	return AskReason{}
 }

@@ -57,6 +57,7 @@ type Words struct {
 	When    time.Time     // to say after the text, as each reader's clock has it
 	Request string        // its id, where there is one
 	Link    string        // to its card
+	Brief   bool          // of no use later, and said so to one person once a minute where each time costs a call
 }
 
 // Help shows what there is, by example.

@@ -58,13 +58,14 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 	var p *ParseError
 	var no *refusal
 	var many *approvals.TooMany
+	if errors.As(err, &many) {
+		err = tooMany(many)
+	}
 	switch {
 	case errors.As(err, &p):
 		w.Text, w.Paste = p.Text, p.Paste
 	case errors.As(err, &no):
-		w.Text = no.text
-	case errors.As(err, &many):
-		w.Text = tooMany(many).Error()
+		w.Text, w.Brief = no.text, no.brief
 	case errors.Is(err, approvals.ErrNotFound):
 		w.Text = "I know no such request. Look at the id; list shows the open ones."
 	case errors.Is(err, approvals.ErrTurnedAway):

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -74,7 +75,7 @@ func (b *Bot) tooFast(u UserRef) error {
 }
 
 func tooFast(most int, after time.Duration) error {
-	return refuse("You have sent as many commands as one person may, %d a minute, so nothing was done with this one. Try again in %s.", most, soon(after))
+	return &refusal{brief: true, text: fmt.Sprintf("You have sent as many commands as one person may, %d a minute, so nothing was done with this one. Try again in %s.", most, soon(after))}
 }
 
 // soon is a time in words, in whole seconds, and not too short.

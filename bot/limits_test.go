@@ -201,7 +201,9 @@ func TestCommandsOfOnePersonInAMinute(t *testing.T) {
 		}
 		kept, calls := len(r.memory.rows), len(r.journal.of("read", "scripts"))
 		for _, line := range lines {
-			r.hears(r.says("EVE", line), saidTooFast)
+			if !r.hears(r.says("EVE", line), saidTooFast).Brief {
+				r.Error("it is said each time")
+			}
 		}
 		r.hears(r.press("EVE", Again, id), saidTooFast)
 		if n, m := len(r.memory.rows), len(r.journal.of("read", "scripts")); n != kept || m != calls {

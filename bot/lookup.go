@@ -12,8 +12,9 @@ import (
 
 // refusal is why a request may not go on, in words for people.
 type refusal struct {
-	text string
-	slip bool // it names nothing that there is
+	text  string
+	slip  bool // it names nothing that there is
+	brief bool // it is true for a minute at most
 }
 
 func (r *refusal) Error() string { return r.text }

@@ -230,5 +230,5 @@ func (t *turn) busyClick() {
 		return
 	}
 	t.to = i.asker()
-	t.answer(plain(busyNow))
+	t.sayOnce(plain(busyNow))
 }

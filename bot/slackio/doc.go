@@ -25,7 +25,10 @@
 // Every person whose envelope is taken on is answered: also for an unknown button, a form of an
 // earlier version, a workspace that is not ours, and a handler that panicked.
 //
-// An answer to a person waits up to five minutes for a Slack that is away or asks to wait. A card, a
+// An answer to a person waits up to five minutes for a Slack that is away or asks to wait. What is
+// answered by a call, as every mention is, comes out of a quota that everybody shares: so one person
+// has ten such answers in a minute from one process, and more wait for the next. That somebody sends
+// too much is said to them once a minute, and not repeated. A card, a
 // notice or a result that Slack does not take is an error to whoever asked for it, who keeps what is owed
 // and tries again; nothing here stands in a queue of its own, so nothing holds up anything else, and an
 // ack or a decision waits for no message.
@@ -80,7 +83,7 @@
 //	confirm.go    what somebody is asked about a line, and the press that answers it
 //	plain.go      Slack's markup back to what was typed
 //	say.go        an answer to one person, by whichever way works
-//	outlast.go    … also while Slack is away
+//	outlast.go    … also while Slack is away, and as many as one person may have
 //	replies.go    response_urls, in memory only
 //	board.go      cards, notices, links
 //	report.go     what happened on the hosts, and the file with all of it

@@ -8,8 +8,10 @@ import (
 	"github.com/bmcmd/bmcmd/bot/view"
 )
 
-// lateMost is how many answers may wait for a Slack that is away.
-const lateMost = 1024
+const (
+	lateMost       = 1024 // answers that wait, for a Slack that is away or for their person's next minute
+	answersAMinute = 10   // of one person by a call, from this process; others wait
+)
 
 // answer says m to whoever began the turn. It has its own time: the handler may have used up its
 // own before it gave up and said so. While Slack is away or asks to wait, the answer waits, too, and
@@ -20,12 +22,10 @@ func (t *turn) answer(m view.Message) {
 		return
 	}
 	if passes(err) {
-		select {
-		case t.late <- struct{}{}:
+		if leave := t.late.enter(t.to.user); leave != nil {
 			t.tasks.add(1, 0)
-			go t.outlast(m, err)
+			go t.outlast(m, err, leave)
 			return
-		default:
 		}
 	}
 	t.undelivered(err)
@@ -33,11 +33,9 @@ func (t *turn) answer(m view.Message) {
 
 // outlast tries again and again, each time later, until the answer is taken, Slack will never take
 // it, or it is too old to be of use.
-func (t *turn) outlast(m view.Message, err error) {
-	defer func() {
-		<-t.late
-		t.tasks.done()
-	}()
+func (t *turn) outlast(m view.Message, err error, leave func()) {
+	defer t.tasks.done()
+	defer leave()
 	ctx, cancel := context.WithTimeout(t.work, t.times.answer)
 	defer cancel()
 	wait := t.backoff()
@@ -53,16 +51,27 @@ func (t *turn) outlast(m view.Message, err error) {
 	}
 }
 
+// answerOnce says m by the response_url, which no quota counts; else by a call, as one of those
+// that a person may have in a minute: Slack counts them for everybody together.
 func (t *turn) answerOnce(m view.Message) error {
 	ctx, cancel := context.WithTimeout(t.work, t.cfg.handleFor)
 	defer cancel()
-	return t.tell(ctx, t.to, m)
+	if done, err := t.byURL(ctx, t.to, m); done {
+		return err
+	}
+	if !t.counted {
+		if d := t.answers.Wait(t.to.user); d > 0 {
+			return &failure{method: "chat.postEphemeral", why: "this person has had many answers in this minute", cause: &bot.Later{After: d}}
+		}
+		t.counted = true
+	}
+	return t.byCall(ctx, t.to, m)
 }
 
 // sayOnce is answer for words that are of no use later.
 func (t *turn) sayOnce(m view.Message) {
 	if err := t.answerOnce(m); err != nil {
-		t.log.Info("somebody was not told that it takes longer", "envelope", plainID(t.frame.EnvelopeID), "error", err)
+		t.log.Info("an answer is not said, and would be of no use later", "envelope", plainID(t.frame.EnvelopeID), "error", err)
 	}
 }
 

@@ -100,7 +100,7 @@ func TestAnAnswerIsGivenUp(t *testing.T) {
 	}{
 		"rejected for good": {func(*rig) {}, slacksim.Fault{Error: "invalid_blocks"}},
 		"for too long":      {func(r *rig) { r.s.times.answer = 20 * time.Millisecond }, slacksim.Fault{Status: 503}},
-		"without room":      {func(r *rig) { r.s.late = nil }, slacksim.Fault{Status: 503}},
+		"without room":      {func(r *rig) { r.s.late = newRoom(0) }, slacksim.Fault{Status: 503}},
 		"at the end":        {func(r *rig) { r.s.cfg.drainFor, r.s.times.backoff = 10*time.Millisecond, time.Hour }, slacksim.Fault{Status: 503}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -123,6 +123,62 @@ func TestAnAnswerIsGivenUp(t *testing.T) {
 			}
 			r.log.wait(t, "an answer could not be delivered")
 		})
+	}
+}
+
+// mentions has somebody mention the bot n times, and waits until each mention is handled.
+func (r *rig) mentions(user string, n int) {
+	r.t.Helper()
+	for range n {
+		turn, err := r.sim.Mention(soon(r.t), user, channel, "", "help")
+		if a := wait(r.t, turn, err); a.Failed != "" {
+			r.t.Fatal(a.Failed)
+		}
+	}
+}
+
+// However often somebody mentions the bot, they are answered by few calls in a minute: the others wait
+// for the next, and nobody else's answer waits with them.
+func TestAnswersOfOnePersonInAMinute(t *testing.T) {
+	r := connectTo(t, simulate(t, slacksim.Config{}))
+	r.s.cfg.drainFor = 10 * time.Millisecond // two thirds still wait at the end
+	r.run(hand{typed: echo})
+	r.mentions(bob, 3*answersAMinute)
+	r.mentions(alice, 1)
+	r.whispered(alice, "Heard help")
+	if n := r.sim.CallCount("chat.postEphemeral"); n > answersAMinute+1 {
+		t.Errorf("%d calls", n)
+	}
+
+	r = connectTo(t, simulate(t, slacksim.Config{}))
+	r.s.answers = bot.NewPace(2, 50*time.Millisecond)
+	r.run(hand{typed: echo})
+	r.mentions(bob, 6)
+	if _, err := r.sim.WaitCalls(soon(t), "chat.postEphemeral", 6); err != nil {
+		t.Errorf("an answer is lost: %v", err)
+	}
+}
+
+// That somebody sends too much is said to them once a minute where it costs a call, always where it
+// costs none, and never again.
+func TestTooMuchIsSaidOnce(t *testing.T) {
+	sim := simulate(t, slacksim.Config{})
+	r := connectTo(t, sim)
+	brief := bot.Words{Text: "You have sent too many.", Brief: true}
+	r.run(hand{
+		typed:   func(context.Context, bot.Typed) bot.Answer { return brief },
+		clicked: func(context.Context, bot.Click) bot.Answer { return brief },
+	})
+	r.mentions(bob, 20)
+	r.whispered(bob, brief.Text)
+	sim.RateLimitNext("chat.postEphemeral", 100, time.Millisecond)
+	r.mentions(alice, 20)
+	r.log.wait(t, "would be of no use later")
+	if n := sim.CallCount("chat.postEphemeral"); n != 2 {
+		t.Errorf("%d calls, want one to each", n)
+	}
+	for ts := r.put("bmcmd:approve", ""); sim.CallCount("response_url") < 3; {
+		r.press(ts)
 	}
 }
 

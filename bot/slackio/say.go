@@ -86,13 +86,26 @@ func listed(in []bot.Listed) []view.Listed {
 // tell says m to one person alone: by their response_url, else in the channel so that only they see
 // it, else in a direct message. It may arrive twice, if Slack took it and did not say so.
 func (s *Slack) tell(ctx context.Context, to asker, m view.Message) error {
-	if to.url != "" {
-		err := s.respond(ctx, to, m)
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-		s.log.Info("a response_url did not take an answer; going another way", "error", err)
+	if done, err := s.byURL(ctx, to, m); done {
+		return err
 	}
+	return s.byCall(ctx, to, m)
+}
+
+// byURL is tell by the response_url. Where there is none, or it does not take m, it is not done.
+func (s *Slack) byURL(ctx context.Context, to asker, m view.Message) (done bool, err error) {
+	if to.url == "" {
+		return false, nil
+	}
+	if err = s.respond(ctx, to, m); err == nil || ctx.Err() != nil {
+		return true, err
+	}
+	s.log.Info("a response_url did not take an answer; going another way", "error", err)
+	return false, nil
+}
+
+// byCall is tell by a method of Slack.
+func (s *Slack) byCall(ctx context.Context, to asker, m view.Message) error {
 	if to.channel != "" {
 		err := s.whisper(ctx, to, m)
 		if !elsewhere(err) {

@@ -72,7 +72,9 @@ type Slack struct {
 	checked atomic.Bool
 	open    atomic.Int32
 	busy    chan struct{} // envelopes being told to come again
-	late    chan struct{} // answers that wait for a Slack that is away
+	late    *room         // answers that wait
+	answers *bot.Pace     // by a call, by who is answered
+	briefs  *bot.Pace     // those of them that are of no use later
 	tasks   tasks
 
 	decisions, questions *room
@@ -151,7 +153,8 @@ func New(c Config) (*Slack, error) {
 			// A redirect would carry the token to another address.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		decisions: newRoom(c.AtOnce), questions: newRoom(c.AtOnce), busy: make(chan struct{}, max(c.AtOnce, 64)), late: make(chan struct{}, lateMost),
+		decisions: newRoom(c.AtOnce), questions: newRoom(c.AtOnce), busy: make(chan struct{}, max(c.AtOnce, 64)), late: newRoom(lateMost),
+		answers: bot.NewPace(answersAMinute, time.Minute), briefs: bot.NewPace(1, time.Minute),
 		replies: newReplies(time.Now), repeats: newRepeats(), groups: c.Groups,
 		people:  newCache[approvals.Profile](time.Minute, 4096),
 		links:   newCache[string](time.Minute, 4096), // each list asks for up to thirty; a deleted card is linked for no longer

@@ -21,6 +21,8 @@ type turn struct {
 	begun atomic.Bool // somebody has taken it on to send the ack
 	to    asker       // who is to be answered, once that is known
 	form  bool        // the ack can hold a form
+
+	counted bool // its answer is one of those that its person may have in this minute
 }
 
 // receive takes an envelope on. It does not wait for its handling.

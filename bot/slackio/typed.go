@@ -140,8 +140,14 @@ func (t *turn) event(ctx context.Context) {
 
 // tellAnswer says the answer, if there is one, after the ack.
 func (t *turn) tellAnswer(a bot.Answer) {
-	if m, ok := t.render(a); ok {
+	m, ok := t.render(a)
+	w, _ := a.(bot.Words)
+	switch {
+	case !ok:
+	case !w.Brief:
 		t.answer(m)
+	case t.to.url != "" || t.briefs.Wait(t.to.user) == 0:
+		t.sayOnce(m)
 	}
 }
 
