@@ -3,6 +3,7 @@ package bot
 import (
 	"encoding/base64"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -61,6 +62,22 @@ func judgeAssigned(m []string, _ string) verdict {
 		return doubtful
 	}
 	return certain
+}
+
+// judgeEnding is for dbpass=value; words of English may end so, too.
+func judgeEnding(m []string, before string) verdict {
+	if words := strings.Fields("bypass compass encompass surpass trespass overpass underpass"); slices.Contains(words, strings.ToLower(m[0])) || len(m) < 2 {
+		return harmless
+	}
+	return judgeAssigned(m[1:], before)
+}
+
+// judgeSpacedP is for -p SECRET, which for most programs is a port, a path or a name.
+func judgeSpacedP(m []string, before string) verdict {
+	if strings.ContainsAny(m[0], "/:.-") || makesP.MatchString(before) {
+		return harmless
+	}
+	return min(judgeBeside(m, before), doubtful)
 }
 
 // judgeTold is for "name: value" and "name is value": in prose, too.
@@ -143,6 +160,7 @@ func judgeBare(m []string, _ string) verdict {
 
 var (
 	fetches = form(`\b(?:curl|wget|http|https|xh|lftp)\b[^|;&]*$`)
+	makesP  = form(`\b(?:mkdir|cp|ssh|ps|kill|docker|read|tar|journalctl|rsync)\b[^|;&]*$`)
 	takesP  = form(`\b(?:mysql\w*|mariadb\w*|sshpass|7z\w*|unzip)\b[^|;&]*$`)
 	wordy   = regexp.MustCompile(`^[a-z][a-z-]*(?:=.*)?$`)
 

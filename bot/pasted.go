@@ -24,7 +24,7 @@ type find struct {
 // What the names of credentials end with. What stands before it does not count
 // (MYSQL_PASSWORD), what stands behind it does (password_file is none).
 const (
-	anyKey = `(?:api|secret|access|private|auth|encrypt(?:ion)?|sign(?:ing)?|account|master|shared|storage|license|service|client)[\s_-]?key(?:[_-]?secret)?`
+	anyKey = `(?:api|secret|access|priv(?:ate)?|auth|encrypt(?:ion)?|sign(?:ing)?|account|master|shared|storage|license|service|client)[\s_-]?key(?:[_-]?secret)?`
 	named  = `[\w.-]*?(?:passw(?:or)?d|passphrase|passcode|pwd|secret|token|credentials?|authorization|rediscli_auth|` + anyKey + `)`
 	brief  = `(?:[\w.-]*[_.-])?(?:pass|pw|psk|pin|otp)`
 	weak   = `(?:[\w.-]*[_.-])?(?:key|auth|cookie|session(?:[_-]?id)?|sid|signature|sig)`
@@ -53,6 +53,9 @@ var credentialKinds = []struct {
 	{"a GitHub token", regexp.MustCompile(`\b(?:gh[pousr]_|github_pat_)[0-9A-Za-z_]{20,}`), nil},
 	{"a GitLab token", regexp.MustCompile(`\bgl[a-z]{2,4}-[0-9A-Za-z_-]{16,}`), nil},
 	{"an age key", form(`\bage-secret-key-1[0-9a-z]{8,}`), nil},
+	{"a Google token", regexp.MustCompile(`\bya29\.[0-9A-Za-z_-]{16,}`), nil},
+	{"a Docker token", regexp.MustCompile(`\bdckr_[a-z]+_[0-9A-Za-z_-]{16,}`), nil},
+	{"a DigitalOcean token", regexp.MustCompile(`\bdo[a-z]_v1_[0-9a-f]{16,}`), nil},
 	{"a SendGrid key", regexp.MustCompile(`\bSG\.[0-9A-Za-z_-]{16,}\.[0-9A-Za-z_-]{16,}`), nil},
 	{"a Telegram token", regexp.MustCompile(`\b[0-9]{8,10}:[0-9A-Za-z_-]{30,}`), nil},
 	{"an npm or PyPI token", regexp.MustCompile(`\b(?:npm_|pypi-)[0-9A-Za-z_-]{30,}`), nil},
@@ -73,6 +76,8 @@ var credentialKinds = []struct {
 	// A name and its value.
 	{"a password", form(`\b(?:` + named + `|` + brief + `)(?:\\?["']\s*(?:=>|:=|=|:)\s*|\s*\\?(?:=>|:=|={1,2})\s*|:)` + value), judgeAssigned},
 	{"a password", regexp.MustCompile(`[a-z0-9]Pass(?:=|:)` + value), judgeAssigned},
+	{"a password", form(`\b([\w.-]*(?:pass|pw|creds?))=` + value), judgeEnding},
+	{"a password", form(`\b` + named + `\s*(?:是|为|為)\s*` + value), judgeTold},
 	{"a password", form(`\b(?:` + named + `|` + brief + `)s?\s*:\s+` + value), judgeTold},
 	{"a password", form(`<(?:` + named + `|` + brief + `)>([^<]+)</`), unlessHole(certain)},
 	{"a password", form(`--?(?:` + named + `|` + brief + `)\s+\\?\s*` + value), judgeOption},
@@ -88,6 +93,10 @@ var credentialKinds = []struct {
 	// Options and words of programs that take one.
 	{"a login", form(`(?:^|\s)(?:-[a-z]{0,3}u\s*|--(?:proxy-)?(?:user|auth)[\s=]\s*)["']?([^\s:"']+):([^\s"']+)`), judgeUser},
 	{"a password", form(`(?:^|\s)-p([^\s]{3,})`), judgeJoinedP},
+	{"a password", form(`(?:^|\s)-p\s+` + value), judgeSpacedP},
+	{"a password", form(`\bhtpasswd\b.*?\s-[a-z]*b[a-z]*\s+\S+\s+\S+\s+` + value), unlessHole(certain)},
+	{"a password", form(`\buser(?:add|mod)\b.*?\s-p\s*` + value), unlessHole(certain)},
+	{"a password", form(`\b(?:sqlplus|sqlldr|rman|expdp|impdp)\b.*?\s[\w.]+/([^\s/@]+)@`), unlessHole(certain)},
 	{"a password", form(`\b(?:mysql\w*|mariadb\w*)\b.*?\s-p\s+` + value), judgeBeside},
 	{"a bearer token", form(`--oauth2-bearer\s+` + value), judgeOption},
 	{"a password", form(`\b(?:sshpass|docker\s+login|mongo\w*)\b.*?\s-p\s*` + value), unlessHole(certain)},
