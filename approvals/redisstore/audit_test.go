@@ -340,12 +340,12 @@ func TestAuditEventsGoAway(t *testing.T) {
 	p := srv.past(t)
 	p.happens("r-1", auditEvents+1, 1000)
 	a := &Audit{caller: p.caller, keys: p.keys}
-	got, err := a.read(t.Context(), historyScript, []string{"none", p.keys.request("r-1"), p.keys.events("r-1"), p.keys.refused("r-1")}, auditEvents, "", "r-1")
+	got, err := a.read(t.Context(), historyScript, []string{"none", "due", "open", "mark", p.keys.request("r-1"), p.keys.events("r-1"), p.keys.refused("r-1"), p.keys.outputs("r-1")}, auditEvents, "", "twin:", "r-1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	srv.mini.Del(p.keys.events("r-1"))
-	if _, err := a.history(t.Context(), got, 0); !errors.Is(err, approvals.ErrConflict) {
+	if _, err := a.history(t.Context(), got, 1); !errors.Is(err, approvals.ErrConflict) {
 		t.Errorf("half of the events: %v", err)
 	}
 }

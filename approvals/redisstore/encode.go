@@ -34,12 +34,20 @@ func encodeEvent(e approvals.Event) ([]byte, error) {
 // decode reads a record. The schema is read first: a newer one may have changed
 // the type of any other field.
 func decode(body, at string) (approvals.Request, error) {
+	r, err := decodeBody(body)
+	if err == nil {
+		r.Received = received(r, at)
+	}
+	return r, err
+}
+
+// decodeBody is decode without what stands beside the body.
+func decodeBody(body string) (approvals.Request, error) {
 	var r approvals.Request
 	err := json.Unmarshal([]byte(body), &r)
 	if err != nil || r.Schema > approvals.Schema {
 		return approvals.Request{}, unreadable(body)
 	}
-	r.Received = received(r, at)
 	return r, nil
 }
 

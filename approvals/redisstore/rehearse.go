@@ -160,6 +160,10 @@ func (s *Store) rehearseRest(ctx context.Context, id string) error {
 		return err
 	}
 	history := &Audit{caller: s.caller, keys: s.keys}
+	running := History{ID: id, Record: approvals.Request{State: approvals.Executing, Asked: approvals.Asked{Script: "cmd-check", Hosts: []string{"check"}}}}
+	if err := history.hosts(ctx, &running); err != nil {
+		return err
+	}
 	return history.Read(ctx, []string{id}, func(h History) error {
 		if h.RecordErr != nil || len(h.Events) != 3 {
 			return read(h.RecordErr)

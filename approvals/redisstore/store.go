@@ -209,12 +209,8 @@ func (s *Store) KeepRefusal(ctx context.Context, f approvals.Refusal, most int) 
 	if err != nil {
 		return approvals.Refusals{}, fmt.Errorf("refused click on %s: %w", f.Request, err)
 	}
-	who := f.By.Key()
-	if f.By.ID == "" { // not looked up
-		who = f.By.User
-	}
 	a, err := s.write(ctx, refuseScript, []string{s.keys.request(f.Request), s.keys.refused(f.Request), s.keys.events(f.Request)},
-		f.N, f.Prev, f.Hash, text, who, most, approvals.MostRefusals, s.opts.KeepEvents.Milliseconds(), f.Event, approvals.RecentRefusals)
+		f.N, f.Prev, f.Hash, text, presser(f.By), most, approvals.MostRefusals, s.opts.KeepEvents.Milliseconds(), f.Event, approvals.RecentRefusals)
 	if err != nil {
 		return approvals.Refusals{}, err
 	}

@@ -98,7 +98,8 @@ func (a *audit) verifyCommand() *cobra.Command {
 		Long: "Look whether events were changed, removed or added: in Redis every request, or those that\n" +
 			"the filters choose; with --from in an export, without config and Redis.\n\n" +
 			"Of each request: its chain holds, and its record says what the newest event names. In Redis\n" +
-			"also: nothing is gone before its time, and the index has it.\n" +
+			"also: nothing is gone before its time, the index has it, and bots would take it up. What hosts\n" +
+			"printed is not looked at: it is not evidence.\n" +
 			"Anyone who can write to Redis could make a whole new chain, or put back an older copy of all.\n" +
 			"Only what lies elsewhere tells then: --head looks for a head that a thread in Slack shows,\n" +
 			"--against holds everything against an earlier export. Likewise anyone who can write to an\n" +

@@ -140,7 +140,9 @@ func inClicks(p past, events []approvals.Event) string {
 	if b, ok := errors.AsType[*approvals.Broken](approvals.VerifyRefusals(p.clicks, counts...)); ok {
 		return fmt.Sprintf("refused click %d %s", b.N, b.Why)
 	}
-	if c := p.word.Refused; c != nil && (c.N != len(p.clicks) || c.All < c.N) {
+	if c := p.word.Refused; p.word.Record == kept && c == nil && len(p.clicks) > 0 {
+		return fmt.Sprintf("its record counts no refused click, and here are %d", len(p.clicks))
+	} else if c != nil && (c.N != len(p.clicks) || c.All < c.N) {
 		return fmt.Sprintf("its record counts %d refused clicks of which %d are kept, and here are %d", c.All, c.N, len(p.clicks))
 	}
 	return ""
@@ -158,8 +160,14 @@ func checkHistory(h redisstore.History, keep keeping) []finding {
 	if what := tooEarly(h, keep); what != "" {
 		add(what, askSlack)
 	}
-	if h.Odd {
-		add("its record is not written as bmcmd writes it: a key may stand twice, once for people and once for bmcmd", askSlack)
+	for _, what := range h.Odd {
+		add(what, askSlack)
+	}
+	for _, what := range h.Lacks {
+		add(what, askIndex)
+	}
+	for _, key := range h.Stray {
+		add("there is "+key+", and neither its record nor its events", askIndex)
 	}
 	if h.RecordErr == nil && len(h.Events) > 0 {
 		if what := inRecord(h.Record, h.Events); what != "" {
@@ -182,6 +190,10 @@ func inRecord(r approvals.Request, events []approvals.Event) string {
 		return "the plan in its record is not the one of its digest"
 	}
 	first, last := events[0], events[len(events)-1]
+	if a := first.Asked; r.Requester.User != first.By.User || r.Origin.Channel != first.Channel || a == nil ||
+		!slices.Equal(r.Asked.Hosts, a.Hosts) || r.Asked.Script != a.Script && r.Asked.Alias != a.Script {
+		return "its record says otherwise than its first event who asked, where, for which script, or for which hosts"
+	}
 	if r.Received.UnixMilli() != first.At.UnixMilli() {
 		return "its record says that it came " + utc(r.Received) + ", and its first event is of " + utc(first.At)
 	}

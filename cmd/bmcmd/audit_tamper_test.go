@@ -392,6 +392,9 @@ func (a *archive) older(id string, ms int64) {
 		if e.N == 2 {
 			e.Came = time.UnixMilli(first - ms - 60_000).UTC()
 		}
+		if e.N > 1 {
+			e.At = time.UnixMilli(first - ms - 60_000 + int64(e.N-1)*1000).UTC()
+		}
 	})
 	all := a.lines(id)
 	for i, l := range all {
@@ -418,7 +421,7 @@ func TestAuditByAge(t *testing.T) {
 	a.older(a.denied, (9600 * time.Hour).Milliseconds())
 	a.do("ZREM", a.indexKey(), a.denied)
 	a.verify().expect(t, 0, "3 requests") // the index forgets first where keep.events was longer once
-	a.do("DEL", a.key("events", a.denied))
+	a.do("DEL", a.key("events", a.denied), a.key("refused", a.denied))
 	a.verify().expect(t, 0, "2 requests with 6 events")
 	a.export().expect(t, 0, "Exported 2 requests with 6 events.")
 	a.verify("--request", a.denied).expect(t, 1, a.denied+": nothing is kept of it; look at the id and at keep.events")

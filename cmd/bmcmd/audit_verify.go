@@ -63,19 +63,28 @@ func (v *verdict) redis(c *cobra.Command, a *audit) error {
 	}
 	keep := keeping{requests: cfg.Keep.Requests, events: cfg.Keep.Events}
 	v.oldest = time.Now().Add(-keep.events)
-	return each(c.Context(), history, v.choice, func(h redisstore.History) error {
+	unmarked := false
+	err = each(c.Context(), history, v.choice, func(h redisstore.History) error {
 		p := pastOf(h)
 		named := len(v.choice.requests) > 0
 		switch {
-		case h.Empty() && named:
+		case h.Empty() && named && len(h.Stray) == 0:
 			v.find(finding{h.ID, "nothing is kept of it", "look at the id and at keep.events; if it is right, its events were removed"})
-		case h.Empty() && !v.all(), !h.Empty() && !v.choice.takes(p):
+		case h.Empty() && !named && !v.all(), !h.Empty() && !v.choice.takes(p):
 		default:
 			v.take(p, checkHistory(h, keep))
+			unmarked = unmarked || !h.Marked && h.Record.Schema >= markedSchema
 		}
 		return nil
 	})
+	if err == nil && unmarked {
+		v.find(finding{"mark", "the store has lost its mark, and perhaps more with it: bots take nothing until they have told the threads", `read "The mark is gone" in OPERATIONS.md`})
+	}
+	return err
 }
+
+// markedSchema is the schema from which on nothing is taken by a store without a mark.
+const markedSchema = 3
 
 // all reports whether no filter was given.
 func (v *verdict) all() bool { return len(v.choice.words()) == 0 }
