@@ -94,6 +94,11 @@ func (r Request) nextStep() time.Time {
 		return r.Expires
 	case Executing:
 		return r.LastSend().LeaseUntil
+	case Refused, Denied, Expired, Cancelled:
+		if r.Unsought() && r.RetryAt.IsZero() {
+			return r.EndedAt
+		}
+		return r.RetryAt
 	case Accepted, Unknown:
 		if !r.RetryAt.IsZero() {
 			return r.RetryAt

@@ -43,6 +43,7 @@ var allowed = []struct {
 	{"finish", Accepted, Failed},
 	{"answer", Unknown, Accepted}, // the sender was slow to store its answer, not lost
 	{"answer", Unknown, Failed},
+	{"doubt", Pending, Unknown},
 	{"doubt", Approved, Unknown},
 	{"adopt", Unknown, Accepted},
 	{"ask", Unknown, Unknown},
@@ -52,12 +53,21 @@ var allowed = []struct {
 	{"recall", Received, Received},
 	{"recall", Received, Unknown},
 	{"recall", Received, Refused},
+	{"recall", Received, Denied},
+	{"recall", Received, Expired},
+	{"recall", Received, Cancelled},
 	{"recall", Pending, Pending},
 	{"recall", Pending, Unknown},
 	{"recall", Pending, Refused},
+	{"recall", Pending, Denied},
+	{"recall", Pending, Expired},
+	{"recall", Pending, Cancelled},
 	{"recall", Approved, Approved},
 	{"recall", Approved, Unknown},
 	{"recall", Approved, Refused},
+	{"recall", Approved, Denied},
+	{"recall", Approved, Expired},
+	{"recall", Approved, Cancelled},
 }
 
 // Move is one step in a request's life: a pure function with a name. It may be
@@ -68,7 +78,7 @@ type Move struct {
 	Note    string // for the event; never a secret
 	recalls bool   // made from what a process remembers, for a request that is older
 	quiet   bool   // housekeeping: in no event; it alone says whether the card shows it
-	aside   bool   // an event that changes nothing, in any state
+	aside   bool   // an event that changes no state
 	click   string // the envelope that a person's press came in
 	apply   func(r *Request, now time.Time) error
 	until   func(r Request) time.Time // the store refuses the move after this time
@@ -213,7 +223,7 @@ func Refuse(why string, changes ...Change) Move {
 			return err
 		}
 		if r.State == Received { // nobody has seen it
-			r.Plan, r.Digest = nil, ""
+			r.Plan, r.Digest, r.InDoubt = nil, "", false
 		}
 		r.end(Refused, why, Person{})
 		r.Changes = changes

@@ -59,7 +59,7 @@ func TestEveryMoveFromEveryState(t *testing.T) {
 		{"alarm", func(Request) Move { return Alarm(hosts(good("ins-1", proof(ProofDiffers))), t0.Add(time.Minute)) }, nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrRunning, Accepted, ErrRunning},
 		{"finish, all good", finish(good("ins-1"), good("ins-2")), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrRunning, Succeeded, ErrRunning},
 		{"finish, not all good", finish(good("ins-1"), good("ins-2", func(h *HostResult) { h.Exit = 1 })), nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrRunning, Failed, ErrRunning},
-		{"doubt", func(Request) Move { return Doubt("Redis was restarted", valid) }, nil, ErrNotReady, ErrNotAllowed, Unknown, ErrRunning, ErrRunning, ErrRunning},
+		{"doubt", func(Request) Move { return Doubt("Redis was restarted", valid) }, nil, ErrNotReady, Unknown, Unknown, ErrRunning, ErrRunning, ErrRunning},
 		{"adopt", func(Request) Move { return Adopt("task-1", "the only one") }, nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrRunning, ErrRunning, Accepted},
 		{"ask", func(Request) Move { return Ask("no task fits", nil, t0.Add(time.Minute)) }, nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrRunning, ErrRunning, Unknown},
 		{"lift", func(r Request) Move { return Lift(bob, r.Digest, someFacts(1)) }, nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrRunning, ErrRunning, Unknown},

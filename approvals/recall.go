@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -52,12 +53,24 @@ func Recall(was Request, server, why string) Move {
 			r.Decisions, r.Sends, r.ApprovedAt = slices.Clone(was.Decisions), slices.Clone(was.Sends), was.ApprovedAt
 			r.doubt(now)
 		case !was.State.canRun():
-			r.end(Refused, why, Person{})
+			r.endAgain(was, why)
 		default:
 			r.notify(NoticeBack)
 		}
 		return nil
 	}}
+}
+
+// endAgain ends r as was had ended, also for what is still owed of that.
+func (r *Request) endAgain(was Request, why string) {
+	r.Notices = slices.DeleteFunc(r.Notices, func(n Notice) bool { return n.Kind == NoticeEnded })
+	r.Decisions, r.Changes, r.InDoubt = slices.Clone(was.Decisions), slices.Clone(was.Changes), was.InDoubt
+	if slices.Contains(unsent, was.State) {
+		r.end(was.State, strings.TrimPrefix(was.Why+"\n"+why, "\n"), Person{})
+		r.EndedBy = was.EndedBy
+		return
+	}
+	r.end(Refused, why, Person{})
 }
 
 // mostKnown is how many requests a process remembers: those that it saw last.
@@ -69,6 +82,7 @@ type known struct {
 	mu    sync.Mutex
 	all   map[string]*memo
 	times int64
+	met   string // the server whose open requests were looked at
 }
 
 type memo struct {
@@ -165,8 +179,8 @@ func (d *Desk) Accept(k Kept) {
 
 // Recollect asks the store how far it has come with what this process remembers, in one
 // call. gone are the requests that had not ended and that the store does not have; others
-// those that it shows otherwise than they are remembered, or as another [Server], and that
-// need a [Desk.Recheck]. marked is false for a store without a mark.
+// those that it shows otherwise than they are remembered, or as another [Server], or that
+// came to another, and that need a [Desk.Recheck]. marked is false for a store without a mark.
 func (d *Desk) Recollect(ctx context.Context) (marked bool, gone []Kept, others []string, err error) {
 	var open []Kept
 	var ids []string
@@ -200,7 +214,37 @@ func (d *Desk) Recollect(ctx context.Context) (marked bool, gone []Kept, others 
 			others = append(others, id)
 		}
 	}
+	if server.ID != "" {
+		others = append(others, d.meet(ctx, server)...)
+	}
 	return server != Server{}, gone, others, nil
+}
+
+// mostMet is how many open requests are looked at on a server that is new to this process.
+const mostMet = 500
+
+// meet answers, once for each server, which of its open requests came to another: nobody
+// may have anything to do with them for long, and their cards may show what is forgotten.
+func (d *Desk) meet(ctx context.Context, server Server) (others []string) {
+	d.known.mu.Lock()
+	met := d.known.met == server.ID
+	d.known.mu.Unlock()
+	if met {
+		return nil
+	}
+	open, err := d.Open(ctx, mostMet)
+	if err != nil {
+		return nil // next time
+	}
+	for _, k := range open {
+		if k.Doubtful() {
+			others = append(others, k.ID)
+		}
+	}
+	d.known.mu.Lock()
+	defer d.known.mu.Unlock()
+	d.known.met = server.ID
+	return others
 }
 
 // Forget ends what is remembered of a request.

@@ -26,8 +26,8 @@ func TestRecall(t *testing.T) {
 		{"unknown before", sent(Unknown), Approved, Unknown},
 		{"it had run", sent(Succeeded), Approved, Unknown},
 		{"the API had said that it cannot run", refused, Approved, Refused},
-		{"denied", ended(Veto(bob, in(t, Pending).Digest, "no", someFacts(1)), Pending), Pending, Refused},
-		{"cancelled", ended(Cancel(alice), Approved), Approved, Refused},
+		{"denied", ended(Veto(bob, in(t, Pending).Digest, "no", someFacts(1)), Pending), Pending, Denied},
+		{"cancelled", ended(Cancel(alice), Approved), Approved, Cancelled},
 		{"a vote is lost", sent(Approved), Pending, Pending},
 	}
 	for _, tt := range tests {

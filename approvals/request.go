@@ -81,6 +81,7 @@ type Request struct {
 	EndedAt  time.Time `json:"ended_at,omitzero"`
 	Slip     bool      `json:"slip,omitempty"`     // it named nothing that there is: see [Slip]
 	Recalled string    `json:"recalled,omitempty"` // the [Server] that showed it older than it had confirmed it
+	InDoubt  bool      `json:"in_doubt,omitempty"` // its store may have forgotten a send: see [Kept.Doubtful]
 
 	Card    Card     `json:"card,omitzero"`
 	Notices []Notice `json:"notices,omitempty"` // still to be posted, in this order

@@ -59,13 +59,13 @@ func (r *Request) doubt(now time.Time) {
 	r.notify(NoticeUnknown)
 }
 
-// Doubt stops an approved request from being sent: the API has a task that may be its
+// Doubt stops a request from being sent, or from ending unsent: the API has a task that may be its
 // run, although the store knows of no send. The store may have lost it. tasks are
 // searched for like those of a send at any time since it was asked for; valid is as in
 // [Intent].
 func Doubt(why string, valid time.Duration) Move {
 	return Move{Name: "doubt", Note: why, apply: func(r *Request, now time.Time) error {
-		if err := r.is(Approved); err != nil {
+		if err := r.is(Pending, Approved); err != nil {
 			return err
 		}
 		r.Sends = append(r.Sends, Send{ClaimedAt: now, LeaseUntil: now, DeadFrom: now.Add(valid), Since: r.Received})

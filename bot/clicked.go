@@ -169,12 +169,12 @@ func (b *Bot) counted(c Click, k approvals.Kept) Answer {
 			w.Text = "Recorded: you approved. The rules have changed since the card was shown and ask for more approvals."
 		}
 	case Deny:
-		w.Text = "Recorded: you denied it, and nothing runs. The one who asked is told your reason."
+		w.Text = "Recorded: you denied it" + nothingRuns(k) + " The one who asked is told your reason."
 		if f := looksSecret(c.Reason); f.verdict != harmless {
-			w.Text = fmt.Sprintf("Recorded: you denied it, and nothing runs. Your reason is left out, as it may hold %s and would be public and kept: change that credential if it is real, and write the reason into the thread without it.", f.what)
+			w.Text = fmt.Sprintf("Recorded: you denied it%s Your reason is left out, as it may hold %s and would be public and kept: change that credential if it is real, and write the reason into the thread without it.", nothingRuns(k), f.what)
 		}
 	case Cancel:
-		w.Text = "Recorded: the request is cancelled, and nothing runs."
+		w.Text = "Recorded: the request is cancelled" + nothingRuns(k)
 	case Run:
 		w.Text = "Recorded: everything is read once more and then sent. The answer comes into the card's thread."
 	case Ran, DidNotRun:
@@ -194,11 +194,11 @@ func (b *Bot) counted(c Click, k approvals.Kept) Answer {
 
 // searching says that a send is searched for which the store may have forgotten.
 func searching(w Words, k approvals.Kept, until time.Time) Words {
-	w.Text += "Redis was restarted after this was asked for, so I first search for a send that it may have forgotten. "
+	w.Text += changed + ", so I first search for a send that it may have forgotten. "
 	if k.Expires.After(until) {
 		w.Text += "The thread asks for a press of Run once I have found none, at"
 	} else {
-		w.Text += "The request expires before that is over: press Cancel and ask again, which does not wait. The search ends at"
+		w.Text += "The request expires before that is over: press Cancel, look at the hosts first, and ask again, which does not wait. The search ends at"
 	}
 	w.When = until
 	return w
@@ -229,7 +229,7 @@ func (b *Bot) refused(ctx context.Context, c Click, k approvals.Kept, p approval
 	}
 	refresh := approvals.Redraw()
 	switch {
-	case errors.Is(cause, approvals.ErrExpired):
+	case errors.Is(cause, approvals.ErrExpired) && !k.Doubtful(): // that one is searched for first
 		refresh = approvals.Expire()
 	case errors.Is(cause, approvals.ErrSearching):
 		if until, search := b.searchUntil(k); search && k.SearchUntil.IsZero() {
@@ -239,7 +239,7 @@ func (b *Bot) refused(ctx context.Context, c Click, k approvals.Kept, p approval
 		return w
 	case !errors.Is(cause, approvals.ErrEnded) && !errors.Is(cause, approvals.ErrStale) &&
 		!errors.Is(cause, approvals.ErrRunning) && !errors.Is(cause, approvals.ErrDecided) &&
-		!errors.Is(cause, approvals.ErrEnough), b.redraws.Wait(c.By.User) > 0:
+		!errors.Is(cause, approvals.ErrEnough) && !errors.Is(cause, approvals.ErrExpired), b.redraws.Wait(c.By.User) > 0:
 		return w
 	}
 	if moved, err := b.moveFrom(ctx, k, refresh); err == nil {

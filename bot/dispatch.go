@@ -46,7 +46,7 @@ func (b *Bot) readied(ctx context.Context, k approvals.Kept, shown *slowly) (app
 		return b.advance(ctx, k, approvals.Wait(b.tooLate(k), time.Time{}))
 	}
 	ref := b.reference("a dispatch waits", err, k.ID)
-	return b.advance(ctx, k, approvals.Wait(fmt.Sprintf("%s Nothing was sent; I keep trying until the approval is %s old. (%s)",
+	return b.advance(ctx, k, approvals.Wait(fmt.Sprintf("%s This try sent nothing; I keep trying until the approval is %s old. (%s)",
 		b.cause(err), inWords(b.DispatchWithin), ref), b.tryAgain(k, pause(err, k.Tries))))
 }
 
@@ -93,14 +93,14 @@ func (p *planChanged) Error() string {
 	if len(p.changes) > 1 {
 		what += " and more"
 	}
-	return fmt.Sprintf("What would run is not what was approved: the %s has changed. Nothing ran; look at the difference and ask again.", what)
+	return fmt.Sprintf("What would run is not what was approved: the %s has changed. Look at the difference and ask again.", what)
 }
 
 // grant reads everything again and holds the approvals against it.
 func (b *Bot) grant(ctx context.Context, k approvals.Kept) (approvals.Grant, error) {
 	login, err := b.Logins.For(k.Asked.Hosts)
 	if err != nil {
-		return approvals.Grant{}, refuse("%s Nothing ran.", sentence(err))
+		return approvals.Grant{}, refuse("%s", sentence(err))
 	}
 	among := make(chan error, 1) // it may be shared since the card was posted
 	go func() { among <- b.amongUs(ctx, k.Origin.Channel) }()
@@ -113,7 +113,7 @@ func (b *Bot) grant(ctx context.Context, k approvals.Kept) (approvals.Grant, err
 	}
 	today, err := b.facts(ctx, k.Request, append(k.Approvers(), k.Requester)...)
 	if errors.Is(err, approvals.ErrNoRule) || errors.Is(err, approvals.ErrRulesDiffer) {
-		return approvals.Grant{}, refuse("The rules have changed since the card was shown and do not allow this run any more. Nothing ran; ask whoever keeps the rules.")
+		return approvals.Grant{}, refuse("The rules have changed since the card was shown and do not allow this run any more. Ask whoever keeps the rules.")
 	}
 	if err != nil {
 		return approvals.Grant{}, err
@@ -123,7 +123,7 @@ func (b *Bot) grant(ctx context.Context, k approvals.Kept) (approvals.Grant, err
 	}
 	g, err := k.Grant(plan, today, k.Clock())
 	if errors.Is(err, approvals.ErrNotGranted) {
-		return g, refuse("%s Nothing ran; ask again.", sentence(err))
+		return g, refuse("%s Ask again.", sentence(err))
 	}
 	return g, err
 }

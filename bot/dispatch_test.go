@@ -32,7 +32,7 @@ func TestWhatChangedAfterTheApprovalStopsTheRun(t *testing.T) {
 	rule := func(change func(*approvals.Rule)) func(*rig) {
 		return func(r *rig) { change(&r.first.Policy[0]) }
 	}
-	const changed = "What would run is not what was approved: the %s has changed. Nothing ran; look at the difference and ask again."
+	const changed = "What would run is not what was approved: the %s has changed. Look at the difference and ask again."
 	for _, tt := range []struct {
 		why    string
 		change func(*rig)
@@ -47,13 +47,13 @@ func TestWhatChangedAfterTheApprovalStopsTheRun(t *testing.T) {
 		{"the script holds a credential now", script(func(s *bmclient.Script) { s.Content = []byte(canaryPassword) }), "The script cmd-nozcbhuw holds one of my own credentials, so I show it nowhere. Take it out of the script, and change that credential.", ""},
 		{"the login is mapped elsewhere", login(func(l *approvals.Login) { l.Ref = "ref+vault://other#password" }), fmt.Sprintf(changed, "place of the login's password"), "place of the login's password"},
 		{"the login is another user", login(func(l *approvals.Login) { l.User = "admin" }), fmt.Sprintf(changed, "user on the hosts"), "user on the hosts"},
-		{"today's rule names no approver of these", rule(func(r *approvals.Rule) { r.Approve = approvals.Who{Users: []string{"CAROL"}} }), "The approvals do not hold any more: 0 of 1 needed. Nothing ran; ask again.", ""},
-		{"today's rule wants two", rule(func(r *approvals.Rule) { r.Quorum = 2 }), "The approvals do not hold any more: 1 of 2 needed. Nothing ran; ask again.", ""},
-		{"today's rules do not let the requester ask", rule(func(r *approvals.Rule) { r.Ask = approvals.Who{Users: []string{"EVE"}} }), "The approvals do not hold any more: the requester may not ask for this any more. Nothing ran; ask again.", ""},
-		{"no rule matches today", rule(func(r *approvals.Rule) { r.Scripts = []string{"cmd-x"} }), "The rules have changed since the card was shown and do not allow this run any more. Nothing ran; ask whoever keeps the rules.", ""},
-		{"the approver was deactivated", profile("BOB", func(p *approvals.Profile) { p.Deactivated = true }), "The approvals do not hold any more: 0 of 1 needed. Nothing ran; ask again.", ""},
-		{"the approver's id is another human's", profile("BOB", func(p *approvals.Profile) { p.ID = "W-OTHER" }), "The approvals do not hold any more: 0 of 1 needed. Nothing ran; ask again.", ""},
-		{"the requester became a guest", profile("ALICE", func(p *approvals.Profile) { p.Guest = true }), "The approvals do not hold any more: the requester may not use bmcmd any more. Nothing ran; ask again.", ""},
+		{"today's rule names no approver of these", rule(func(r *approvals.Rule) { r.Approve = approvals.Who{Users: []string{"CAROL"}} }), "The approvals do not hold any more: 0 of 1 needed. Ask again.", ""},
+		{"today's rule wants two", rule(func(r *approvals.Rule) { r.Quorum = 2 }), "The approvals do not hold any more: 1 of 2 needed. Ask again.", ""},
+		{"today's rules do not let the requester ask", rule(func(r *approvals.Rule) { r.Ask = approvals.Who{Users: []string{"EVE"}} }), "The approvals do not hold any more: the requester may not ask for this any more. Ask again.", ""},
+		{"no rule matches today", rule(func(r *approvals.Rule) { r.Scripts = []string{"cmd-x"} }), "The rules have changed since the card was shown and do not allow this run any more. Ask whoever keeps the rules.", ""},
+		{"the approver was deactivated", profile("BOB", func(p *approvals.Profile) { p.Deactivated = true }), "The approvals do not hold any more: 0 of 1 needed. Ask again.", ""},
+		{"the approver's id is another human's", profile("BOB", func(p *approvals.Profile) { p.ID = "W-OTHER" }), "The approvals do not hold any more: 0 of 1 needed. Ask again.", ""},
+		{"the requester became a guest", profile("ALICE", func(p *approvals.Profile) { p.Guest = true }), "The approvals do not hold any more: the requester may not use bmcmd any more. Ask again.", ""},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			play(t, func(r *rig) {
@@ -152,7 +152,7 @@ func TestWhatIsAwayIsWaitedFor(t *testing.T) {
 			close(proceed)
 			r.settle()
 			k := r.is(id, approvals.Approved)
-			if want := tt.says + " Nothing was sent; I keep trying until the approval is 2 minutes old. (ref "; !strings.HasPrefix(k.Waiting, want) {
+			if want := tt.says + " This try sent nothing; I keep trying until the approval is 2 minutes old. (ref "; !strings.HasPrefix(k.Waiting, want) {
 				r.Errorf("it waits because %q, want %q", k.Waiting, want)
 			}
 			r.did("notice", "notice waiting approved")

@@ -111,7 +111,7 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 	case errors.Is(err, approvals.ErrDecided):
 		w.Text = "Your approval was counted already. Look at the card."
 	case errors.Is(err, approvals.ErrExpired):
-		w.Text = "Too late: the request has expired, and nothing runs. Press Ask again if it is still needed."
+		w.Text = "Too late: the request has expired" + nothingRuns(k) + " Press Ask again if it is still needed."
 	case errors.Is(err, approvals.ErrEnded):
 		w.Text = fmt.Sprintf("This request has ended (%s), so nothing was changed. Look at the card.", k.State)
 	case errors.Is(err, approvals.ErrRunning) && k.State == approvals.Unknown:

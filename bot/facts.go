@@ -127,7 +127,7 @@ func (b *Bot) amongUs(ctx context.Context, channel string) error {
 	case err != nil:
 		return fmt.Errorf("%w: %w", errWhere, err)
 	case out:
-		return refuse("This channel is shared with another organisation, whose people would read the script and what the hosts print. Nothing ran; ask in a channel of your own, or have whoever keeps the config name this one under slack.shared_channels.")
+		return refuse("This channel is shared with another organisation, whose people would read the script and what the hosts print. Ask in a channel of your own, or have whoever keeps the config name this one under slack.shared_channels.")
 	}
 	return nil
 }

@@ -132,7 +132,7 @@ func TestAMasterGoesBackToItsReplica(t *testing.T) {
 	}{
 		{"a claim", false, false, approvals.Succeeded, 1},
 		{"a claim of a process that is gone", true, false, approvals.Succeeded, 1},
-		{"a denial", false, true, approvals.Refused, 0},
+		{"a denial", false, true, approvals.Denied, 0},
 		{"a denial that nobody remembers", true, true, approvals.Approved, 0},
 	} {
 		t.Run(tt.why, func(t *testing.T) {

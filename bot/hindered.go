@@ -33,12 +33,15 @@ func (b *Bot) forgets(ctx context.Context, k approvals.Kept) (*approvals.Move, e
 		return nil, err
 	}
 	ref := b.reference("the store may forget a claim", err, k.ID)
-	return moved(approvals.Wait("My store may forget what it confirms, and then this could run twice, so nothing was sent. Whoever runs me finds out more in the log. ("+ref+")",
+	return moved(approvals.Wait("My store may forget what it confirms, and then this could run twice, so I do not send it. Whoever runs me finds out more in the log. ("+ref+")",
 		b.tryAgain(k, pause(nil, k.Tries)))), nil
 }
 
+// changed is how the words begin about a store that is not the one of before.
+const changed = "Redis has changed since this was asked for (restarted, failed over or emptied)"
+
 // lost is why a request waits whose store may have forgotten a send.
-const lost = "Redis was restarted after this was asked for, and may have forgotten a send. I search the API's list of tasks before anything is sent."
+const lost = changed + ", and may have forgotten a send. I search the API's list of tasks before anything is sent."
 
 // mayHaveForgotten looks for a task of the run before anything is sent, if the request
 // came to another store than this: it may hold an older state, from before a claim, or
@@ -51,17 +54,10 @@ func (b *Bot) mayHaveForgotten(ctx context.Context, k approvals.Kept) (*approval
 	if until.IsZero() {
 		return nil, nil
 	}
-	work, cancel := context.WithTimeout(ctx, workTime)
-	defer cancel()
-	w := window{from: k.Received.Add(-lostSkew), to: k.Clock().Add(ClockSkew)}
-	for _, s := range k.Sends {
-		w.before = append(w.before, s.Before...)
-	}
-	found, err := b.candidates(work, k.Request, w)
-	fits := found.fit[same]
+	fits, err := b.listed(ctx, k)
 	switch {
 	case err == nil && len(fits) > 0:
-		return moved(approvals.Doubt("Redis was restarted after this was asked for, and the API lists what may be this run: "+few(fits)+".", b.Valid)), nil
+		return moved(approvals.Doubt(changed+", and "+listedSo(fits), b.Valid)), nil
 	case search:
 		text := lost
 		if err != nil {
@@ -74,14 +70,16 @@ func (b *Bot) mayHaveForgotten(ctx context.Context, k approvals.Kept) (*approval
 		return moved(approvals.SearchFirst(text, until, again)), nil
 	case err != nil:
 		ref := b.reference("a run could not be searched for", err, k.ID)
-		return moved(approvals.Wait(fmt.Sprintf("Redis was restarted after this was asked for, and the API's list of tasks cannot be read, so I cannot tell whether it was sent before that. Nothing was sent. Press Run once it can be read. (%s)", ref), time.Time{})), nil
+		return moved(approvals.Wait(fmt.Sprintf("%s (%s)", unlisted, ref), time.Time{})), nil
 	case k.DispatchBy.Add(-b.DispatchWithin).Before(until) && k.ApprovedAt.Before(until):
 		return moved(approvals.Wait(searchedInVain, time.Time{})), nil
 	}
 	return nil, nil
 }
 
-const searchedInVain = "Redis was restarted after this was asked for. I searched the API's list of tasks for a send that it may have forgotten, and found none. What was decided just before the restart may be forgotten, too: look at the thread, then press Run to start it, or Cancel."
+const searchedInVain = changed + ". I searched the API's list of tasks for a send that it may have forgotten, and found none. What was decided just before that may be forgotten, too: look at the thread, then press Run to start it, or Cancel."
+
+const unlisted = changed + ", and the API's list of tasks cannot be read, so I cannot tell whether this was sent before, and do not send it. Press Run once the list can be read."
 
 // searchUntil is until when a send is searched for that the store may have forgotten, and
 // whether that is still to come; zero: it has forgotten nothing of k.

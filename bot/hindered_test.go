@@ -80,7 +80,7 @@ func TestAWaitIsNoLongerThanAnApprovalIsYoung(t *testing.T) {
 // state. Nothing is sent before the API's list was searched for what it may have
 // forgotten, and somebody has pressed Run after that. People are asked for that once.
 func TestAStoreThatMayHaveForgotten(t *testing.T) {
-	const searching = "Redis was restarted after this was asked for, and may have forgotten a send. I search the API's list of tasks before anything is sent."
+	const searching = changed + ", and may have forgotten a send. I search the API's list of tasks before anything is sent."
 	for _, tt := range []struct {
 		why   string
 		api   func(r *rig)
@@ -153,7 +153,7 @@ func TestAStaleRunAfterARestart(t *testing.T) {
 			}
 		}
 		r.hears(r.press("EVE", Run, id), "Not counted: the rule does not name you. These may:")
-		r.waits(id, "Redis was restarted")
+		r.waits(id, changed)
 		r.pass(12 * time.Minute)
 		r.waits(id, "press Run to start it, or Cancel.")
 		if now := len(r.journal.of("notice")); now != told+1 {
@@ -172,10 +172,10 @@ func TestARequestThatExpiresWhileItIsSearchedFor(t *testing.T) {
 	playFollow(t, func(r *rig) { r.memory.server.ID, r.policy[0].Lifetime = "run-1", 5*time.Minute }, func(r *rig) {
 		id := r.asks("ALICE")
 		r.memory.restart("run-2")
-		if w := r.words(r.press("BOB", Approve, id)); !strings.Contains(w.Text, "expires before that is over: press Cancel and ask again") {
+		if w := r.words(r.press("BOB", Approve, id)); !strings.Contains(w.Text, "expires before that is over: press Cancel, look at the hosts first, and ask again") {
 			t.Errorf("told %q", w.Text)
 		}
-		r.waits(id, "Redis was restarted")
+		r.waits(id, changed)
 		r.did("notice waiting", "notice waiting approved")
 		r.pass(6 * time.Minute)
 		r.is(id, approvals.Expired)
@@ -213,7 +213,7 @@ func TestARestartJustBeforeTheClaim(t *testing.T) {
 		})
 		id := r.runs()
 		r.ran(0)
-		r.waits(id, "Redis was restarted")
+		r.waits(id, changed)
 	})
 }
 
@@ -283,7 +283,7 @@ func TestARestartWhileAClaimIsUnderWay(t *testing.T) {
 				id := r.runs()
 				r.pass(5 * time.Second)
 				r.ran(0)
-				r.waits(id, "Redis was restarted")
+				r.waits(id, changed)
 			})
 		})
 	}

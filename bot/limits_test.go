@@ -351,7 +351,7 @@ func TestARunThatWaitsForTheQuota(t *testing.T) {
 			id := r.asks("ALICE")
 			r.cloud.set(close)
 			r.press("BOB", Approve, id)
-			if k := r.get(id); !strings.HasPrefix(k.Waiting, quotaUsedUp+" Nothing was sent") {
+			if k := r.get(id); !strings.HasPrefix(k.Waiting, quotaUsedUp+" This try sent nothing") {
 				r.Errorf("%s: the card says %q", why, k.Waiting)
 			}
 			r.cloud.set(func(c *cloud) { c.onRead, c.onRun = nil, nil })

@@ -54,7 +54,7 @@ func (b *Bot) recall(ctx context.Context, k approvals.Kept) (next approvals.Kept
 		}
 		now.Mine = k.Mine
 		if !older {
-			return now, approvals.ErrConflict
+			return b.elsewhere(ctx, now)
 		}
 		if now.Recalled != "" && now.Recalled == now.Server.ID && !was.State.Ended() && !was.MayHaveRun() { // people know
 			b.Desk.Accept(now)
@@ -72,6 +72,18 @@ func (b *Bot) recall(ctx context.Context, k approvals.Kept) (next approvals.Kept
 	return next, approvals.ErrConflict
 }
 
+// elsewhere has the record and the card of an open request say that it is in doubt.
+func (b *Bot) elsewhere(ctx context.Context, k approvals.Kept) (approvals.Kept, error) {
+	if k.InDoubt || !k.Doubtful() || k.Undecided() != nil {
+		return k, approvals.ErrConflict
+	}
+	next, err := b.advance(ctx, k, approvals.Elsewhere())
+	if err == nil {
+		b.nudge(next)
+	}
+	return next, err
+}
+
 // recalled says what was confirmed before the store went back.
 func (b *Bot) recalled(was approvals.Request) string {
 	const back = "Redis has gone back to an older state of this request."
@@ -80,20 +92,10 @@ func (b *Bot) recalled(was approvals.Request) string {
 		return back + " I had sent it before that, and do not send it again."
 	case was.MayHaveRun():
 		return back + " It had been claimed before that, so it may have been sent. It is not sent again."
-	case was.State == approvals.Denied && was.EndedBy != nil:
-		return fmt.Sprintf("%s Before that, %s had denied it. Nothing runs; ask again if it is still needed.", back, nameOf(*was.EndedBy))
 	case was.State.Ended():
-		return fmt.Sprintf("%s Before that, it had ended: %s. Nothing runs; ask again if it is still needed.", back, was.State)
+		return back + " It had ended before that, and ends so again."
 	}
 	return back + " What was decided since is lost."
-}
-
-// nameOf is what a person is called in a record's words.
-func nameOf(p approvals.Person) string {
-	if p.Name != "" {
-		return p.Name
-	}
-	return p.User
 }
 
 // hasCalled reports whether this process called for the newest send of r.

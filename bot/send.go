@@ -223,7 +223,7 @@ func (b *Bot) keepAnswer(ctx context.Context, k approvals.Kept, a approvals.Answ
 	}
 	ref := b.reference("nothing was sent", errors.New(a.Message), k.ID)
 	return b.advance(ctx, next, approvals.Wait(
-		fmt.Sprintf("%s Nothing was sent, and I try again. (%s)", cmp.Or(a.Meaning, "The API could not be reached."), ref),
+		fmt.Sprintf("%s This try sent nothing, and I try again. (%s)", cmp.Or(a.Meaning, "The API could not be reached."), ref),
 		next.Clock().Add(pause(nil, len(next.Sends)))))
 }
 

@@ -97,7 +97,7 @@ func TestWhatProvablyDidNotLeaveIsSentLater(t *testing.T) {
 		id := r.asks("ALICE")
 		r.press("BOB", Approve, id)
 		k := r.is(id, approvals.Approved)
-		if !strings.HasPrefix(k.Waiting, "The API could not be reached. Nothing was sent, and I try again. (ref ") {
+		if !strings.HasPrefix(k.Waiting, "The API could not be reached. This try sent nothing, and I try again. (ref ") {
 			r.Errorf("it waits because %q", k.Waiting)
 		}
 		r.cloud.set(func(c *cloud) { c.onRun = nil })

@@ -85,7 +85,7 @@ func (b *Bot) step(ctx context.Context, k approvals.Kept) (approvals.Kept, error
 	case k.State == approvals.Received && !now.Before(k.RetryAt):
 		return b.lookUp(ctx, k)
 	case (k.State == approvals.Pending || k.State == approvals.Approved) && passed(k.Expires):
-		return b.advance(ctx, k, approvals.Expire())
+		return b.expire(ctx, k)
 	case k.State == approvals.Approved && (k.Waiting == "" || passed(k.RetryAt)):
 		return b.dispatch(ctx, k)
 	case b.mine(k) && !b.forgot(k):
@@ -94,6 +94,8 @@ func (b *Bot) step(ctx context.Context, k approvals.Kept) (approvals.Kept, error
 		return b.advance(ctx, k, approvals.Lose())
 	case owed(k):
 		return b.post(ctx, k)
+	case k.Unsought() && !now.Before(k.RetryAt):
+		return b.seekAfter(ctx, k)
 	case k.State == approvals.Accepted && !now.Before(k.RetryAt):
 		return b.follow(ctx, k)
 	case k.State == approvals.Unknown && (passed(k.RetryAt) || k.RetryAt.IsZero() && k.Unsure.Asked.IsZero()):

@@ -73,6 +73,10 @@ func (p *page) buttons(r approvals.Request) {
 		row = append(row, press(again, "Ask again").WithConfirm(confirm("Has it ended?",
 			"It may still be running on some hosts. Look at the task list in the console first. A new request needs a new approval.",
 			"Ask again")))
+	case r.State.Ended() && r.InDoubt && !followed(r):
+		row = append(row, press(again, "Ask again").WithConfirm(confirm("Did you look at the hosts?",
+			"It may have run before Redis changed, and may still be running. Look at the hosts and the task list in the console first. A new request needs a new approval.",
+			"Ask again")))
 	case r.State.Ended():
 		row = append(row, press(again, "Ask again"))
 	case r.State == approvals.Approved:

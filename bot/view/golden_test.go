@@ -108,6 +108,10 @@ func TestCardGolden(t *testing.T) {
 		{"expired", "nobody approved", request(ended(approvals.Expired, "", nil))},
 		{"expired_approved", "approved, but not sent", request(approved, ended(approvals.Expired, "", nil))},
 		{"cancelled", "withdrawn", request(ended(approvals.Cancelled, "", &alice))},
+		{"pending_doubt", "it may have run already", request(pending, inDoubt)},
+		{"waiting_run_doubt", "not that nothing ran", request(waiting("I searched and found none", time.Time{}), inDoubt)},
+		{"cancelled_doubt", "a question before asking again", request(ended(approvals.Cancelled, "", &alice), inDoubt)},
+		{"denied_doubt", "and what was found afterwards", request(ended(approvals.Denied, "After it had ended I looked, and the API lists what may be this run: cmdtask-1. Look at the hosts.\nwrong hosts", &bob), inDoubt)},
 		{"no_plan", "cancelled before it was looked up", request(ended(approvals.Cancelled, "", &alice), func(r *approvals.Request) { r.Plan = nil })},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -150,6 +154,8 @@ func TestNoticeGolden(t *testing.T) {
 		{"waiting", "says what to press", approvals.NoticeWaiting, request(waiting("the vault does not answer", time.Time{}))},
 		{"denied", "to the requester", approvals.NoticeEnded, request(ended(approvals.Denied, "wrong hosts", &bob))},
 		{"refused_change", "with the differences", approvals.NoticeEnded, request(changed)},
+		{"expired_doubt", "it may have run", approvals.NoticeEnded, request(ended(approvals.Expired, "", nil), inDoubt)},
+		{"refused_doubt", "it may have run before", approvals.NoticeAnswer, request(sent(approvals.Approved, refused), inDoubt)},
 		{"expired", "to the requester", approvals.NoticeEnded, request(ended(approvals.Expired, "", nil))},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -101,7 +101,7 @@ func noticeRefused(r approvals.Request, a approvals.Answer) safe {
 	if r.State != approvals.Approved {
 		return text + "Since then it has gone on; the card says how it stands now."
 	}
-	return text + "Nothing has run. The approval still stands: once the cause is gone, press " + runLabel + " on the card."
+	return text + hasRun(r) + " The approval still stands: once the cause is gone, press " + runLabel + " on the card."
 }
 
 // everybody mentions the requester, who approved, and who else may approve.

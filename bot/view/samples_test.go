@@ -85,8 +85,8 @@ func approved(r *approvals.Request) {
 // searching has a request wait while a send is searched for that Redis may have forgotten.
 func searching(until time.Time) func(*approvals.Request) {
 	return func(r *approvals.Request) {
-		waiting("Redis was restarted after this was asked for, and may have forgotten a send.", start.Add(time.Minute))(r)
-		r.SearchUntil = until
+		waiting("Redis has changed since this was asked for (restarted, failed over or emptied), and may have forgotten a send.", start.Add(time.Minute))(r)
+		r.SearchUntil, r.InDoubt = until, true
 	}
 }
 
@@ -266,6 +266,9 @@ func busyWith(other string) func(*approvals.Request) {
 }
 
 func lifted(r *approvals.Request) { r.Unsure.Lifted = true }
+
+// inDoubt makes it one whose store may have forgotten a send.
+func inDoubt(r *approvals.Request) { r.InDoubt = true }
 
 func weak(r *approvals.Request) { r.Weak = true }
 

@@ -55,6 +55,8 @@ func state(r approvals.Request) safe {
 			return "Approved, waiting for another run"
 		case !r.SearchUntil.IsZero():
 			return "Approved, but not sent yet"
+		case r.Waiting != "" && r.InDoubt:
+			return "Approved, but not sent as far as I know"
 		case r.Waiting != "":
 			return "Approved, but not sent"
 		}
@@ -68,17 +70,36 @@ func state(r approvals.Request) safe {
 	case approvals.Settled:
 		return stateSettled(r)
 	case approvals.Refused:
-		return "Refused, nothing ran"
+		return "Refused, " + nothingRan(r)
 	case approvals.Denied:
-		return "Denied, nothing ran"
+		return "Denied, " + nothingRan(r)
 	case approvals.Expired:
-		return "Expired, nothing ran"
+		return "Expired, " + nothingRan(r)
 	case approvals.Cancelled:
-		return "Cancelled, nothing ran"
+		return "Cancelled, " + nothingRan(r)
 	case approvals.Gone:
 		return "Lost, Redis has no record of it any more"
 	}
 	return "In a state that this version does not know"
+}
+
+// nothingRan ends the headline of what was not sent.
+func nothingRan(r approvals.Request) safe {
+	if r.InDoubt {
+		return "but it may have run"
+	}
+	return "nothing ran"
+}
+
+// mayHaveRun is said of a request whose store may have forgotten a send.
+const mayHaveRun = "As far as I know it was not sent, but it may have run before Redis changed: look at the hosts and at the API’s list of tasks."
+
+// hasRun is said of what was not sent.
+func hasRun(r approvals.Request) safe {
+	if r.InDoubt {
+		return mayHaveRun
+	}
+	return "Nothing has run."
 }
 
 // undecided reports whether people can still decide.
@@ -189,23 +210,27 @@ func advice(r approvals.Request) safe {
 		return adviceUnknown(r)
 	case approvals.Settled:
 		return adviceSettled(r)
-	case approvals.Expired:
-		if r.ApprovedAt.IsZero() {
-			return "Not enough people approved in time."
+	case approvals.Expired, approvals.Cancelled, approvals.Denied, approvals.Refused:
+		if r.InDoubt {
+			return adviceEnded(r) + " " + mayHaveRun
 		}
+		return adviceEnded(r)
+	}
+	return ""
+}
+
+func adviceEnded(r approvals.Request) safe {
+	switch {
+	case r.State == approvals.Expired && r.ApprovedAt.IsZero():
+		return "Not enough people approved in time."
+	case r.State == approvals.Expired:
 		return "It was approved, but not sent in time."
-	case approvals.Cancelled:
-		if r.EndedBy != nil {
-			return "Withdrawn by " + mention(r.EndedBy.User) + "."
-		}
-	case approvals.Denied:
-		if r.EndedBy != nil {
-			return "Denied by " + mention(r.EndedBy.User) + "; one denial is enough."
-		}
-	case approvals.Refused:
-		if len(r.Changes) > 0 {
-			return "What would run now is not what was approved. Ask again to have the new version reviewed."
-		}
+	case r.State == approvals.Cancelled && r.EndedBy != nil:
+		return "Withdrawn by " + mention(r.EndedBy.User) + "."
+	case r.State == approvals.Denied && r.EndedBy != nil:
+		return "Denied by " + mention(r.EndedBy.User) + "; one denial is enough."
+	case r.State == approvals.Refused && len(r.Changes) > 0:
+		return "What would run now is not what was approved. Ask again to have the new version reviewed."
 	}
 	return ""
 }
@@ -223,9 +248,9 @@ func stateFailed(r approvals.Request) safe {
 	case !late(r):
 		return "Failed, the API says that it cannot run"
 	case unasked(r):
-		return "Not sent, nothing ran"
+		return "Not sent, " + nothingRan(r)
 	}
-	return "Refused by the API, nothing ran"
+	return "Refused by the API, " + nothingRan(r)
 }
 
 func adviceFailed(r approvals.Request) safe {
@@ -233,9 +258,16 @@ func adviceFailed(r approvals.Request) safe {
 	case !late(r):
 		return "Nothing more comes of this request. Ask again once the cause is gone."
 	case unasked(r):
-		return "Nothing was sent after all. Ask again if it is still needed."
+		return sentAfterAll(r) + " Ask again if it is still needed."
 	}
-	return "Nothing has run. Ask again if it is still needed."
+	return hasRun(r) + " Ask again if it is still needed."
+}
+
+func sentAfterAll(r approvals.Request) safe {
+	if r.InDoubt {
+		return mayHaveRun
+	}
+	return "Nothing was sent after all."
 }
 
 // unasked reports whether the API never got the newest send.
@@ -271,25 +303,29 @@ func adviceOpen(r approvals.Request) safe {
 	if r.Plan.Rule.Quorum > 1 {
 		text += " Each must come from somebody else."
 	}
-	return text + " Whoever asked cannot approve."
+	text += " Whoever asked cannot approve."
+	if r.InDoubt {
+		text += " " + mayHaveRun
+	}
+	return text
 }
 
 func adviceApproved(r approvals.Request) safe {
 	if !r.SearchUntil.IsZero() && !r.Expires.After(r.SearchUntil) {
-		return "Nothing has run. The approval is good until " + at(r.Expires).text + ", and the search lasts until " + at(r.SearchUntil).text +
-			", so it will not be sent: press Cancel and ask again, which does not wait."
+		return hasRun(r) + " The approval is good until " + at(r.Expires).text + ", and the search lasts until " + at(r.SearchUntil).text +
+			", so it will not be sent: look at the hosts first, then press Cancel and ask again, which does not wait."
 	}
 	if !r.SearchUntil.IsZero() {
-		return "Nothing has run, and nothing is sent before " + at(r.SearchUntil).text + ". Then this thread asks for a press of " + runLabel +
-			". Or press Cancel and ask again, which does not wait."
+		return hasRun(r) + " Nothing is sent before " + at(r.SearchUntil).text + ". Then this thread asks for a press of " + runLabel +
+			". Or look at the hosts first, press Cancel and ask again, which does not wait."
 	}
 	if r.Waiting == "" {
 		return "The script is read once more; if nothing has changed, the run goes out at once."
 	}
 	if !r.RetryAt.IsZero() && !r.RetryAt.After(r.DispatchBy) {
-		return "Nothing has run. It is tried again by itself until " + at(r.DispatchBy).text + "; " +
+		return hasRun(r) + " It is tried again by itself until " + at(r.DispatchBy).text + "; " +
 			runLabel + " tries at once."
 	}
-	return "Nothing has run, and nothing goes on by itself. Press " + runLabel + " once the cause is gone; " +
+	return hasRun(r) + " Nothing goes on by itself. Press " + runLabel + " once the cause is gone; " +
 		"the approval is good until " + at(r.Expires).text + "."
 }

@@ -103,7 +103,7 @@ func (p *page) unsure(r approvals.Request) {
 func (p *page) whyUnknown(r approvals.Request, short bool) {
 	switch a := answer(r); {
 	case doubted(r):
-		p.line(say("Redis was restarted, and the API lists a task that may be this run: it was not sent again."))
+		p.line(say("Redis has changed (restarted, failed over or emptied), and the API lists a task that may be this run: it was not sent again."))
 	case r.Recalled != "" && a == nil:
 		p.line(say("Redis went back to a state from before it was claimed. It may have been sent by then, and is not sent again."))
 	case a == nil:

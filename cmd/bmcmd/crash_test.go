@@ -193,7 +193,7 @@ func TestProcessRedisKilledBetweenDecisionAndRun(t *testing.T) {
 	w.Slack.Types(carol, "list")
 	w.Slack.Sees(carol, "my store is away")
 	w.Redis.Start()
-	w.Slack.CardSays("Redis was restarted after this was asked for", "nothing is sent before")
+	w.Slack.CardSays("Redis has changed since this was asked for", "nothing is sent before")
 	w.Slack.ThreadSays("@"+alice, "then press Run to start it, or Cancel.")
 	w.Slack.Presses(bob, "Run")
 	w.succeeds()

@@ -36,13 +36,13 @@ func forgetFaults() []Fault {
 			},
 			do: func(r *rig) {
 				f := r.newFlip()
-				k := f.approved(approvals.Refused)
+				k := f.approved(approvals.Denied)
 				f.apart()
 				if what := k.press(r.ctx, witnessOf(k.n), look(r.seen, func() string { return r.seen.cards[k.host].TS }), denying); what != recorded {
 					r.T.Fatalf("the denial is %s", what)
 				}
 				f.back()
-				r.awaitRecord(k.request, func(q approvals.Kept) bool { return q.State == approvals.Refused && !q.Owes() })
+				r.awaitRecord(k.request, func(q approvals.Kept) bool { return q.State == approvals.Denied && !q.Owes() })
 				if l, err := r.read(); err != nil || len(l.sent[k.host]) > 0 {
 					r.T.Fatalf("a run that was denied was sent at %v, %v", l.sent[k.host], err)
 				}

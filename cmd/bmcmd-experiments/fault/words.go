@@ -215,6 +215,12 @@ func (k *talk) shows(r approvals.Request) (want view, known bool) {
 	if want, known = usually[r.State]; !known && r.State == k.wants {
 		want, known = rarely[r.State]
 	}
+	if r.InDoubt {
+		want = view{card: want.card}
+		if nothing := ", nothing ran"; strings.HasSuffix(want.card, nothing) {
+			want.card = strings.TrimSuffix(want.card, nothing) + ", but it may have run"
+		}
+	}
 	return want, known
 }
 
