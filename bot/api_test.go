@@ -174,15 +174,31 @@ func (c *cloud) EachHost(ctx context.Context, task string, each func(bmclient.Ho
 }
 
 // looks is the cloud as people look at it.
-type looks struct{ *cloud }
+type looks struct {
+	*cloud
+	full func(Looker) error // nil: there is room for everybody
+}
 
-func (l looks) Script(ctx context.Context, _, id string) (bmclient.Script, error) {
+func (l looks) Script(ctx context.Context, by Looker, id string) (bmclient.Script, error) {
+	if err := l.room(by); err != nil {
+		return bmclient.Script{}, err
+	}
 	return l.cloud.Script(ctx, id)
 }
 
-func (l looks) Scripts(_ context.Context, by string, q bmclient.ScriptQuery) (bmclient.ScriptList, error) {
-	if by == "" {
+func (l looks) room(by Looker) error {
+	if by.User == "" {
 		panic("nobody looks")
+	}
+	if l.full == nil {
+		return nil
+	}
+	return l.full(by)
+}
+
+func (l looks) Scripts(_ context.Context, by Looker, q bmclient.ScriptQuery) (bmclient.ScriptList, error) {
+	if err := l.room(by); err != nil {
+		return bmclient.ScriptList{}, err
 	}
 	return l.cloud.Scripts(q)
 }

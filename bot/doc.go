@@ -82,8 +82,9 @@
 // no work yet.
 //
 // The quota is shared out in the same way: [Looks] may use half of it, so that a [Cloud]
-// always has room for what an approved run has to read, and of that half no person more
-// than three fifths: one list of scripts may be ten calls.
+// always has room for what an approved run has to read. In that half, looks and look-ups have
+// shares of their own, and no person more than two thirds of one: a list of scripts may be
+// ten calls. A look-up that finds no room leaves its place to others, and comes again.
 //
 // # Why level-triggered
 //

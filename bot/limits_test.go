@@ -361,12 +361,35 @@ func TestARunThatWaitsForTheQuota(t *testing.T) {
 	}
 }
 
+// What people look at takes no room from what they ask to be run, by alias, too.
+func TestLookUpsDoNotWaitForLooks(t *testing.T) {
+	play(t, func(r *rig) {
+		r.stop()
+		r.first = r.newBot(func(c *Config) {
+			c.Looks = looks{r.cloud, func(by Looker) error {
+				if by.Asks {
+					return nil
+				}
+				return full()
+			}}
+		})
+		r.work(r.first)
+		for _, line := range []string{"show cmd-nozcbhuw", "show restart", "list scripts"} {
+			r.hears(r.says("EVE", line), quotaUsedUp+" Try again in 40 seconds.")
+		}
+		for n, line := range []string{"run cmd-nozcbhuw ins-1", "run restart ins-2"} {
+			if k := r.is(r.words(r.says("ALICE", line)).Request, approvals.Pending); k.Card.TS == "" {
+				r.Errorf("request %d has no card", n)
+			}
+		}
+	})
+}
+
 // A look that finds no room says when to come again; nothing else waits for it.
 func TestALookThatFindsNoRoom(t *testing.T) {
 	play(t, func(r *rig) {
 		id := r.asks("ALICE")
-		full := &cloud{journal: newJournal(), onRead: full, onScripts: full}
-		r.first = r.newBot(func(c *Config) { c.Looks = looks{full} })
+		r.first = r.newBot(func(c *Config) { c.Looks = looks{r.cloud, func(Looker) error { return full() }} })
 		r.work(r.first)
 		for _, line := range []string{"show cmd-nozcbhuw", "show restart", "list scripts"} {
 			r.hears(r.says("EVE", line), quotaUsedUp+" Try again in 40 seconds.")

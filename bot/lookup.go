@@ -127,8 +127,9 @@ func (b *Bot) prepare(ctx context.Context, r approvals.Request) (approvals.Perso
 	if err != nil {
 		return none(err)
 	}
+	by := Looker{User: r.Requester.User, Asks: true}
 	knows := func(id string) error { return b.mayKnow(ctx, r, may.who, id) }
-	if id, err := b.scriptID(ctx, r.Requester.User, r.Asked.Script, knows); err != nil {
+	if id, err := b.scriptID(ctx, by, r.Asked.Script, knows); err != nil {
 		return none(err)
 	} else if id != r.Asked.Script {
 		r.Asked.Script = id
@@ -137,7 +138,7 @@ func (b *Bot) prepare(ctx context.Context, r approvals.Request) (approvals.Perso
 		}
 	}
 	read := func(ctx context.Context, id string) (bmclient.Script, error) {
-		return b.Looks.Script(ctx, r.Requester.User, id)
+		return b.Looks.Script(ctx, by, id)
 	}
 	plan, err := b.plan(ctx, read, r.Asked, may.login, may.rule)
 	if err != nil {

@@ -56,11 +56,17 @@ type Cloud interface {
 }
 
 // Looks is the script API for what people look at and ask for: it gives way to what an
-// approved run needs, and one person to others. by is their user id.
+// approved run needs, and one person to others. Neither of the two kinds waits for the other.
 type Looks interface {
-	Script(ctx context.Context, by, cmdID string) (bmclient.Script, error)
+	Script(ctx context.Context, by Looker, cmdID string) (bmclient.Script, error)
 	// Scripts lists scripts without their contents, newest first.
-	Scripts(ctx context.Context, by string, q bmclient.ScriptQuery) (bmclient.ScriptList, error)
+	Scripts(ctx context.Context, by Looker, q bmclient.ScriptQuery) (bmclient.ScriptList, error)
+}
+
+// Looker is for whom something is read.
+type Looker struct {
+	User string
+	Asks bool // to run it; else they only look. It does not wait for room, but fails with [ErrQuota]
 }
 
 // ErrQuota says that the API's quota of calls is used up for now. A *[Later] beside it says

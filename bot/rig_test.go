@@ -109,7 +109,7 @@ func playTwo(t *testing.T, f func(r *rig)) {
 func (r *rig) config() Config {
 	return Config{
 		Desk:  approvals.NewDesk(r.store, fmt.Sprintf("worker-%d", len(r.bots)+1), hold),
-		Cloud: r.cloud, Looks: looks{r.cloud}, Logins: r.logins, Directory: r.people, Board: r.board, Policy: r.policy,
+		Cloud: r.cloud, Looks: looks{cloud: r.cloud}, Logins: r.logins, Directory: r.people, Board: r.board, Policy: r.policy,
 		Target: approvals.Target{API: "2.0", Endpoint: "https://bm.example", ArrayKey: "instanceId"},
 		Poll:   r.poll, FollowFor: r.follow, SearchFor: 10 * time.Minute, Durable: r.durable,
 		Scrub: scrub, Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -21,7 +21,7 @@ const (
 // knows is nil for an id that the person may know of, and a *refusal for others: those
 // are not found, in the same words as what is not there, so that an alias tells nobody
 // the id of a script that is kept from them.
-func (b *Bot) scriptID(ctx context.Context, by, word string, knows func(id string) error) (string, error) {
+func (b *Bot) scriptID(ctx context.Context, by Looker, word string, knows func(id string) error) (string, error) {
 	if approvals.LikeScript(word) {
 		return word, nil
 	}
@@ -62,7 +62,7 @@ func (b *Bot) scriptID(ctx context.Context, by, word string, knows func(id strin
 
 // eachScript hands every script that the search finds to each, once, newest first,
 // until it answers false. more says that there are more than it looks at.
-func (b *Bot) eachScript(ctx context.Context, by, search string, each func(bmclient.Script) bool) (more bool, err error) {
+func (b *Bot) eachScript(ctx context.Context, by Looker, search string, each func(bmclient.Script) bool) (more bool, err error) {
 	seen := map[string]bool{}
 	for at := 0; at < scriptsLooked; {
 		page, err := b.Looks.Scripts(ctx, by, bmclient.ScriptQuery{Search: search, Page: bmclient.Page{Offset: at, Limit: bmclient.LargestPage}})
@@ -101,7 +101,7 @@ func (b *Bot) listScripts(ctx context.Context, t Typed, c Command) Answer {
 	members := b.members(ctx, groups)
 	out := Scripts{Page: max(1, c.Page), Search: c.Search}
 	var untold error
-	out.More, err = b.eachScript(ctx, t.By.User, c.Search, func(s bmclient.Script) bool {
+	out.More, err = b.eachScript(ctx, Looker{User: t.By.User}, c.Search, func(s bmclient.Script) bool {
 		switch err := b.shows(t.Origin, p, s.CmdID, members); {
 		case errors.Is(err, approvals.ErrMembersUnknown):
 			untold = err

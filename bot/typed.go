@@ -219,11 +219,11 @@ func (b *Bot) readFor(ctx context.Context, t Typed, word string) (bmclient.Scrip
 	if err := b.mayShow(ctx, t.Origin, p, word); err != nil {
 		return none, err
 	}
-	id, err := b.scriptID(ctx, t.By.User, word, func(id string) error { return b.mayShow(ctx, t.Origin, p, id) })
+	id, err := b.scriptID(ctx, Looker{User: t.By.User}, word, func(id string) error { return b.mayShow(ctx, t.Origin, p, id) })
 	if err != nil {
 		return none, err
 	}
-	s, err := b.Looks.Script(ctx, t.By.User, id)
+	s, err := b.Looks.Script(ctx, Looker{User: t.By.User}, id)
 	if errors.Is(err, bmclient.ErrNoScript) {
 		return none, noScript(id)
 	}

@@ -39,17 +39,30 @@ type Full struct {
 func (f *Full) Error() string { return "the quota of " + f.Action + " is used up" }
 func (f *Full) Unwrap() error { return context.DeadlineExceeded }
 
-// Look is Take for what a person, named by, only looks at. All looks together may use half
-// of the quota, so that what an approved run has to read finds room beside any number of
-// them; and each person three tenths of it, for one question may be many calls.
-func (b *Budget) Look(ctx context.Context, action, by string) error {
+// Share is what calls of one kind may use of a quota. What one share leaves, another does
+// not take: so neither looks at scripts nor requests hold up the other, nor both together
+// what an approved run has to read.
+type Share struct {
+	name   string
+	tenths int
+}
+
+var (
+	Looks   = Share{"looks", 2}   // for what people look at
+	LookUps = Share{"lookups", 3} // for what they ask to be run
+)
+
+// TakeShare is Take within a share, for a person, named by, who has two thirds of it: one
+// question may be many calls.
+func (b *Budget) TakeShare(ctx context.Context, action string, of Share, by string) error {
 	n, per := b.limits(action)
 	if n <= 0 || per <= 0 {
 		return ended(ctx)
 	}
-	_, err := b.wait(ctx, action, b.keys.looksOf(b.name, action, by), false, max(1, n*3/10), per)
+	most := n * of.tenths / 10
+	_, err := b.wait(ctx, action, b.keys.shareOf(of, b.name, action, by), false, max(1, most*2/3), per)
 	if err == nil {
-		_, err = b.wait(ctx, action, b.keys.looks(b.name, action), false, max(1, n/2), per)
+		_, err = b.wait(ctx, action, b.keys.share(of, b.name, action), false, max(1, most), per)
 	}
 	if err != nil {
 		return err

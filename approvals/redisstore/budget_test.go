@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/bmcmd/bmcmd/approvals"
@@ -110,20 +111,21 @@ func TestReadsGiveWayToRuns(t *testing.T) {
 	})
 }
 
-// Any number of looks, on any replicas, leaves half of the quota to what approved runs
-// read; and after those a look has no more than what is left.
-func TestLooksUseHalfOfTheQuota(t *testing.T) {
+// Any number of looks and look-ups, on any replicas, leave half of the quota to what
+// approved runs read, and neither takes the other's share; and after those reads they have
+// no more than what is left.
+func TestSharesOfTheQuota(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
 		for i, tt := range []struct {
-			readsFirst, looks, readsThen int
-		}{{0, 50, 40}, {30, 50, 10}, {70, 20, 0}} {
+			readsFirst, looks, lookUps, readsThen int
+		}{{0, 20, 30, 40}, {30, 20, 30, 10}, {70, 20, 0, 0}} {
 			budget := func() *Budget {
 				return hurry(NewBudget(dial(t, srv.addr), "T0TEST", string(rune('a'+i)), limit(100, time.Hour)))
 			}
 			one, two := budget(), budget()
-			many := func(most int, take func(context.Context, string) error) (n int) {
-				for range most {
-					err := take(t.Context(), "GetUserCmd")
+			many := func(most int, take func(n int) error) (n int) {
+				for i := range most {
+					err := take(i)
 					if err != nil && !errors.Is(err, errWaits) {
 						t.Fatal(err)
 					}
@@ -133,40 +135,42 @@ func TestLooksUseHalfOfTheQuota(t *testing.T) {
 				}
 				return n
 			}
-			read := func(ctx context.Context, action string) error { return two.Take(ctx, action, false) }
-			many(tt.readsFirst, read)
-			look := func(b *Budget) func(context.Context, string) error {
-				person := 0
-				return func(ctx context.Context, action string) error {
-					person++ // each looks only now and then
-					return b.Look(ctx, action, fmt.Sprint("U", person%10))
+			read := func(int) error { return two.Take(t.Context(), "GetUserCmd", false) }
+			take := func(of Share) func(int) error {
+				return func(n int) error { // of ten people, on two replicas
+					return []*Budget{one, two}[n%2].TakeShare(t.Context(), "GetUserCmd", of, fmt.Sprint("U", n%10))
 				}
 			}
-			if n := many(60, look(one)) + many(60, look(two)); n != tt.looks {
+			many(tt.readsFirst, read)
+			if n := many(120, take(Looks)); n != tt.looks {
 				t.Errorf("%d looks after %d reads, want %d", n, tt.readsFirst, tt.looks)
 			}
+			if n := many(120, take(LookUps)); n != tt.lookUps {
+				t.Errorf("%d look-ups after %d reads, want %d", n, tt.readsFirst, tt.lookUps)
+			}
 			if n := many(100, read); n != tt.readsThen {
-				t.Errorf("%d reads after %d looks and %d reads, want %d", n, tt.looks, tt.readsFirst, tt.readsThen)
+				t.Errorf("%d reads after all that, want %d", n, tt.readsThen)
 			}
 		}
 	})
 }
 
-// One person, however much they look at and wherever, leaves looks to others.
-func TestOnePersonsLooks(t *testing.T) {
+// One person, however much they look at or ask for and wherever, leaves room to others.
+func TestOnePersonsShare(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
 		one, two := hurry(srv.budget(t, 100, time.Hour)), hurry(srv.budget(t, 100, time.Hour))
-		looks := map[string]int{}
-		for n := range 300 {
-			by := []string{"U0MALLORY", "U0ALICE"}[n/150] // one after the other
-			if err := []*Budget{one, two}[n%2].Look(t.Context(), "GetUserCmdList", by); err == nil {
-				looks[by]++
+		got := map[string]int{}
+		for n := range 600 {
+			of, by := []Share{Looks, LookUps}[n/300], []string{"U0MALLORY", "U0ALICE"}[n/150%2] // one after the other
+			if err := []*Budget{one, two}[n%2].TakeShare(t.Context(), "GetUserCmdList", of, by); err == nil {
+				got[of.name+" of "+by]++
 			} else if !errors.Is(err, errWaits) {
 				t.Fatal(err)
 			}
 		}
-		if looks["U0MALLORY"] != 30 || looks["U0ALICE"] != 20 {
-			t.Errorf("looks: %v, want 30 and the 20 that are left", looks)
+		want := map[string]int{"looks of U0MALLORY": 13, "looks of U0ALICE": 7, "lookups of U0MALLORY": 20, "lookups of U0ALICE": 10}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("calls (-want +got):\n%s", diff)
 		}
 	})
 }
@@ -182,7 +186,7 @@ func TestNobodyWaitsInVain(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Minute)
 		defer cancel()
 		var full *Full
-		for _, take := range []func(context.Context, string) error{func(ctx context.Context, a string) error { return b.Look(ctx, a, "U0ALICE") }, func(ctx context.Context, a string) error { return b.Take(ctx, a, true) }} {
+		for _, take := range []func(context.Context, string) error{func(ctx context.Context, a string) error { return b.TakeShare(ctx, a, Looks, "U0ALICE") }, func(ctx context.Context, a string) error { return b.Take(ctx, a, true) }} {
 			if err := take(ctx, "GetUserCmd"); !errors.As(err, &full) || full.After < 59*time.Minute || full.After > time.Hour {
 				t.Errorf("got %v (%+v)", err, full)
 			}

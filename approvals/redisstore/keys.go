@@ -10,7 +10,7 @@ func (k keys) each() []string {
 	const id, user, action = "r-check", "U0CHECK", "check"
 	return []string{
 		k.request(id), k.events(id), k.refused(id), k.twin(id), k.asked(user), k.due(), k.open(), k.audit(), k.mark(), k.gone(id), k.hosts("cmd-check"),
-		k.take(id), k.outputs(id), k.members("S0CHECK"), k.looking("S0CHECK"), k.budget(action, action), k.looks(action, action), k.looksOf(action, action, user),
+		k.take(id), k.outputs(id), k.members("S0CHECK"), k.looking("S0CHECK"), k.budget(action, action), k.share(Looks, action, action), k.shareOf(Looks, action, action, user),
 	}
 }
 
@@ -33,8 +33,12 @@ func (k keys) looking(group string) string { return k.prefix + "looking:" + grou
 // budget holds the calls of one action that a quota still counts.
 func (k keys) budget(name, action string) string { return k.prefix + "budget:" + name + ":" + action }
 
-// looks holds those of them that somebody only looked with.
-func (k keys) looks(name, action string) string { return k.prefix + "looks:" + name + ":" + action }
+// share holds those of them that are of a share.
+func (k keys) share(s Share, name, action string) string {
+	return k.prefix + "share:" + s.name + ":" + name + ":" + action
+}
 
-// looksOf holds those of them of one person.
-func (k keys) looksOf(name, action, user string) string { return k.looks(name, action) + ":" + user }
+// shareOf holds those of them of one person.
+func (k keys) shareOf(s Share, name, action, user string) string {
+	return k.share(s, name, action) + ":" + user
+}

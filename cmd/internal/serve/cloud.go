@@ -30,11 +30,11 @@ var (
 	_ bot.Looks = looks{}
 )
 
-func (l looks) Script(ctx context.Context, by, id string) (bmclient.Script, error) {
+func (l looks) Script(ctx context.Context, by bot.Looker, id string) (bmclient.Script, error) {
 	return l.cloud.Script(context.WithValue(ctx, lookBy{}, by), id)
 }
 
-func (l looks) Scripts(ctx context.Context, by string, q bmclient.ScriptQuery) (bmclient.ScriptList, error) {
+func (l looks) Scripts(ctx context.Context, by bot.Looker, q bmclient.ScriptQuery) (bmclient.ScriptList, error) {
 	return l.cloud.Scripts(context.WithValue(ctx, lookBy{}, by), q)
 }
 
@@ -106,8 +106,17 @@ func (s *Server) admit(ctx context.Context, action string) error {
 		return nil
 	}
 	take := func(ctx context.Context, quota string) error { return s.budget.Take(ctx, quota, action == actionRun) }
-	if by, is := ctx.Value(lookBy{}).(string); is {
-		take = func(ctx context.Context, quota string) error { return s.budget.Look(ctx, quota, by) }
+	if by, is := ctx.Value(lookBy{}).(bot.Looker); is {
+		share := redisstore.Looks
+		if by.Asks { // it has a place that others wait for, and is made again
+			share = redisstore.LookUps
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, roomFor)
+			defer cancel()
+		}
+		take = func(ctx context.Context, quota string) error {
+			return s.budget.TakeShare(ctx, quota, share, by.User)
+		}
 	}
 	err := take(ctx, allActions)
 	if err == nil {
@@ -118,6 +127,9 @@ func (s *Server) admit(ctx context.Context, action string) error {
 	}
 	return err
 }
+
+// roomFor is how long a look-up of a new request waits for room.
+const roomFor = time.Second
 
 // allActions stands for the account's quota, in which runs and reads meet.
 const allActions = "all actions"
