@@ -64,6 +64,11 @@ func (ch *choice) parse(now time.Time) (err error) {
 	if slices.Contains(ch.scripts, "") {
 		return errors.New("--script has an empty id; name one script after the other, with commas between")
 	}
+	for _, s := range ch.scripts {
+		if err := approvals.ScriptID.Check(strings.ToLower(s)); err != nil && approvals.LikeScript(s) {
+			return fmt.Errorf("--script: %w", err)
+		}
+	}
 	for _, r := range ch.requests {
 		if !requestForm.MatchString(r) {
 			return fmt.Errorf("--request %q is no request's id (r-…); its card says it", r)
@@ -111,13 +116,19 @@ func (ch choice) takes(p past) bool {
 	by := func(e approvals.Event) bool {
 		return slices.Contains(ch.persons, e.By.User) || slices.Contains(ch.persons, e.By.ID)
 	}
+	isScript := func(id string) bool { // of older requests some have capitals
+		return slices.ContainsFunc(ch.scripts, func(s string) bool { return s == id || approvals.LikeScript(s) && strings.EqualFold(s, id) })
+	}
 	script := func(e approvals.Event) bool {
-		return e.Asked != nil && (slices.Contains(ch.scripts, e.Asked.Script) || e.Asked.Alias != "" && slices.Contains(ch.scripts, e.Asked.Alias)) ||
-			e.Plan != nil && slices.Contains(ch.scripts, e.Plan.Script.CmdID)
+		return e.Asked != nil && (isScript(e.Asked.Script) || e.Asked.Alias != "" && slices.Contains(ch.scripts, e.Asked.Alias)) ||
+			e.Plan != nil && isScript(e.Plan.Script.CmdID)
 	}
 	host := func(e approvals.Event) bool {
 		return e.Asked != nil && slices.ContainsFunc(e.Asked.Hosts, func(h string) bool {
-			return slices.ContainsFunc(ch.hosts, func(pattern string) bool { ok, _ := path.Match(pattern, h); return ok })
+			return slices.ContainsFunc(ch.hosts, func(pattern string) bool {
+				ok, _ := path.Match(strings.ToLower(pattern), strings.ToLower(h))
+				return ok
+			})
 		})
 	}
 	clicked := func(c approvals.Refusal) bool {
