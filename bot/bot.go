@@ -61,7 +61,7 @@ type Bot struct {
 	forms      *Pace // for the reason of a denial, by who may deny
 	blindForms *Pace // … by those of whom that cannot be told
 
-	noGroups sync.Map // ids of groups that the chat said it does not have
+	untold sync.Map // why a group was not told when it was last asked for, by its id
 
 	mu      sync.Mutex
 	jobs    map[string]*job              // requests this bot works on, or is to look up

@@ -30,6 +30,8 @@ func (b *Bot) cause(err error) string {
 		return quotaUsedUp
 	case errors.Is(err, ErrCredentials):
 		return "The credentials could not be read from the vault."
+	case errors.Is(err, approvals.ErrUnavailable):
+		return "My store is away."
 	case errors.Is(err, approvals.ErrMembersUnknown):
 		return "Slack did not tell who is in a user group."
 	case errors.Is(err, errWho):

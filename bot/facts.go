@@ -63,10 +63,13 @@ func (b *Bot) members(ctx context.Context, groups []string) approvals.Members {
 			b.Log.Warn("a user group is not told", "groups", ask, b.said(err))
 		}
 		for _, g := range ask {
-			if isNoGroup(err, g) {
-				b.noGroups.Store(g, true)
-			} else {
-				b.noGroups.Delete(g)
+			switch {
+			case isNoGroup(err, g):
+				b.untold.Store(g, &approvals.NoGroup{Group: g})
+			case errors.Is(err, approvals.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded): // else it may be Slack that is slow
+				b.untold.Store(g, approvals.ErrUnavailable)
+			default:
+				b.untold.Delete(g)
 			}
 		}
 		maps.Copy(known.told, told)
@@ -89,13 +92,17 @@ func isNoGroup(err error, group string) bool {
 }
 
 // needsGroup turns the lack of a group that does not exist into a refusal: it does not
-// pass by itself.
+// pass by itself. Where it was the store that did not tell, the error says so.
 func (b *Bot) needsGroup(err error) error {
 	var unknown *approvals.GroupUnknown
 	if !errors.As(err, &unknown) {
 		return err
 	}
-	if _, gone := b.noGroups.Load(unknown.Group); !gone {
+	why, _ := b.untold.Load(unknown.Group)
+	if why == approvals.ErrUnavailable {
+		return fmt.Errorf("%w: %w", approvals.ErrUnavailable, err)
+	}
+	if why == nil {
 		return err
 	}
 	return refuse("A rule needs the user group %s, and Slack has none of that id. Nothing was done; tell whoever keeps the rules (bmcmd check --live names such groups).", unknown.Group)

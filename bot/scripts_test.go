@@ -279,9 +279,16 @@ func TestListScriptsWhenSomethingIsAway(t *testing.T) {
 			r.policy[0].Show = approvals.Who{Groups: []string{"S-oncall"}}
 			r.people.noGroups = errors.New("ratelimited")
 		}, "Slack did not tell me who may see this. Try again in a moment."},
+		{"Redis, which remembers who is in a group", func(r *rig) {
+			r.policy[0].Show = approvals.Who{Groups: []string{"S-oncall"}}
+			r.people.noGroups = fmt.Errorf("members of S-oncall: %w", approvals.ErrUnavailable)
+		}, "I cannot look, because my store is away. Try again in a moment."},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			playWith(t, tt.setup, func(r *rig) {
+				if w, ok := r.says("ALICE", "show "+theScript).(Words); ok && !strings.HasPrefix(w.Text, tt.want) {
+					r.Errorf("show: %q, want %q", w.Text, tt.want)
+				}
 				got, _, _ := strings.Cut(r.words(r.says("ALICE", "list scripts")).Text, " (ref ")
 				if got != tt.want {
 					r.Errorf("%q, want %q", got, tt.want)
