@@ -110,6 +110,9 @@ func checkLive(ctx context.Context, out io.Writer, cfg *config.Config, path stri
 		}
 		fmt.Fprintf(out, "%-9s %-7s %s\n", p.How, p.Part, p.Says)
 	}
+	for _, err := range cfg.Unguarded() {
+		say(serve.Probed{Part: "config", How: serve.Bad, Says: err.Error()})
+	}
 	if live {
 		if err := config.Guarded(path); err != nil {
 			say(serve.Probed{Part: "config", How: serve.Bad, Says: err.Error()})

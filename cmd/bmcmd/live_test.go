@@ -166,6 +166,23 @@ func TestCheckLive(t *testing.T) {
 			"1 fault was found",
 		},
 		{
+			"anybody can write a secret, of runs too",
+			settings{},
+			func(w *scene) {
+				_ = os.Chmod(filepath.Join(w.Dir, "bot_token"), 0o666)
+				_ = os.Chmod(filepath.Join(w.Dir, "web"), 0o620)
+			},
+			[]string{"fault     config  slack.bot_token: bot_token has mode 0666|chmod go-w", "fault     config  logins.web-root.password: web has mode 0620"},
+			"2 faults were found",
+		},
+		{
+			"a shared channel that is not there",
+			settings{},
+			func(w *scene) { w.edit("shared_channels: [C0NOSUCH]\n  bot_token:", "  bot_token:") },
+			[]string{"fault     rules   the channel C0NOSUCH of slack.shared_channels: there is no such channel"},
+			"1 fault was found",
+		},
+		{
 			"anybody can read the config",
 			settings{},
 			func(w *scene) { _ = os.Chmod(w.Config, 0o644) },
@@ -261,10 +278,41 @@ func TestCheckLiveRules(t *testing.T) {
 			[]string{
 				"fault     rules   U0NOSUCH of rule r: there is no such person",
 				"fault     rules   the group S0NOSUCH of rule r|look at the id in the rules",
+				"fault     rules   rule r: nobody may ask by it",
 				"fault     rules   the channel C0NOSUCH of rule r|there is no such channel",
 				"fault     rules   the script cmd-nosuch of rule r|there is no such script",
 			},
-			"4 faults were found",
+			"5 faults were found",
+		},
+		{
+			"nobody may ask: the group is empty",
+			"{name: r, ask: {groups: [S0EMPTY]}, approve: {groups: [S0LEADS]}}",
+			[]string{"fault     rules   rule r: nobody may ask by it, so nothing can ever run"},
+			"1 fault was found",
+		},
+		{
+			"nobody may ask: the group has bots only",
+			"{name: r, ask: {groups: [S0BOTS]}, approve: {groups: [S0LEADS]}}",
+			[]string{"warning   rules   U0BOT of a group of the rules: a bot or app", "fault     rules   rule r: nobody may ask by it"},
+			"1 fault was found",
+		},
+		{
+			"nobody may ask: none of the group is a requester",
+			"{name: r, requesters: {users: [U0DAVE]}, ask: {groups: [S0ONCALL]}, approve: {groups: [S0LEADS]}}",
+			[]string{"fault     rules   rule r: nobody may ask by it"},
+			"1 fault was found",
+		},
+		{
+			"anyone may ask, of requesters that are nobody",
+			"{name: r, requesters: {groups: [S0EMPTY]}, ask: anyone, approve: {groups: [S0LEADS]}}",
+			[]string{"fault     rules   rule r: nobody may ask by it"},
+			"1 fault was found",
+		},
+		{
+			"nobody may see it, and others ask",
+			"{name: r, show: {groups: [S0EMPTY]}, ask: {groups: [S0ONCALL]}, approve: {groups: [S0LEADS]}}",
+			[]string{"warning   rules   rule r: nobody may see its scripts"},
+			"",
 		},
 		{
 			"patterns of scripts are not looked up",

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -188,10 +189,35 @@ func Guarded(path string) error {
 		return nil
 	case err != nil:
 		return fmt.Errorf("the config cannot be looked at: %w", err)
-	case info.Mode().Perm()&0o022 != 0:
-		return fmt.Errorf("%s has mode %04o: others than its owner can write to it, and so approve anything; chmod go-w it", filepath.Base(path), info.Mode().Perm())
 	}
-	return nil
+	return guarded(path, info, "approve anything")
+}
+
+// Unguarded are errors about the files of secrets that others than their owner can write
+// to, each file once. Whether one is there and can be read, those tell who read it. No
+// file is opened.
+func (c *Config) Unguarded() (errs []error) {
+	seen := map[string]bool{"": true}
+	for _, p := range c.Refs() {
+		file := p.Ref.File()
+		if seen[file] {
+			continue
+		}
+		seen[file] = true
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+			if err := guarded(file, info, "put another secret in its place"); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", p.Key, err))
+			}
+		}
+	}
+	return errs
+}
+
+func guarded(path string, info fs.FileInfo, could string) error {
+	if info.Mode().Perm()&0o022 == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s has mode %04o: others than its owner can write to it, and so %s; chmod go-w it", filepath.Base(path), info.Mode().Perm(), could)
 }
 
 // Parse checks a file's content. name stands before each problem and warning.

@@ -52,23 +52,36 @@ func (d *decoder) checkRule(at string, r approvals.Rule) {
 		d.ids(at+"."+who.key+".groups", who.Groups, groupID)
 	}
 	d.faultIf(r.Lifetime > maxLifetime, at+".lifetime", "this is too long; write at most 24h")
-	d.warnAlone(at, r)
+	if d.soundBelow(at+".requesters", at+".ask") && onlyUsers(r.Requesters) && onlyUsers(r.Ask) {
+		d.faultIf(!slices.ContainsFunc(r.Ask.Users, func(u string) bool { return slices.Contains(r.Requesters.Users, u) }), at+".ask",
+			"nobody here is a requester of this rule, so nothing can ever run by it; name somebody in both lists, by the same id")
+	}
+	d.checkAlone(at, r)
 }
 
-// warnAlone finds people who may ask for what, without themselves, too few may
-// approve.
-func (d *decoder) warnAlone(at string, r approvals.Rule) {
-	if r.Approve.Anyone || len(r.Approve.Groups) > 0 || !d.sound(at+".approve", at+".quorum") {
+// onlyUsers reports whether w names people and no group.
+func onlyUsers(w approvals.Who) bool { return !w.Anyone && len(w.Groups) == 0 && len(w.Users) > 0 }
+
+// checkAlone finds people who may ask for what, without themselves, too few may
+// approve. Where all are such, nothing can ever run.
+func (d *decoder) checkAlone(at string, r approvals.Rule) {
+	if r.Approve.Anyone || len(r.Approve.Groups) > 0 || !d.soundBelow(at+".approve", at+".quorum", at+".requesters", at+".ask") {
 		return
 	}
-	for i, u := range r.Ask.Users {
-		others := 0
-		for j, a := range r.Approve.Users {
-			if a != u && !slices.Contains(r.Approve.Users[:j], a) {
-				others++
-			}
+	approvers := slices.Compact(slices.Sorted(slices.Values(r.Approve.Users)))
+	if len(approvers) < r.Quorum {
+		return // the policy says so itself
+	}
+	alone := func(u string) bool { return len(approvers) == r.Quorum && slices.Contains(approvers, u) }
+	canAsk := func(u string) bool { return !alone(u) }
+	for _, who := range []approvals.Who{r.Ask, r.Requesters} {
+		if onlyUsers(who) && !slices.ContainsFunc(who.Users, canAsk) {
+			d.fault(at+".approve", "nothing can ever run by this rule, since nobody who may ask has enough others to approve; name more people")
+			return
 		}
-		if others < r.Quorum {
+	}
+	for i, u := range r.Ask.Users {
+		if alone(u) {
 			d.warn(item(at+".ask.users", i), "what this person asks for can never be approved, since nobody approves their own request; name more people under approve")
 		}
 	}

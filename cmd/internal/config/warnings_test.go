@@ -60,6 +60,12 @@ func TestWarnings(t *testing.T) {
 			[]string{"c.yaml:17: rules.ask.users item 2: what this person asks for can never be approved, since nobody approves their own request; name more people under approve"},
 		},
 		{
+			"another requester may ask, too",
+			"    ask: anyone\n    approve: {users: [U0BOB, U0CAROL]}",
+			"    requesters: {users: [U0BOB, U0DAVE]}\n    ask: anyone\n    approve: {users: [U0BOB]}",
+			nil,
+		},
+		{
 			"a group may hold others",
 			"    ask: anyone\n    approve: {users: [U0BOB, U0CAROL]}",
 			"    ask: {users: [U0BOB]}\n    approve: {users: [U0BOB], groups: [S0LEADS]}",

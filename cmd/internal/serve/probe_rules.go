@@ -9,7 +9,6 @@ import (
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bmclient"
-	"github.com/bmcmd/bmcmd/bot"
 	"github.com/bmcmd/bmcmd/bot/slackio"
 )
 
@@ -23,6 +22,7 @@ func (p *probe) rules(ctx context.Context) {
 		d.lookUp(ctx)
 		for _, r := range p.cfg.Rules {
 			d.enough(ctx, r)
+			d.reached(ctx, r)
 		}
 		p.channels(ctx)
 	}
@@ -30,73 +30,7 @@ func (p *probe) rules(ctx context.Context) {
 	p.hosts()
 }
 
-// mostAsked is how many members of groups are looked up at most: where there are more,
-// enough of them may approve.
-const mostAsked = 30
-
-// directory is what Slack told of the people in the rules.
-type directory struct {
-	*probe
-	people  map[string]*approvals.Person // by id; nil: their word does not count, and that was said
-	members approvals.Members            // of the groups that are there
-	wrong   bool                         // somebody or some group is not as the rules have it
-	failed  bool                         // something could not be told
-}
-
-// lookUp asks for each person and each group once.
-func (d *directory) lookUp(ctx context.Context) {
-	var users []string
-	for _, r := range d.cfg.Rules {
-		users = slices.Concat(users, r.Requesters.Users, r.Show.Users, r.Ask.Users, r.Approve.Users)
-	}
-	slices.Sort(users)
-	users = slices.Compact(users)
-	groups := groupsOf(d.cfg.Rules)
-	for _, id := range users {
-		d.may(ctx, id, Bad)
-	}
-	for _, id := range groups {
-		m, err := patiently(ctx, func() (approvals.Members, error) { return d.slack.Members(ctx, []string{id}) })
-		switch {
-		case slackio.Unknown(err):
-			d.wrong = true
-			d.says("rules", Bad, "the group %s of %s: %v; what needs it is refused", id, d.naming(id), err)
-		case err != nil:
-			d.failed = true
-			d.says("rules", Bad, "the group %s of %s: %v", id, d.naming(id), err)
-		default:
-			d.members[id] = m[id]
-		}
-	}
-	if !d.wrong && !d.failed {
-		d.says("rules", Good, "%s and %s were looked up", some(len(users), "person", "people"), some(len(groups), "group", "groups"))
-	}
-}
-
-// may asks whether somebody's word counts, and says if it does not.
-func (d *directory) may(ctx context.Context, id string, how Verdict) bool {
-	if p, known := d.people[id]; known {
-		return p != nil
-	}
-	d.people[id] = nil
-	profile, err := patiently(ctx, func() (approvals.Profile, error) { return d.slack.Profile(ctx, bot.UserRef{User: id}) })
-	switch {
-	case slackio.Unknown(err):
-		d.says("rules", how, "%s of %s: there is no such person; correct the id (profile, ⋮, Copy member ID)", id, d.naming(id))
-	case err != nil:
-		d.failed = true
-		d.says("rules", how, "%s of %s: %v", id, d.naming(id), err)
-	case profile.Admit() != nil:
-		d.says("rules", how, "%s of %s: %v; remove the id", id, d.naming(id), profile.Admit())
-	default:
-		d.people[id] = &profile.Person
-		return true
-	}
-	d.wrong = true
-	return false
-}
-
-// naming is the rules that name an id.
+// naming is what names an id: rules, or slack.shared_channels.
 func (p *probe) naming(id string) string {
 	var rules []string
 	for _, r := range p.cfg.Rules {
@@ -113,67 +47,14 @@ func (p *probe) naming(id string) string {
 	rules = slices.Compact(rules)
 	switch len(rules) {
 	case 0:
+		if slices.Contains(p.cfg.Slack.Shared, id) {
+			return "slack.shared_channels"
+		}
 		return "a group of the rules"
 	case 1:
 		return "rule " + rules[0]
 	}
 	return "rules " + strings.Join(rules, ", ")
-}
-
-// enough says if too few people may approve what somebody may ask for by a rule: nobody's
-// approval counts for their own request.
-func (d *directory) enough(ctx context.Context, r approvals.Rule) {
-	approvers, ok := d.who(ctx, r.Approve)
-	if !ok {
-		return
-	}
-	n := len(approvers)
-	alone := slices.ContainsFunc(approvers, func(p approvals.Person) bool {
-		in, err := r.Ask.Includes(p, d.members)
-		return in && err == nil
-	})
-	if n > r.Quorum || n == r.Quorum && !alone {
-		return
-	}
-	how, what := Bad, "nothing can ever run"
-	if n == r.Quorum {
-		what = "what one of them asks for can never run, since nobody approves their own request"
-		if d.othersAsk(r, approvers) {
-			how = Doubt
-		}
-	}
-	d.says("rules", how, "rule %s: %s may approve, and %d must: %s; name more people under approve", r.Name, some(n, "person", "people"), r.Quorum, what)
-}
-
-// othersAsk reports whether somebody else than these may ask by a rule.
-func (d *directory) othersAsk(r approvals.Rule, these []approvals.Person) bool {
-	ids := slices.Clone(r.Ask.Users)
-	for _, g := range r.Ask.Groups {
-		ids = append(ids, d.members[g]...)
-	}
-	return r.Ask.Anyone || slices.ContainsFunc(ids, func(id string) bool {
-		return !slices.ContainsFunc(these, func(p approvals.Person) bool { return id == p.User || id == p.ID })
-	})
-}
-
-// who are the people of w whose word counts. ok is false where that is not known, or where
-// there are so many that it does not matter.
-func (d *directory) who(ctx context.Context, w approvals.Who) (who []approvals.Person, ok bool) {
-	ids := slices.Clone(w.Users)
-	for _, g := range w.Groups {
-		ids = append(ids, d.members[g]...) // none of a group that is not there
-	}
-	slices.Sort(ids)
-	if ids = slices.Compact(ids); len(ids) > mostAsked {
-		return nil, false
-	}
-	for _, id := range ids {
-		if d.may(ctx, id, Doubt) {
-			who = append(who, *d.people[id])
-		}
-	}
-	slices.SortFunc(who, func(a, b approvals.Person) int { return strings.Compare(a.Key(), b.Key()) })
-	return slices.CompactFunc(who, func(a, b approvals.Person) bool { return a.Key() == b.Key() }), !d.failed
 }
 
 // some is a number with its noun.
@@ -184,9 +65,9 @@ func some(n int, one, more string) string {
 	return fmt.Sprintf("%d %s", n, more)
 }
 
-// channels looks each channel of the rules up.
+// channels looks each channel of the rules and of slack.shared_channels up.
 func (p *probe) channels(ctx context.Context) {
-	var all []string
+	all := slices.Clone(p.cfg.Slack.Shared)
 	for _, r := range p.cfg.Rules {
 		all = append(all, r.Channels...)
 	}

@@ -176,6 +176,14 @@ func (r Ref) String() string {
 	return b.String()
 }
 
+// File is the path of a ref+file; "" of any other.
+func (r Ref) File() string {
+	if r.scheme != schemeFile {
+		return ""
+	}
+	return r.path
+}
+
 // IsZero says whether r points nowhere.
 func (r Ref) IsZero() bool { return r == Ref{} }
 

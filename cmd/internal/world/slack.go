@@ -19,7 +19,8 @@ const (
 const workspace = `{
 	"people": [{"id": "U0ALICE", "name": "alice"}, {"id": "U0BOB", "name": "bob"}, {"id": "U0CAROL", "name": "carol"}, {"id": "U0DAVE", "name": "dave"}],
 	"groups": [{"id": "S0ONCALL", "handle": "oncall", "members": ["U0ALICE", "U0BOB", "U0CAROL"]},
-		{"id": "S0LEADS", "handle": "leads", "members": ["U0ALICE", "U0BOB", "U0CAROL"]}],
+		{"id": "S0LEADS", "handle": "leads", "members": ["U0ALICE", "U0BOB", "U0CAROL"]},
+		{"id": "S0EMPTY", "handle": "empty", "members": []}, {"id": "S0BOTS", "handle": "bots", "members": ["U0BOT"]}],
 	"channels": [{"id": "C0INCIDENT", "name": "incident", "members": ["U0ALICE", "U0BOB", "U0CAROL", "U0DAVE", "U0BOT"]}]}`
 
 // Slack is everybody in the workspace.
