@@ -312,7 +312,7 @@ func TestLettingGoSetsDue(t *testing.T) {
 		if err != nil || at.After(time.UnixMilli(int64(score))) || time.UnixMilli(int64(score)).Sub(at) > time.Millisecond {
 			t.Errorf("due at %v, want %v rounded up, error %v", time.UnixMilli(int64(score)), at, err)
 		}
-		if _, err = s.Swap(t.Context(), next(k, amy, 0, func(r *approvals.Request) { r.State = approvals.Cancelled })); err != nil {
+		if _, err = s.Swap(t.Context(), next(k, amy, 0, func(r *approvals.Request) { r.State, r.RetryAt = approvals.Cancelled, time.Time{} })); err != nil {
 			t.Fatal(err)
 		}
 		if n, _ := s.client.ZCard(t.Context(), s.keys.due()).Result(); n != 0 {
