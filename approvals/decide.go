@@ -129,12 +129,15 @@ func RunNow(p Person, digest Digest, today Facts, within time.Duration) Move {
 		switch pressed := r.DispatchBy.After(r.ApprovedAt.Add(within)); {
 		case now.Before(r.SearchUntil):
 			return ErrSearching
-		case pressed && now.Before(r.DispatchBy):
+		case pressed && now.Before(r.DispatchBy) && (r.Waiting == "" || !r.RetryAt.IsZero()):
 			return ErrTrying
 		case len(r.Clicks)-len(r.Approvers()) >= mostRuns:
 			return ErrRunEnough
 		}
-		r.DispatchBy, r.Waiting, r.WaitsFor, r.RetryAt, r.Tries, r.SearchUntil = now.Add(within), "", "", time.Time{}, 0, time.Time{}
+		r.DispatchBy, r.WaitsFor, r.RetryAt, r.Tries, r.SearchUntil = now.Add(within), "", now, 0, time.Time{}
+		if !r.InDoubt { // else why it waits stands until it is looked at: people are not told the same again
+			r.Waiting, r.RetryAt = "", time.Time{}
+		}
 		return nil
 	}}
 }

@@ -192,9 +192,9 @@ func (d *Desk) Open(ctx context.Context, n int) ([]Kept, error) { return d.store
 func (d *Desk) Mark(ctx context.Context) error { return d.store.Mark(ctx) }
 
 // Turn is [Store.Turn] for this worker, as long as a hold.
-func (d *Desk) Turn(ctx context.Context, message string) (first, done bool, err error) {
-	return d.store.Turn(ctx, message, d.worker, d.hold)
+func (d *Desk) Turn(ctx context.Context, id string, r Rank) (Turn, error) {
+	return d.store.Turn(ctx, id, r, d.worker, d.hold)
 }
 
 // Done is [Store.Done].
-func (d *Desk) Done(ctx context.Context, message string) error { return d.store.Done(ctx, message) }
+func (d *Desk) Done(ctx context.Context, id string, r Rank) error { return d.store.Done(ctx, id, r) }

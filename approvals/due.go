@@ -97,8 +97,9 @@ func (r Request) nextStep() time.Time {
 	case Refused, Denied, Expired, Cancelled:
 		if r.Unsought() && r.RetryAt.IsZero() {
 			return r.EndedAt
+		} else if r.Unsought() {
+			return r.RetryAt
 		}
-		return r.RetryAt
 	case Accepted, Unknown:
 		if !r.RetryAt.IsZero() {
 			return r.RetryAt

@@ -115,6 +115,15 @@ func Delay(at time.Time) Move {
 	return mark("delay", func(r *Request) { r.retry(at) })
 }
 
+// Rest notes that the request waits for a press of Run, as it did before somebody pressed
+// it; the card says so.
+func Rest() Move {
+	return mark("rest", func(r *Request) {
+		r.retry(time.Time{})
+		r.Card.Shown = 0
+	})
+}
+
 // Undrawn notes when to try again to draw the card.
 func Undrawn(at time.Time) Move {
 	return mark("undrawn", func(r *Request) {

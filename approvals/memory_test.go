@@ -115,11 +115,11 @@ func (m *memory) Revisions(_ context.Context, ids []string) (Server, map[string]
 	return m.server, has, nil
 }
 
-func (m *memory) Turn(context.Context, string, string, time.Duration) (first, done bool, err error) {
-	return true, false, nil
+func (m *memory) Turn(context.Context, string, Rank, string, time.Duration) (Turn, error) {
+	return TurnFirst, nil
 }
 
-func (m *memory) Done(context.Context, string) error { return nil }
+func (m *memory) Done(context.Context, string, Rank) error { return nil }
 
 func (m *memory) Create(_ context.Context, s Swap) (Kept, bool, error) {
 	m.mu.Lock()

@@ -79,10 +79,10 @@ const mostKnown = 4096
 // known are the requests that a process has seen in the store, as the store confirmed
 // them last. A store that went back in time cannot take that from it.
 type known struct {
-	mu    sync.Mutex
-	all   map[string]*memo
-	times int64
-	met   string // the server whose open requests were looked at
+	mu     sync.Mutex
+	all    map[string]*memo
+	times  int64
+	looked string // the server whose open requests were looked at
 }
 
 type memo struct {
@@ -141,16 +141,20 @@ func (n *known) shrink() {
 	for _, m := range n.all {
 		all = append(all, m)
 	}
-	open := func(m *memo) int {
-		if m.newest.State.Ended() {
-			return 0
-		}
-		return 1
-	}
-	slices.SortFunc(all, func(a, b *memo) int { return cmp.Or(open(a)-open(b), cmp.Compare(a.seen, b.seen)) })
+	slices.SortFunc(all, func(a, b *memo) int {
+		return cmp.Or(openFirst(b.newest.Request)-openFirst(a.newest.Request), cmp.Compare(a.seen, b.seen))
+	})
 	for _, m := range all[:len(all)/4] {
 		delete(n.all, m.newest.ID)
 	}
+}
+
+// openFirst orders requests that have not ended before those that have.
+func openFirst(r Request) int {
+	if r.State.Ended() {
+		return 1
+	}
+	return 0
 }
 
 // Older answers what this process remembers of k's request, if k is older than that. So
@@ -178,40 +182,35 @@ func (d *Desk) Accept(k Kept) {
 }
 
 // Recollect asks the store how far it has come with what this process remembers, in one
-// call. gone are the requests that had not ended and that the store does not have; others
-// those that it shows otherwise than they are remembered, or as another [Server], or that
-// came to another, and that need a [Desk.Recheck]. marked is false for a store without a mark.
+// call. gone are the requests that the store does not have; others those that it shows
+// otherwise than they are remembered, or as another [Server], or that came to another, and
+// that need a [Desk.Recheck]. marked is false for a store without a mark.
 func (d *Desk) Recollect(ctx context.Context) (marked bool, gone []Kept, others []string, err error) {
-	var open []Kept
+	var all []Kept
 	var ids []string
-	ended := map[string]string{} // which server showed it
 	d.known.mu.Lock()
 	for id, m := range d.known.all {
-		if m.before != nil {
+		switch {
+		case m.newest.Traceless():
+			delete(d.known.all, id)
+			continue
+		case m.before != nil:
 			others = append(others, id)
 		}
-		if m.newest.State.Ended() {
-			ended[id] = m.newest.Server.ID
-		} else {
-			open, ids = append(open, m.newest), append(ids, id)
-		}
+		all, ids = append(all, m.newest), append(ids, id)
 	}
 	d.known.mu.Unlock()
 	server, has, err := d.store.Revisions(ctx, ids)
 	if err != nil {
 		return false, nil, nil, err
 	}
-	for _, k := range open {
+	slices.SortStableFunc(all, func(a, b Kept) int { return openFirst(a.Request) - openFirst(b.Request) })
+	for _, k := range all {
 		switch {
 		case has[k.ID] == 0:
 			gone = append(gone, k)
-		case has[k.ID] != k.Revision || server.ID != k.Server.ID:
+		case server.ID != k.Server.ID, !k.State.Ended() && has[k.ID] != k.Revision:
 			others = append(others, k.ID)
-		}
-	}
-	for id, on := range ended {
-		if on != server.ID {
-			others = append(others, id)
 		}
 	}
 	if server.ID != "" {
@@ -227,9 +226,9 @@ const mostMet = 500
 // may have anything to do with them for long, and their cards may show what is forgotten.
 func (d *Desk) meet(ctx context.Context, server Server) (others []string) {
 	d.known.mu.Lock()
-	met := d.known.met == server.ID
+	looked := d.known.looked == server.ID
 	d.known.mu.Unlock()
-	if met {
+	if looked {
 		return nil
 	}
 	open, err := d.Open(ctx, mostMet)
@@ -243,7 +242,7 @@ func (d *Desk) meet(ctx context.Context, server Server) (others []string) {
 	}
 	d.known.mu.Lock()
 	defer d.known.mu.Unlock()
-	d.known.met = server.ID
+	d.known.looked = server.ID
 	return others
 }
 

@@ -106,6 +106,27 @@ const (
 	HostsLeave              // let go
 )
 
+// Rank is how much a process knows of a request that is gone, from 1 to 9.
+type Rank int
+
+// The ranks: whoever knows more speaks last or alone.
+const (
+	RankSeen    Rank = 1 + iota // how it stood once
+	RankClaimed                 // that it was claimed
+	RankCalled                  // that it was sent
+	RankEnded                   // how it ended
+)
+
+// Turn is whether it is a worker's turn to say what it knows.
+type Turn int
+
+const (
+	TurnLater Turn = iota // another is about to say something: ask again
+	TurnFirst             // nobody has said anything
+	TurnMore              // less was said
+	TurnDone              // as much or more was said
+)
+
 // Store keeps requests, their events and what is due. It knows no rules: it swaps
 // a version for the next if nobody was faster. All methods may be called at the
 // same time; all errors wrap one of those above, or the context's. Without a mark, what
@@ -119,13 +140,12 @@ type Store interface {
 	// that it does not have. Without a mark it is a [Server] without an id.
 	Revisions(ctx context.Context, ids []string) (Server, map[string]int64, error)
 
-	// Turn reserves one message about a request that is gone: first is true for one
-	// worker, until hold has passed, and done once some worker has called Done for it.
-	// It works without a mark.
-	Turn(ctx context.Context, message, worker string, hold time.Duration) (first, done bool, err error)
+	// Turn says whether worker is to say what it knows of a request that is gone, at this
+	// [Rank]; if so, it is nobody else's turn until hold has passed. It works without a mark.
+	Turn(ctx context.Context, id string, r Rank, worker string, hold time.Duration) (Turn, error)
 
-	// Done notes that the message was said. It is remembered for a month.
-	Done(ctx context.Context, message string) error
+	// Done notes that it was said. It is remembered for a month.
+	Done(ctx context.Context, id string, r Rank) error
 
 	// Create keeps a new request, stamps Received and KeptOn, and holds it for the worker. If
 	// the id is there already, that request is the answer, with fresh false. If an

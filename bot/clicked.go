@@ -177,6 +177,9 @@ func (b *Bot) counted(c Click, k approvals.Kept) Answer {
 		w.Text = "Recorded: the request is cancelled" + nothingRuns(k)
 	case Run:
 		w.Text = "Recorded: everything is read once more and then sent. The answer comes into the card's thread."
+		if k.Doubtful() {
+			w.Text = "Recorded: everything is read once more. It is sent only if the API's list of tasks can be read and has no such run; the card says so if not."
+		}
 	case Ran, DidNotRun:
 		finding := approvals.Ran
 		if c.Button == DidNotRun {

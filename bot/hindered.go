@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
@@ -68,6 +69,8 @@ func (b *Bot) mayHaveForgotten(ctx context.Context, k approvals.Kept) (*approval
 			return moved(approvals.Delay(again)), nil
 		}
 		return moved(approvals.SearchFirst(text, until, again)), nil
+	case err != nil && strings.HasPrefix(k.Waiting, unlisted):
+		return moved(approvals.Rest()), nil
 	case err != nil:
 		ref := b.reference("a run could not be searched for", err, k.ID)
 		return moved(approvals.Wait(fmt.Sprintf("%s (%s)", unlisted, ref), time.Time{})), nil

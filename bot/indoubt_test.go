@@ -156,3 +156,31 @@ func TestALookUpThatRefusesIsNoDoubt(t *testing.T) {
 		}
 	})
 }
+
+// While the list cannot be read after the search, each press of Run is told what happens,
+// and the refusal is posted once.
+func TestRunWhileTheListCannotBeRead(t *testing.T) {
+	playFollow(t, func(r *rig) { r.memory.server.ID = "run-1" }, func(r *rig) {
+		id := r.asks("ALICE")
+		r.memory.restart("run-2")
+		r.listDown(true)
+		r.press("BOB", Approve, id)
+		r.pass(15 * time.Minute)
+		r.waits(id, unlisted)
+		told := len(r.journal.of("notice"))
+		for range 3 {
+			r.hears(r.press("ALICE", Run, id), "Recorded: everything is read once more. It is sent only if the API's list of tasks can be read and has no such run; the card says so if not.")
+			r.pass(time.Minute)
+			r.waits(id, unlisted)
+		}
+		if now := len(r.journal.of("notice")); now != told {
+			t.Errorf("pinged %d times", now-told)
+		}
+		r.ran(0)
+		r.listDown(false)
+		r.press("ALICE", Run, id)
+		r.pass(time.Minute)
+		r.is(id, approvals.Succeeded)
+		r.ran(1)
+	})
+}

@@ -23,8 +23,8 @@ type memory struct {
 	held  map[string]string          // the request that holds a host for a script, by both
 
 	server   approvals.Server
-	unmarked bool              // nothing is read or written until it is marked
-	turns    map[string]string // who says a message, or "done"
+	unmarked bool // nothing is read or written until it is marked
+	turns    map[string]said
 
 	fault func(storeCall) fault // what goes wrong with one call; nil: nothing
 }
@@ -64,14 +64,14 @@ const (
 )
 
 func newMemory() *memory {
-	return &memory{rows: map[string]*row{}, away: map[string]approvals.Event{}, twins: map[string]string{}, held: map[string]string{}, turns: map[string]string{}}
+	return &memory{rows: map[string]*row{}, away: map[string]approvals.Event{}, twins: map[string]string{}, held: map[string]string{}, turns: map[string]said{}}
 }
 
 // flushed is what FLUSHALL leaves.
 func (s *memory) flushed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.rows, s.twins, s.held, s.turns, s.unmarked = map[string]*row{}, map[string]string{}, map[string]string{}, map[string]string{}, true
+	s.rows, s.twins, s.held, s.turns, s.unmarked = map[string]*row{}, map[string]string{}, map[string]string{}, map[string]said{}, true
 }
 
 func (s *memory) Mark(context.Context) error {
@@ -98,20 +98,38 @@ func (s *memory) Revisions(_ context.Context, ids []string) (approvals.Server, m
 	return s.server, has, nil
 }
 
-func (s *memory) Turn(_ context.Context, message, worker string, _ time.Duration) (first, done bool, err error) {
+func (s *memory) Turn(_ context.Context, id string, r approvals.Rank, worker string, _ time.Duration) (approvals.Turn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.turns[message] == "" {
-		s.turns[message] = worker
+	has, there := s.turns[id]
+	switch {
+	case there && has.worker == "" && has.rank >= r:
+		return approvals.TurnDone, nil
+	case there && has.worker != "" && (has.worker != worker || has.rank != r):
+		return approvals.TurnLater, nil
 	}
-	return s.turns[message] == worker, s.turns[message] == "done", nil
+	more := there && (has.worker == "" || has.more)
+	s.turns[id] = said{rank: r, worker: worker, more: more}
+	if more {
+		return approvals.TurnMore, nil
+	}
+	return approvals.TurnFirst, nil
 }
 
-func (s *memory) Done(_ context.Context, message string) error {
+func (s *memory) Done(_ context.Context, id string, r approvals.Rank) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.turns[message] = "done"
+	if s.turns[id].rank <= r {
+		s.turns[id] = said{rank: r}
+	}
 	return nil
+}
+
+// said is who says how much of a request that is gone; nobody any more: it was said.
+type said struct {
+	rank   approvals.Rank
+	worker string
+	more   bool // less was said before
 }
 
 // begin takes the lock and says what goes wrong. The caller unlocks.

@@ -38,8 +38,8 @@ type Recollection interface {
 	Accept(k approvals.Kept)
 	Forget(id string)
 	Mark(ctx context.Context) error
-	Turn(ctx context.Context, message string) (first, done bool, err error)
-	Done(ctx context.Context, message string) error
+	Turn(ctx context.Context, id string, r approvals.Rank) (approvals.Turn, error)
+	Done(ctx context.Context, id string, r approvals.Rank) error
 }
 
 // Cloud is the script API for approved runs; [bmclient.Client] is one. Its errors, and

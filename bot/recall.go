@@ -105,23 +105,35 @@ func (b *Bot) hasCalled(r approvals.Request) bool {
 	return len(r.Sends) > 0 && b.called[r.ID] >= len(r.Sends)
 }
 
-// sayGone tells the thread of a request that the store has lost its record, as this
-// process saw it last. Of all processes one says it, one of those that know of a claim,
-// and the one that called. What cannot be said now stays remembered, and is tried again.
-func (b *Bot) sayGone(ctx context.Context, k approvals.Kept) {
-	message := k.ID
+// rank is how much this process knows of a request.
+func (b *Bot) rank(r approvals.Request) approvals.Rank {
 	switch {
-	case b.hasCalled(k.Request):
-		message += ":called"
-	case k.MayHaveRun():
-		message += ":claimed"
+	case r.State.Ended():
+		return approvals.RankEnded
+	case b.hasCalled(r):
+		return approvals.RankCalled
+	case r.MayHaveRun():
+		return approvals.RankClaimed
 	}
-	first, done, err := b.Desk.Turn(ctx, message)
+	return approvals.RankSeen
+}
+
+// sayGone tells the thread of a request that the store has lost its record, as this
+// process saw it last, unless another has said as much. Who knows how it ended keeps the
+// others quiet: nothing is lost but the record. What cannot be said now stays remembered,
+// and is tried again.
+func (b *Bot) sayGone(ctx context.Context, k approvals.Kept) {
+	rank := b.rank(k.Request)
+	turn, err := b.Desk.Turn(ctx, k.ID, rank)
 	switch {
-	case done:
+	case turn == approvals.TurnDone:
 		b.Desk.Forget(k.ID)
 		return
-	case err != nil || !first:
+	case err != nil || turn == approvals.TurnLater:
+		return
+	case rank == approvals.RankEnded && turn == approvals.TurnFirst:
+		b.Log.Info("the store has no record any more of a request that has ended", "request", k.ID, "state", k.State)
+		b.saidGone(ctx, k.ID, rank)
 		return
 	}
 	gone := k.Request
@@ -132,22 +144,29 @@ func (b *Bot) sayGone(ctx context.Context, k approvals.Kept) {
 			b.Log.Warn("the card of a request that is gone could not be drawn", "request", k.ID, b.said(err))
 		}
 	}
-	gone.Why = b.gone(k.Request)
+	gone.Why = b.gone(k)
 	_, err = b.Board.Notify(ctx, gone, approvals.Notice{N: gone.Noticed + 1, Kind: approvals.NoticeGone})
 	if err != nil && !errors.Is(err, ErrRejected) && !errors.Is(err, ErrNotInChannel) {
 		b.Log.Warn("that a request is gone could not be said", "request", k.ID, b.said(err))
 		return
 	}
 	b.Log.Error("the store has lost a request", "request", k.ID, "state", k.State, "called", b.hasCalled(k.Request))
-	if err := b.Desk.Done(ctx, message); err != nil {
-		b.Log.Warn("that a request is gone may be said again", "request", k.ID, b.said(err))
+	b.saidGone(ctx, k.ID, rank)
+}
+
+func (b *Bot) saidGone(ctx context.Context, id string, rank approvals.Rank) {
+	if err := b.Desk.Done(ctx, id, rank); err != nil {
+		b.Log.Warn("that a request is gone may be said again", "request", id, b.said(err))
 	}
-	b.Desk.Forget(k.ID)
+	b.Desk.Forget(id)
 }
 
 // gone says what this process knows of a request that the store has lost.
-func (b *Bot) gone(r approvals.Request) string {
+func (b *Bot) gone(k approvals.Kept) string {
+	r := k.Request
 	switch {
+	case r.State.Ended():
+		return fmt.Sprintf("It had ended before that: %s. Only its record is gone.", r.State)
 	case b.hasCalled(r):
 		text := "I had sent it to the API, so it may be running or have run. I do not follow it any more."
 		b.mu.Lock()
@@ -163,5 +182,6 @@ func (b *Bot) gone(r approvals.Request) string {
 	case r.MayHaveRun():
 		return "It had been claimed, so it may have been sent and may have run. Nobody follows it any more. Look at its hosts and at the API's list of tasks before you ask again."
 	}
-	return fmt.Sprintf("When I last saw it, it was %s and had not been sent. Nothing more comes of it; ask again if it is still needed. If another of my replicas had sent it, that one says so here.", r.State)
+	return fmt.Sprintf("When I last saw it (%s), it was %s. What became of it since I do not know: look at this thread, and ask again if it is still needed.",
+		k.Now.UTC().Format("2006-01-02 15:04 UTC"), r.State)
 }

@@ -198,11 +198,11 @@ func TestTheStoreIsEmptied(t *testing.T) {
 		say  string
 		runs int
 	}{
-		{"pending", func(*rig, string) {}, "it was pending and had not been sent", 0},
+		{"pending", func(*rig, string) {}, "it was pending. What became of it since I do not know", 0},
 		{"approved", func(r *rig, id string) {
 			r.logins.set(func(l *logins) { l.onOpen = func() error { return errors.New("sealed") } })
 			r.press("BOB", Approve, id)
-		}, "it was approved and had not been sent", 0},
+		}, "it was approved. What became of it since I do not know", 0},
 		{"followed", func(r *rig, id string) {
 			r.cloud.set(func(c *cloud) {
 				c.tasks.host = func(_ string, h *apiHost) { h.ends = time.Now().Add(5 * time.Minute) }

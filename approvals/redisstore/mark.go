@@ -42,13 +42,16 @@ func (s *Store) Revisions(ctx context.Context, ids []string) (approvals.Server, 
 }
 
 // Turn is as [approvals.Store] says.
-func (s *Store) Turn(ctx context.Context, message, worker string, hold time.Duration) (first, done bool, err error) {
-	a, err := s.write(ctx, turnScript, []string{s.keys.gone(message)}, worker, hold.Milliseconds())
-	return err == nil && a.text(0) == worker, a.text(0) == "done", err
+func (s *Store) Turn(ctx context.Context, id string, r approvals.Rank, worker string, hold time.Duration) (approvals.Turn, error) {
+	a, err := s.write(ctx, turnScript, []string{s.keys.gone(id)}, worker, int(r), hold.Milliseconds())
+	if err != nil {
+		return approvals.TurnLater, err
+	}
+	return map[string]approvals.Turn{"first": approvals.TurnFirst, "more": approvals.TurnMore, "done": approvals.TurnDone}[a.text(0)], nil
 }
 
 // Done is as [approvals.Store] says.
-func (s *Store) Done(ctx context.Context, message string) error {
-	_, err := s.write(ctx, turnScript, []string{s.keys.gone(message)}, "done", doneFor.Milliseconds())
+func (s *Store) Done(ctx context.Context, id string, r approvals.Rank) error {
+	_, err := s.write(ctx, turnScript, []string{s.keys.gone(id)}, "done", int(r), doneFor.Milliseconds())
 	return err
 }

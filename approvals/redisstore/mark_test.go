@@ -176,25 +176,39 @@ func told(t *testing.T, client redis.UniversalClient, section, field string) str
 	return value
 }
 
-// One worker has the turn to say a message, another after it stood still, and nobody any
-// more once it was said.
+// One worker has the turn to say what it knows, another after it stood still, and nobody
+// any more once as much was said. Who knows more waits for who is at it, and speaks then;
+// who knows less is silent.
 func TestTurns(t *testing.T) {
 	onEach(t, func(t *testing.T, srv *server) {
 		srv.stop(t)
 		s := srv.store(t)
-		turn := func(worker string, hold time.Duration, first, done bool) {
+		turn := func(worker string, r approvals.Rank, want approvals.Turn) {
 			t.Helper()
-			if f, d, err := s.Turn(t.Context(), "r-1", worker, hold); f != first || d != done || err != nil {
-				t.Errorf("%s: first %v, done %v, error %v", worker, f, d, err)
+			if got, err := s.Turn(t.Context(), "r-1", r, worker, time.Minute); got != want || err != nil {
+				t.Errorf("%s: %v, error %v, want %v", worker, got, err, want)
 			}
 		}
-		turn(amy, time.Minute, true, false)
-		turn(ben, time.Minute, false, false)
-		turn(amy, time.Minute, true, false)
-		if err := s.Done(t.Context(), "r-1"); err != nil {
-			t.Fatal(err)
+		done := func(r approvals.Rank) {
+			t.Helper()
+			if err := s.Done(t.Context(), "r-1", r); err != nil {
+				t.Fatal(err)
+			}
 		}
-		turn(amy, time.Minute, false, true)
-		turn(ben, time.Minute, false, true)
+		turn(amy, approvals.RankSeen, approvals.TurnFirst)
+		turn(ben, approvals.RankSeen, approvals.TurnLater)
+		turn(ben, approvals.RankCalled, approvals.TurnLater)
+		turn(amy, approvals.RankSeen, approvals.TurnFirst)
+		done(approvals.RankSeen)
+		turn(amy, approvals.RankSeen, approvals.TurnDone)
+		turn(ben, approvals.RankCalled, approvals.TurnMore)
+		turn(ben, approvals.RankCalled, approvals.TurnMore)
+		turn(amy, approvals.RankClaimed, approvals.TurnLater)
+		done(approvals.RankSeen) // who was slow takes nothing back
+		turn(amy, approvals.RankEnded, approvals.TurnLater)
+		done(approvals.RankCalled)
+		turn(amy, approvals.RankClaimed, approvals.TurnDone)
+		turn(ben, approvals.RankCalled, approvals.TurnDone)
+		turn(amy, approvals.RankEnded, approvals.TurnMore)
 	})
 }

@@ -143,10 +143,10 @@ func (s *Store) rehearseRest(ctx context.Context, id string) error {
 	if server, has, err := s.Revisions(ctx, []string{id}); err != nil || server.ID == "" || has[id] != 3 {
 		return read(err)
 	}
-	if first, _, err := s.Turn(ctx, "check", "check", time.Minute); err != nil || !first {
+	if turn, err := s.Turn(ctx, "check", approvals.RankSeen, "check", time.Minute); err != nil || turn != approvals.TurnFirst {
 		return read(err)
 	}
-	if err := s.Done(ctx, "check"); err != nil {
+	if err := s.Done(ctx, "check", approvals.RankSeen); err != nil {
 		return err
 	}
 	groups := &Groups{caller: s.caller, keys: s.keys, ttl: oldest, running: map[string]*lookup{}}

@@ -73,18 +73,33 @@ for i = 2, #ARGV - 1 do out[#out + 1] = redis.call('HGET', ARGV[1] .. ARGV[i], '
 return out
 `)
 
-// turnScript gives one worker the turn to say a message.
+// turnScript gives one worker the turn to say what it knows of a request that is gone. The
+// key holds the rank and the worker, "+" behind it if less was said before, or "done"; that
+// alone is of a request of which nothing is to be said.
 //
-// KEYS: 1 message.
-// ARGV: 1 worker, or "done" once it was said, 2 for how long.
-// Returns: time, who has the turn.
+// KEYS: 1 what is said of the request.
+// ARGV: 1 worker, or "done" once it was said, 2 rank, 3 for how long.
+// Returns: time, "first", "more", "done" or "later".
 var turnScript = redis.NewScript(clock + `
 local has = redis.call('GET', KEYS[1])
-if not has or has == ARGV[1] or ARGV[1] == 'done' then
-  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-  has = ARGV[1]
+local rank, who = string.match(has == 'done' and '9 done' or has or '0 done', '^(%d) (.*)$')
+rank = tonumber(rank or 9) - ARGV[2]
+local function turn(as, word)
+  redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. as, 'PX', ARGV[3])
+  return {t[1], t[2], word}
 end
-return {t[1], t[2], has}
+if ARGV[1] == 'done' then
+  return rank <= 0 and turn('done', 'done') or {t[1], t[2], 'done'}
+elseif not has then
+  return turn(ARGV[1], 'first')
+elseif who == 'done' then
+  return rank < 0 and turn(ARGV[1] .. '+', 'more') or {t[1], t[2], 'done'}
+elseif rank == 0 and who == ARGV[1] then
+  return turn(who, 'first')
+elseif rank == 0 and who == ARGV[1] .. '+' then
+  return turn(who, 'more')
+end
+return {t[1], t[2], 'later'}
 `)
 
 // createScript keeps a new request.

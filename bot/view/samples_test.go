@@ -270,6 +270,9 @@ func lifted(r *approvals.Request) { r.Unsure.Lifted = true }
 // inDoubt makes it one whose store may have forgotten a send.
 func inDoubt(r *approvals.Request) { r.InDoubt = true }
 
+// recalled makes it one that Redis had forgotten.
+func recalled(r *approvals.Request) { r.Recalled = "1.2.M" }
+
 func weak(r *approvals.Request) { r.Weak = true }
 
 // headed has the record say where its chain of events ends.

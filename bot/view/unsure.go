@@ -44,7 +44,25 @@ func finding(f approvals.Finding) safe {
 	return "it did not run"
 }
 
+// forgotten reports whether the API took r, and Redis went back to a state from before
+// that: it is sure that r ran, if a task of it is there.
+func forgotten(r approvals.Request) bool {
+	a := answer(r)
+	return r.Recalled != "" && a != nil && a.Outcome == approvals.OutcomeAccepted
+}
+
+// inTheDark says what is not known of an unknown run.
+func inTheDark(r approvals.Request) safe {
+	if forgotten(r) {
+		return "The API took this run, and Redis has forgotten which task it is"
+	}
+	return "Nobody can know whether this ran"
+}
+
 func stateUnknown(r approvals.Request) safe {
+	if forgotten(r) && !asked(r) {
+		return "Unknown, the API took it and Redis has forgotten that"
+	}
 	if asked(r) {
 		return "Unknown, two people have to say whether it ran"
 	}
@@ -104,6 +122,8 @@ func (p *page) whyUnknown(r approvals.Request, short bool) {
 	switch a := answer(r); {
 	case doubted(r):
 		p.line(say("Redis has changed (restarted, failed over or emptied), and the API lists a task that may be this run: it was not sent again."))
+	case forgotten(r):
+		p.line(say("The API had accepted it, and then Redis went back to a state from before that. It is not sent again."))
 	case r.Recalled != "" && a == nil:
 		p.line(say("Redis went back to a state from before it was claimed. It may have been sent by then, and is not sent again."))
 	case a == nil:
@@ -220,7 +240,7 @@ func countsFrom(r approvals.Request) string {
 }
 
 func (p *page) noticeUnknown(r approvals.Request) {
-	text := call(r, true) + "*Nobody can know whether this ran.* "
+	text := call(r, true) + "*" + inTheDark(r) + ".* "
 	if r.State == approvals.Unknown {
 		p.section(text + searched)
 	} else {
@@ -243,7 +263,7 @@ func (p *page) noticeAsk(r approvals.Request) {
 		p.subject(r)
 		return
 	}
-	p.section(several(everybody(r), "and") + " *Nobody can know whether this ran, and the search did not tell.* " + lookHere +
+	p.section(several(everybody(r), "and") + " *" + inTheDark(r) + ", and the search did not tell.* " + lookHere +
 		"Then press “" + ranLabel + "” or “" + notLabel + "” on the card. " + whoSays)
 	p.subject(r)
 	p.whyUnknown(r, false)

@@ -60,7 +60,7 @@ func forgetFaults() []Fault {
 				r.awaitState(approvals.Accepted, 2)
 				r.awaitState(approvals.Pending, 1)
 				r.redis("FLUSHALL")
-				r.awaitGone(3, "I had sent it to the API, which accepted it", "it was pending and had not been sent")
+				r.awaitGone(3, "I had sent it to the API, which accepted it", "it was pending. What became of it since I do not know")
 			},
 		},
 		{
@@ -69,7 +69,7 @@ func forgetFaults() []Fault {
 			do: func(r *rig) {
 				r.awaitState(approvals.Pending, 2)
 				r.fill()
-				r.awaitGone(2, "it was pending and had not been sent")
+				r.awaitGone(2, "it was pending. What became of it since I do not know")
 			},
 		},
 	}
