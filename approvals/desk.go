@@ -132,6 +132,9 @@ func (d *Desk) Advance(ctx context.Context, k Kept, m Move) (Kept, error) {
 // the latest; zero: nothing is due at any known time.
 func (d *Desk) Take(ctx context.Context, n int) (taken []Kept, wake time.Duration, err error) {
 	taken, wake, err = d.store.Take(ctx, d.worker, d.hold, n)
+	if err == nil {
+		d.known.meet()
+	}
 	for _, k := range taken {
 		d.known.heard(k)
 	}

@@ -82,7 +82,8 @@ type known struct {
 	mu     sync.Mutex
 	all    map[string]*memo
 	times  int64
-	looked string // the server whose open requests were looked at
+	looked string    // the server whose open requests were looked at
+	first  time.Time // by the local clock: when the store had first answered
 }
 
 type memo struct {
@@ -98,6 +99,9 @@ func (n *known) heard(k Kept) Kept {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	m := n.all[k.ID]
+	if n.first.IsZero() && k.ID != "" {
+		n.first = time.Now()
+	}
 	switch {
 	case k.ID == "":
 	case m == nil:
@@ -115,6 +119,38 @@ func (n *known) heard(k Kept) Kept {
 		n.put(k).before = m.before
 	}
 	return k
+}
+
+// meet notes that the store has answered.
+func (n *known) meet() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.first.IsZero() {
+		n.first = time.Now()
+	}
+}
+
+// Since is when the store, by its clock, had first answered this process, at the latest; k
+// is an answer of it. What was confirmed to others before that, and is gone from the
+// store, this process cannot know.
+func (d *Desk) Since(k Kept) time.Time {
+	d.known.mu.Lock()
+	defer d.known.mu.Unlock()
+	ago := time.Since(d.known.first)
+	return k.Latest().Add(-ago)
+}
+
+// Follows reports whether this process remembers that another request than id is run by
+// this task of the API's, and no other task.
+func (d *Desk) Follows(id, task string) bool {
+	d.known.mu.Lock()
+	defer d.known.mu.Unlock()
+	for other, m := range d.known.all {
+		if tasks := m.newest.Follow.Tasks; other != id && len(tasks) == 1 && tasks[0] == task {
+			return true
+		}
+	}
+	return false
 }
 
 // put remembers k. Of what has ended it is enough to know how.

@@ -68,6 +68,7 @@ type Bot struct {
 	atWork  int                          // how many of them are no look-ups
 	calls   map[string]*approvals.Answer // of this bot's calls whose answer is not stored yet
 	called  map[string]int               // how many sends of a request this bot has called for
+	looked  map[string]bool              // requests that were searched for; see beforeMe
 	ran     map[string][]string          // hosts by task, of runs that are over or not; see ranOn
 	running sync.WaitGroup
 	stopped bool
@@ -122,7 +123,7 @@ func New(c Config) (*Bot, error) {
 	}
 	life, end := context.WithCancel(context.Background())
 	return &Bot{
-		Config: c, jobs: map[string]*job{}, calls: map[string]*approvals.Answer{}, called: map[string]int{}, ran: map[string][]string{}, life: life, end: end,
+		Config: c, jobs: map[string]*job{}, calls: map[string]*approvals.Answer{}, called: map[string]int{}, looked: map[string]bool{}, ran: map[string][]string{}, life: life, end: end,
 		slots: make(chan struct{}, c.Workers), lookUps: make(chan struct{}, max(1, c.Workers/16)), looks: make(chan struct{}, max(1, c.Workers/2)), freed: make(chan struct{}, 1),
 		commands: NewPace(c.CommandsAMinute, time.Minute), showings: NewPace(1, showEvery), turnedAway: NewPace(turnedAwayAnHour, time.Hour),
 		redraws: NewPace(redrawsAMinute, time.Minute), links: NewPace(linksAMinute, time.Minute),

@@ -20,7 +20,8 @@
 //   - dispatch.go takes an approved request, reads everything again and holds it
 //     against what was approved. Only that gives a grant, and only a grant a login.
 //     hindered.go says what else may keep it waiting: a store that forgets or may have
-//     forgotten (recall.go: that has gone back, or lost it), or (waitfor.go) another run of the script on the same hosts.
+//     forgotten (recall.go: that has gone back, or lost it; before.go: while this process was not
+//     there), or (waitfor.go) another run of the script on the same hosts.
 //   - send.go claims the run in the store, calls the API once and stores the answer.
 //   - search.go looks for a run whose answer nobody has, and asks people if that does
 //     not tell. What they say comes in by clicked.go. candidates.go says which of the
@@ -107,6 +108,11 @@
 // searched first, for as long as a task may take to be listed after that store was first
 // met. It is an answer that no store can give. After that a person presses Run: nothing
 // as root starts by itself ten minutes after people had decided on something else.
+//
+// A store that goes back to what it was, identity and all, shows that only to a process that
+// has seen it before. So one that is younger than an approval reads the API's list once
+// before the claim (before.go). It does not wait for a person: most processes are young
+// because somebody has rolled out a new version.
 //
 // # Why a process remembers what was confirmed to it
 //

@@ -108,8 +108,11 @@ func (f *flip) follow(i int, other bool) {
 // apart makes the second a master of its own, with all that the first has.
 func (f *flip) apart() {
 	eventually(f.T, "the second has all", func() bool {
-		n, err := f.client[0].Do(context.Background(), "WAIT", 1, 1000).Int()
-		return err == nil && n == 1
+		pipe := f.client[0].Pipeline()
+		pipe.Ping(context.Background()) // WAIT is for what was written before its connection's last command
+		n := pipe.Do(context.Background(), "WAIT", 1, 1000)
+		_, err := pipe.Exec(context.Background())
+		return err == nil && n.Val() == int64(1)
 	})
 	f.follow(1, false)
 }

@@ -13,7 +13,7 @@ import (
 // one that is not in the request itself: a store that forgets, a store that may have
 // forgotten, or another run on the same hosts. nil: nothing does.
 func (b *Bot) hindered(ctx context.Context, k approvals.Kept) (*approvals.Move, error) {
-	for _, look := range []func(context.Context, approvals.Kept) (*approvals.Move, error){b.forgets, b.mayHaveForgotten, b.stillBusy} {
+	for _, look := range []func(context.Context, approvals.Kept) (*approvals.Move, error){b.forgets, b.mayHaveForgotten, b.stillBusy, b.beforeMe} {
 		if m, err := look(ctx, k); m != nil || err != nil {
 			return m, err
 		}

@@ -35,6 +35,8 @@ type Recollection interface {
 	Older(k approvals.Kept) (was approvals.Request, older bool)
 	Recheck(ctx context.Context, id string) (k approvals.Kept, was approvals.Request, older bool, err error)
 	Recollect(ctx context.Context) (marked bool, gone []approvals.Kept, others []string, err error)
+	Since(k approvals.Kept) time.Time
+	Follows(id, task string) bool
 	Accept(k approvals.Kept)
 	Forget(id string)
 	Mark(ctx context.Context) error

@@ -51,10 +51,10 @@ func (b *Bot) claim(ctx context.Context, k approvals.Kept, g approvals.Grant) (a
 			return next, err
 		}
 		switch {
-		case b.mine(next) && len(next.Sends) == sends+1 && next.LastSend().Answer == nil:
-			return next, nil // ours: only the reply was lost
 		case next.Server.ID != k.Server.ID: // what was looked at before the claim was the other's
 			return next, approvals.ErrRestarted
+		case b.mine(next) && len(next.Sends) == sends+1 && next.LastSend().Answer == nil:
+			return next, nil // ours: only the reply was lost
 		case next.State != approvals.Approved || len(next.Sends) != sends:
 			return next, err
 		}

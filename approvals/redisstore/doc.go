@@ -26,7 +26,8 @@
 //	               how often each person pressed, and recent: the envelopes of the last
 //	               ones; as long as the events
 //	mark           hash: mark, a random word that the first bot wrote; server, which
-//	               store that makes this; since, when it was first met (ms)
+//	               store that makes this; since, when it was first met (ms); count, how
+//	               often a request or a move was written
 //	gone:MESSAGE   who says that a request is lost, or "done"; gone after a month
 //	take:ID        list of what one Take handed out, for a lost reply; short-lived
 //	outputs:ID     hash: what each host printed (gzip), by task and host; gone after
@@ -79,6 +80,12 @@
 // with the request it was given for, and every swap is bound to it:
 // [approvals.ErrRestarted]. It costs Redis some 5 microseconds in a script (two INFO).
 // The replication id is another for harmless reasons, too; then a run only waits.
+//
+// All three come back with an older copy of the keys, or with a master that was left and
+// never restarted. Such a store looks like itself, but not to who has seen it: so each
+// process remembers which stores it has left, and how far the last had counted what it
+// wrote. Whoever finds it otherwise gives the store another mark, and to everybody it is
+// another store.
 //
 // A mark that is missing is not simply written anew: requests that people still wait for
 // may be gone with it. No script reads or writes requests without it

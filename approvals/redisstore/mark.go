@@ -10,17 +10,21 @@ import (
 // doneFor is how long it is remembered that a message was said.
 const doneFor = 30 * 24 * time.Hour
 
-// marked is what a script answered that ends at once in a store without a mark.
-func marked(a answer, err error) (answer, error) {
-	if err == nil && a.text(0) == "" {
+// marked is what a script signed that ends at once in a store without a mark.
+func marked(t signed, err error) (signed, error) {
+	if err == nil && t.server.ID == "" {
 		err = approvals.ErrUnmarked
 	}
-	return a, err
+	return t, err
 }
 
-// Mark is as [approvals.Store] says.
+// Mark is as [approvals.Store] says. A mark that it writes is told in the log: who has
+// nothing to remember cannot tell a new store from one that has lost all.
 func (s *Store) Mark(ctx context.Context) error {
-	_, err := s.write(ctx, markScript, []string{s.keys.mark()}, randomID())
+	a, err := s.write(ctx, markScript, []string{s.keys.mark()}, randomID())
+	if err == nil && a.text(0) == "new" {
+		s.opts.Log.Error("redis had no mark and was given one: it is new to this workspace, or it has lost every request that it kept")
+	}
 	return err
 }
 
@@ -30,15 +34,15 @@ func (s *Store) Revisions(ctx context.Context, ids []string) (approvals.Server, 
 	for _, id := range ids {
 		args = append(args, id)
 	}
-	a, err := s.read(ctx, revisionsScript, []string{s.keys.mark()}, args...)
+	t, err := s.call(ctx, approvals.ErrUnavailable, spread{}, revisionsScript, []string{s.keys.mark()}, args...)
 	if err != nil {
 		return approvals.Server{}, nil, err
 	}
 	has := map[string]int64{}
 	for i, id := range ids {
-		has[id] = number(a.text(2 + i))
+		has[id] = number(t.text(i))
 	}
-	return s.answered(a).Server, has, nil
+	return t.server, has, nil
 }
 
 // Turn is as [approvals.Store] says.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"strings"
 	"time"
@@ -44,7 +45,8 @@ func (s *Store) Rehearse(ctx context.Context) error {
 	own := *s
 	own.keys = keys{s.keys.prefix + "check:" + randomID() + ":"}
 	own.caller.brief = true
-	own.clock = &redisClock{local: s.opts.Now}
+	own.clock, own.met = &redisClock{local: s.opts.Now}, newLineage()
+	own.opts.Log = slog.New(slog.DiscardHandler) // its keys are new each time
 	if err := own.mayCall(ctx, s.keys.each()); err != nil {
 		return unfit(err)
 	}
@@ -142,6 +144,9 @@ func (s *Store) rehearseRest(ctx context.Context, id string) error {
 	}
 	if server, has, err := s.Revisions(ctx, []string{id}); err != nil || server.ID == "" || has[id] != 3 {
 		return read(err)
+	}
+	if _, err := s.write(ctx, renewScript, []string{s.keys.mark()}, "", randomID()); err != nil {
+		return err
 	}
 	if turn, err := s.Turn(ctx, "check", approvals.RankSeen, "check", time.Minute); err != nil || turn != approvals.TurnFirst {
 		return read(err)

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/bmcmd/bmcmd/approvals"
 )
 
 // replicaWait is how long a move waits for Redis' replicas. It is shorter than a
@@ -26,11 +24,9 @@ type spread struct {
 	wait time.Duration
 }
 
-// confirm is write for what people are told of: it is written once enough replicas
+// confirmed is how far spreads what people are told of: it is written once enough replicas
 // have it. Errors wrap ErrUncertain, too, if Redis has written it and they are too few.
-func (s *Store) confirm(ctx context.Context, script *redis.Script, keys []string, args ...any) (answer, error) {
-	return s.run(ctx, approvals.ErrUncertain, spread{s.opts.Replicas, s.wait}, script, keys, args)
-}
+func (s *Store) confirmed() spread { return spread{s.opts.Replicas, s.wait} }
 
 // hold takes one connection to the server that has the key. Redis waits only for what
 // was written on the connection that asks it to.
@@ -58,7 +54,7 @@ func (c caller) moved(ctx context.Context, err error) {
 // over waits until the replicas have what was written on conn. A reply that says that
 // nothing was written is good without them.
 func (s spread) over(ctx context.Context, conn *redis.Conn, reply []any) error {
-	if len(reply) < 5 || !slices.Contains([]any{"won", "fresh", "there"}, reply[4]) {
+	if len(reply) < 6 || !slices.Contains([]any{"won", "fresh", "there"}, reply[5]) {
 		return nil
 	}
 	wait := redis.NewIntCmd(ctx, "wait", s.n, max(1, s.wait.Milliseconds()))

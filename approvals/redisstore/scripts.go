@@ -18,22 +18,28 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local function text(n) return string.format('%.0f', n) end
 `
 
-// clockAndServer is clock, and gives server and since: which store this is, and when one
-// of these scripts first met it (ms). The answers of these scripts have them after the
-// time. It is made of the start of the run id, which is another after the server was
+// clockAndServer is clock, and gives server, since and count: which store this is, when one
+// of these scripts first met it (ms), and how often something was written to it that people
+// are told of. The answers of these scripts have them after the time. server is made of the start of the run id, which is another after the server was
 // started again, the start of the replication id, which is another after it was anybody's
 // replica or became a master, and the mark. For how long the server has been up says
 // less: a replica that takes the master's place has long been up. The last key is where
-// mark, server and since are kept. Without a mark the answer ends here, with "" for both:
-// nothing is read or written in a store that has lost it.
+// mark, server, since and count are kept. Without a mark the answer ends here, with "" for
+// all: nothing is read or written in a store that has lost it. What writes calls raise: then
+// the answer has the count as it was, with a + behind it. One that is lower than it had been
+// is that of an older copy.
 //
 // INFO takes one section a call up to Redis 6.2; a Redis that does not tell one leaves
 // that part empty.
 const clockAndServer = clock + which + `
-if server == '' then return {t[1], t[2], '', ''} end
+if server == '' then return {t[1], t[2], '', '', ''} end
+local function raise()
+  redis.call('HINCRBY', KEYS[#KEYS], 'count', 1)
+  count = count .. '+'
+end
 `
 
-// which gives server and since; "" for both without a mark.
+// which gives server, since and count; "" for each without a mark.
 const which = `
 local function told(section, field)
   local info = redis.pcall('INFO', section)
@@ -41,10 +47,11 @@ local function told(section, field)
   local _, last = string.find(info, '\n' .. field .. ':', 1, true)
   return string.sub(last and string.match(info, '^%w+', last + 1) or '', 1, 12)
 end
-local server, since = '', ''
-local met = redis.call('HMGET', KEYS[#KEYS], 'mark', 'server', 'since')
+local server, since, count = '', '', ''
+local met = redis.call('HMGET', KEYS[#KEYS], 'mark', 'server', 'since', 'count')
 if met[1] then
   server, since = told('server', 'run_id') .. '.' .. told('replication', 'master_replid') .. '.' .. met[1], met[3]
+  count = met[4] or '0' -- of before it was counted
   if met[2] ~= server then
     since = text(now)
     redis.call('HSET', KEYS[#KEYS], 'server', server, 'since', since)
@@ -56,10 +63,23 @@ end
 //
 // KEYS: 1 mark.
 // ARGV: 1 the mark.
-// Returns: time.
+// Returns: time, "new" if it had none.
 var markScript = redis.NewScript(clock + `
-if redis.call('HEXISTS', KEYS[1], 'mark') == 0 then redis.call('HSET', KEYS[1], 'mark', ARGV[1]) end
-return {t[1], t[2]}
+if redis.call('HEXISTS', KEYS[1], 'mark') == 1 then return {t[1], t[2], ''} end
+redis.call('HSET', KEYS[1], 'mark', ARGV[1])
+return {t[1], t[2], 'new'}
+`)
+
+// renewScript gives a store that has gone back another mark, if it still is that store:
+// whoever runs the next script finds another server, and notes since when.
+//
+// KEYS: 1 mark.
+// ARGV: 1 the server that it is, 2 the mark, then the departure.
+// Returns: time and server as it was, "new" if it was given the mark.
+var renewScript = redis.NewScript(clockAndServer + `
+if server ~= ARGV[1] then return {t[1], t[2], server, since, count, ''} end
+redis.call('HSET', KEYS[1], 'mark', ARGV[2])
+return {t[1], t[2], server, since, count, 'new'}
 `)
 
 // revisionsScript says how far each request has come.
@@ -68,7 +88,7 @@ return {t[1], t[2]}
 // ARGV: 1 prefix of requests, then ids, then the departure.
 // Returns: time and server, then the revision of each, or 0.
 var revisionsScript = redis.NewScript(clock + which + `
-local out = {t[1], t[2], server, since}
+local out = {t[1], t[2], server, since, count}
 for i = 2, #ARGV - 1 do out[#out + 1] = redis.call('HGET', ARGV[1] .. ARGV[i], 'rev') or '0' end
 return out
 `)
@@ -121,14 +141,14 @@ local function there(key, status)
   local h = redis.call('HMGET', key, 'body', 'at', 'on', 'refused', 'holder', 'until', 'rev')
   if ARGV[11] == '1' then redis.call('HSET', key, 'rev', h[7]) end
   local mine = h[5] == ARGV[6] and tonumber(h[6]) > now
-  return {t[1], t[2], server, since, status, mine and '1' or '', h[1], h[2], h[3], h[4]}
+  return {t[1], t[2], server, since, count, status, mine and '1' or '', h[1], h[2], h[3], h[4]}
 end
 local moves = redis.call('HGET', KEYS[1], 'moves')
 if moves then
   if string.find(moves, ' ' .. ARGV[5] .. ' ', 1, true) then return there(KEYS[1], 'fresh') end
   return there(KEYS[1], 'there')
 end
-if redis.call('EXISTS', KEYS[5]) == 1 then return {t[1], t[2], server, since, 'away'} end
+if redis.call('EXISTS', KEYS[5]) == 1 then return {t[1], t[2], server, since, count, 'away'} end
 local other = redis.call('GET', KEYS[4])
 if other and redis.call('ZSCORE', KEYS[3], other) and redis.call('EXISTS', ARGV[9] .. other) == 1 then
   return there(ARGV[9] .. other, 'there')
@@ -145,8 +165,9 @@ for i = 1, #asked, 2 do
     redis.call('ZREM', KEYS[7], id)
   end
 end
-if ARGV[12] ~= '0' and open >= tonumber(ARGV[12]) then return {t[1], t[2], server, since, 'open'} end
-if ARGV[13] ~= '0' and recent >= tonumber(ARGV[13]) then return {t[1], t[2], server, since, 'minute', text(60000 - oldest)} end
+if ARGV[12] ~= '0' and open >= tonumber(ARGV[12]) then return {t[1], t[2], server, since, count, 'open'} end
+if ARGV[13] ~= '0' and recent >= tonumber(ARGV[13]) then return {t[1], t[2], server, since, count, 'minute', text(60000 - oldest)} end
+raise()
 local hold, at = tonumber(ARGV[7]), text(now)
 redis.call('HSET', KEYS[1], 'body', ARGV[3], 'rev', ARGV[2], 'at', at, 'on', server, 'twin', ARGV[10], 'moves', ' ' .. ARGV[5] .. ' ')
 if hold > 0 then
@@ -163,7 +184,7 @@ if ARGV[4] ~= '' then
   redis.call('ZADD', KEYS[6], at, ARGV[1])
   redis.call('ZREMRANGEBYSCORE', KEYS[6], '-inf', text(now - ARGV[8]))
 end
-return {t[1], t[2], server, since, 'fresh', hold > 0 and '1' or '', '', at, server}
+return {t[1], t[2], server, since, count, 'fresh', hold > 0 and '1' or '', '', at, server}
 `)
 
 // turnAwayScript keeps the one event of a run that was refused as it was typed.
@@ -178,7 +199,7 @@ if redis.call('EXISTS', KEYS[1]) == 0 and redis.call('EXISTS', KEYS[2]) == 0 the
   redis.call('ZADD', KEYS[3], text(now), ARGV[1])
   redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', text(now - ARGV[3]))
 end
-return {t[1], t[2], server, since}
+return {t[1], t[2], server, since, count}
 `)
 
 // swapScript writes the next version of a request, if nobody was faster.
@@ -201,12 +222,12 @@ return {t[1], t[2], server, since}
 var swapScript = redis.NewScript(clockAndServer + `
 local key, id, worker, hosts = KEYS[1], ARGV[1], ARGV[8], ARGV[17]
 local h = redis.call('HMGET', key, 'rev', 'moves', 'holder', 'until', 'at', 'on', 'twin', 'refused')
-if not h[1] then return {t[1], t[2], server, since, 'none'} end
+if not h[1] then return {t[1], t[2], server, since, count, 'none'} end
 local good = h[3] and tonumber(h[4]) > now
 local mine = good and h[3] == worker
 local function answer(status, old, other, host)
   local body = old and redis.call('HGET', key, 'body') or false
-  return {t[1], t[2], server, since, status, mine and '1' or '', body, h[5], h[6], h[8], other, host}
+  return {t[1], t[2], server, since, count, status, mine and '1' or '', body, h[5], h[6], h[8], other, host}
 end
 if string.find(h[2], ' ' .. ARGV[6] .. ' ', 1, true) then
   if ARGV[18] == '1' then redis.call('HSET', key, 'rev', h[1]) end
@@ -227,6 +248,7 @@ if hosts == 'take' then
   end
 end
 
+raise()
 local moves = h[2] .. ARGV[6] .. ' '
 local _, spaces = string.gsub(moves, ' ', '')
 if spaces > 33 then moves = string.match(moves, '^ [^ ]+( .*)$') end
@@ -288,7 +310,7 @@ var takeScript = redis.NewScript(clockAndServer + `
 local ids = redis.call('LRANGE', KEYS[2], 0, -1)
 local again = #ids > 0
 if not again then ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now), 'LIMIT', 0, ARGV[4]) end
-local out, ends = {t[1], t[2], server, since, ''}, text(now + ARGV[3])
+local out, ends = {t[1], t[2], server, since, count, ''}, text(now + ARGV[3])
 for _, id in ipairs(ids) do
   local key = ARGV[1] .. id
   local h = redis.call('HMGET', key, 'body', 'at', 'on', 'refused', 'holder')
@@ -301,9 +323,9 @@ for _, id in ipairs(ids) do
     for i = 1, 4 do out[#out + 1] = h[i] end
   end
 end
-if #out > 5 then redis.call('PEXPIRE', KEYS[2], ARGV[3]) end
+if #out > 6 then redis.call('PEXPIRE', KEYS[2], ARGV[3]) end
 local next = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-if next[2] then out[5] = text(math.max(1, tonumber(next[2]) - now)) end
+if next[2] then out[6] = text(math.max(1, tonumber(next[2]) - now)) end
 return out
 `)
 
@@ -313,7 +335,7 @@ return out
 // Returns: time and server, and the record if it is there.
 var loadScript = redis.NewScript(clockAndServer + `
 local h = redis.call('HMGET', KEYS[1], 'body', 'at', 'on', 'refused')
-return {t[1], t[2], server, since, h[1], h[2], h[3], h[4]}
+return {t[1], t[2], server, since, count, h[1], h[2], h[3], h[4]}
 `)
 
 // openScript lists the newest open requests.
@@ -322,7 +344,7 @@ return {t[1], t[2], server, since, h[1], h[2], h[3], h[4]}
 // ARGV: 1 prefix of requests, 2 how many.
 // Returns: time and server, then each record.
 var openScript = redis.NewScript(clockAndServer + `
-local out = {t[1], t[2], server, since}
+local out = {t[1], t[2], server, since, count}
 for _, id in ipairs(redis.call('ZREVRANGE', KEYS[1], 0, ARGV[2] - 1)) do
   local h = redis.call('HMGET', ARGV[1] .. id, 'body', 'at', 'on', 'refused')
   if h[1] then

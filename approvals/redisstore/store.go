@@ -34,6 +34,7 @@ type Store struct {
 	caller
 	keys  keys
 	opts  Options
+	met   *lineage
 	clock *redisClock
 	most  int           // [mostOutput]; tests have less
 	wait  time.Duration // [replicaWait]; tests have less
@@ -59,7 +60,7 @@ func New(client redis.UniversalClient, workspace string, opts Options) *Store {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Store{caller: caller{client: client}, keys: newKeys(workspace), opts: opts, clock: &redisClock{local: opts.Now}, most: mostOutput, wait: replicaWait}
+	return &Store{caller: caller{client: client}, keys: newKeys(workspace), opts: opts, met: newLineage(), clock: &redisClock{local: opts.Now}, most: mostOutput, wait: replicaWait}
 }
 
 // Create is as [approvals.Store] says. Without a hold, the request is due at once.
@@ -69,36 +70,36 @@ func (s *Store) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, b
 		return approvals.Kept{}, false, err
 	}
 	r, twin := w.Next, w.Next.Twin()
-	a, err := marked(s.confirm(ctx, createScript,
+	t, err := marked(s.call(ctx, approvals.ErrUncertain, s.confirmed(), createScript,
 		[]string{s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.twin(twin), s.keys.events(r.ID), s.keys.audit(), s.keys.asked(r.Requester.User), s.keys.mark()},
 		r.ID, r.Revision, body, event, moveID(w), w.Worker, w.Hold.Milliseconds(),
 		s.opts.KeepEvents.Milliseconds(), s.keys.request(""), twin, flag(s.opts.Replicas > 0), w.Limits.Open, w.Limits.AMinute))
 	if err != nil {
 		return approvals.Kept{}, false, err
 	}
-	switch a.text(2) {
+	switch t.text(0) {
 	case "away":
 		return approvals.Kept{}, false, approvals.ErrTurnedAway
 	case "open":
 		return approvals.Kept{}, false, &approvals.TooMany{Open: true, Most: w.Limits.Open}
 	case "minute":
-		return approvals.Kept{}, false, &approvals.TooMany{Most: w.Limits.AMinute, After: time.Duration(number(a.text(3))) * time.Millisecond}
+		return approvals.Kept{}, false, &approvals.TooMany{Most: w.Limits.AMinute, After: time.Duration(number(t.text(1))) * time.Millisecond}
 	}
-	k, err := s.kept(a, w.Next)
-	return k, a.text(2) == "fresh", err
+	k, err := t.kept(w.Next)
+	return k, t.text(0) == "fresh", err
 }
 
 // Load is as [approvals.Store] says.
 func (s *Store) Load(ctx context.Context, id string) (approvals.Kept, error) {
-	a, err := marked(s.read(ctx, loadScript, []string{s.keys.request(id), s.keys.mark()}))
+	t, err := marked(s.call(ctx, approvals.ErrUnavailable, spread{}, loadScript, []string{s.keys.request(id), s.keys.mark()}))
 	if err != nil {
 		return approvals.Kept{}, err
 	}
-	k := s.answered(a)
-	if a.text(2) == "" {
+	if t.text(0) == "" {
 		return approvals.Kept{}, approvals.ErrNotFound
 	}
-	k.Request, err = record(a, 2)
+	k := t.bare()
+	k.Request, err = record(t.answer, 0)
 	return k, err
 }
 
@@ -121,15 +122,15 @@ func (s *Store) Swap(ctx context.Context, w approvals.Swap) (approvals.Kept, err
 	for _, host := range of {
 		args = append(args, host)
 	}
-	a, err := marked(s.confirm(ctx, swapScript, []string{
+	t, err := marked(s.call(ctx, approvals.ErrUncertain, s.confirmed(), swapScript, []string{
 		s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.events(r.ID), s.keys.audit(), s.keys.hosts(r.Asked.Script), s.keys.refused(r.ID),
 		s.keys.asked(r.Requester.User), s.keys.gone(r.ID), s.keys.mark(),
 	}, args...))
 	if err != nil {
 		return approvals.Kept{}, err
 	}
-	k, err := s.kept(a, w.Next)
-	switch is := refused(a); {
+	k, err := t.kept(w.Next)
+	switch is := refused(t); {
 	case is == approvals.ErrNotFound && r.Traceless(): // the reply was lost, or somebody was as fast
 		k.Request = r
 		return k, nil
@@ -142,8 +143,8 @@ func (s *Store) Swap(ctx context.Context, w approvals.Swap) (approvals.Kept, err
 }
 
 // refused is why a swap was not written; nil: it was.
-func refused(a answer) error {
-	switch a.text(2) {
+func refused(t signed) error {
+	switch t.text(0) {
 	case "none":
 		return approvals.ErrNotFound
 	case "late":
@@ -153,7 +154,7 @@ func refused(a answer) error {
 	case "restarted":
 		return approvals.ErrRestarted
 	case "busy":
-		return &approvals.Busy{Request: a.text(8), Host: a.text(9)}
+		return &approvals.Busy{Request: t.text(6), Host: t.text(7)}
 	}
 	return nil
 }
@@ -161,16 +162,16 @@ func refused(a answer) error {
 // Take is as [approvals.Store] says. A record that cannot be read stays held and
 // is left out, with a word in the log: after an upgrade of all replicas it can be.
 func (s *Store) Take(ctx context.Context, worker string, hold time.Duration, n int) ([]approvals.Kept, time.Duration, error) {
-	a, err := marked(s.write(ctx, takeScript, []string{s.keys.due(), s.keys.take(randomID()), s.keys.mark()},
+	t, err := marked(s.call(ctx, approvals.ErrUncertain, spread{}, takeScript, []string{s.keys.due(), s.keys.take(randomID()), s.keys.mark()},
 		s.keys.request(""), worker, max(1, hold.Milliseconds()), n))
 	if err != nil {
 		return nil, 0, err
 	}
 	var wake time.Duration
-	if ms := a.text(2); ms != "" {
+	if ms := t.text(0); ms != "" {
 		wake = time.Duration(number(ms)) * time.Millisecond
 	}
-	return s.list(a, 3, true), wake, nil
+	return s.list(t, 1, true), wake, nil
 }
 
 // Events is as [approvals.Store] says. An event that has no time of its own bears
@@ -198,7 +199,7 @@ func (s *Store) TurnAway(ctx context.Context, e approvals.Event) error {
 	if err != nil {
 		return err
 	}
-	_, err = marked(s.write(ctx, turnAwayScript, []string{s.keys.request(e.Request), s.keys.events(e.Request), s.keys.audit(), s.keys.mark()},
+	_, err = marked(s.call(ctx, approvals.ErrUncertain, spread{}, turnAwayScript, []string{s.keys.request(e.Request), s.keys.events(e.Request), s.keys.audit(), s.keys.mark()},
 		e.Request, text, s.opts.KeepEvents.Milliseconds()))
 	return err
 }
@@ -229,53 +230,23 @@ func (s *Store) Open(ctx context.Context, n int) ([]approvals.Kept, error) {
 	if n <= 0 {
 		return nil, nil
 	}
-	a, err := marked(s.read(ctx, openScript, []string{s.keys.open(), s.keys.mark()}, s.keys.request(""), n))
+	t, err := marked(s.call(ctx, approvals.ErrUnavailable, spread{}, openScript, []string{s.keys.open(), s.keys.mark()}, s.keys.request(""), n))
 	if err != nil {
 		return nil, err
 	}
-	return s.list(a, 2, false), nil
-}
-
-// answered is what every answer of a script tells besides.
-func (s *Store) answered(a answer) approvals.Kept {
-	s.clock.heard(a)
-	k := approvals.Kept{Now: a.now, Seen: a.seen, Sought: a.sought, Server: approvals.Server{ID: a.text(0)}}
-	if since := a.text(1); since != "" {
-		k.Server.Since = time.UnixMilli(number(since)).UTC()
-	}
-	return k
-}
-
-// kept reads what createScript and swapScript answer; no body means that Redis has
-// what was sent.
-func (s *Store) kept(a answer, sent approvals.Request) (approvals.Kept, error) {
-	k := s.answered(a)
-	k.Mine = a.text(3) == "1"
-	if a.text(4) == "" {
-		k.Request = sent
-		k.Received = received(sent, a.text(5))
-		if k.KeptOn == "" {
-			k.KeptOn = a.text(6)
-		}
-		k.Refused = refusedClicks(a.text(7))
-		return k, nil
-	}
-	var err error
-	k.Request, err = record(a, 4)
-	return k, err
+	return s.list(t, 0, false), nil
 }
 
 // list reads records from place i on.
-func (s *Store) list(a answer, i int, mine bool) []approvals.Kept {
+func (s *Store) list(t signed, i int, mine bool) []approvals.Kept {
 	var out []approvals.Kept
-	all := s.answered(a)
-	for ; i+3 < len(a.rest); i += 4 {
-		r, err := record(a, i)
+	for ; i+3 < len(t.rest); i += 4 {
+		r, err := record(t.answer, i)
 		if err != nil {
 			s.opts.Log.Warn("a record is left out", "error", err)
 			continue
 		}
-		k := all
+		k := t.bare()
 		k.Request, k.Mine = r, mine
 		out = append(out, k)
 	}

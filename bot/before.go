@@ -1,0 +1,66 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
+
+// beforeMe looks among the API's tasks, once, for a run that was approved before this
+// process first met the store. Others may have sent it and be gone, and the store may have
+// gone back since: it looks like itself then, to a process that has not seen it as it was.
+// Where there is none the run goes on as any other.
+func (b *Bot) beforeMe(ctx context.Context, k approvals.Kept) (*approvals.Move, error) {
+	if k.KeptOn != k.Server.ID || !k.ApprovedAt.Before(b.Desk.Since(k)) || b.lookedFor(k.ID) {
+		return nil, nil // searched for already, or seen from the beginning
+	}
+	fits, err := b.listed(ctx, k)
+	if err != nil {
+		ref := b.reference("a run could not be searched for", err, k.ID)
+		return moved(approvals.Wait(fmt.Sprintf("This was approved before I was started, and the API's list of tasks cannot be read, so I cannot tell whether it was sent. I keep trying until the approval is %s old. (%s)",
+			inWords(b.DispatchWithin), ref), b.tryAgain(k, pause(err, k.Tries)))), nil
+	}
+	if fits, err = b.ofNobody(ctx, k, fits); err != nil {
+		return nil, err
+	}
+	if len(fits) > 0 {
+		return moved(approvals.Doubt("This was approved before I was started, and "+listedSo(fits), b.Valid)), nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.looked) >= mostCalled {
+		clear(b.looked)
+	}
+	b.looked[k.ID] = true
+	return nil, nil
+}
+
+func (b *Bot) lookedFor(id string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.looked[id]
+}
+
+// mostOpen is how many open requests are asked whose task one is.
+const mostOpen = 1000
+
+// ofNobody leaves out tasks that are another request's run, as far as that is known here or
+// by one that is open.
+func (b *Bot) ofNobody(ctx context.Context, k approvals.Kept, tasks []string) ([]string, error) {
+	if len(tasks) == 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	open, err := b.Desk.Open(ctx, mostOpen)
+	if err != nil {
+		return nil, unsure(err)
+	}
+	return slices.DeleteFunc(tasks, func(task string) bool {
+		return b.Desk.Follows(k.ID, task) || slices.ContainsFunc(open, func(o approvals.Kept) bool {
+			return o.ID != k.ID && slices.Equal(o.Follow.Tasks, []string{task})
+		})
+	}), nil
+}
