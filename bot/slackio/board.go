@@ -91,7 +91,23 @@ func (s *Slack) Post(ctx context.Context, r approvals.Request) (channel, ts stri
 	if err != nil {
 		return "", "", err
 	}
+	if err := s.takeTurn(r.Origin.Channel, r.Requester.User); err != nil {
+		return "", "", err
+	}
 	return s.post(ctx, r.Origin.Channel, m, r.Origin.Thread, "")
+}
+
+// takeTurn is nil unless Slack has asked to wait in a channel lately, and a message about this
+// person's requests was tried there within a second; they come again. Slack takes about one message
+// a second in a channel, so else whoever has the most requests there would have nearly every one.
+func (s *Slack) takeTurn(channel, requester string) error {
+	if _, crowded := s.crowded.known(channel); !crowded {
+		return nil
+	}
+	if d := s.posts.Wait(channel + " " + requester); d > 0 {
+		return &failure{method: "chat.postMessage", why: "other messages about this person's requests are tried first", cause: &bot.Later{After: d}}
+	}
+	return nil
 }
 
 // post sends m to the first of the threads that exists; the empty one is the channel itself.
@@ -111,6 +127,9 @@ func (s *Slack) postIn(ctx context.Context, channel string, m view.Message, inTh
 		err = s.told("chat.postMessage", err)
 		if err == nil {
 			return at, ts, thread, nil
+		}
+		if later(err) > 0 {
+			s.crowded.store(channel, item[bool]{good: s.crowded.now().Add(s.crowded.keep)})
 		}
 		if !threadGone(err) || i == len(threads)-1 {
 			break
@@ -140,6 +159,8 @@ func (s *Slack) notify(ctx context.Context, r approvals.Request, n approvals.Not
 		var loud []slack.MsgOption
 		if n.Kind == approvals.NoticeAlarm {
 			loud = append(loud, slack.MsgOptionBroadcast())
+		} else if err := s.takeTurn(r.Card.Channel, r.Requester.User); err != nil {
+			return bot.Posted{}, err
 		}
 		_, _, thread, err := s.postIn(ctx, r.Card.Channel, m, loud, threadsOf(r)...)
 		if errors.Is(err, bot.ErrRejected) && len(m.Blocks) > 0 { // its text begins with all that matters

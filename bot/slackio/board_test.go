@@ -238,6 +238,36 @@ func TestSlackAsksToWait(t *testing.T) {
 	}
 }
 
+// Where Slack takes no more messages for now, one person's many requests do not keep another's from
+// the channel; an alarm waits for none of them.
+func TestACrowdedChannel(t *testing.T) {
+	sim := simulate(t, slacksim.Config{})
+	r := connectTo(t, sim)
+	r.s.posts = bot.NewPace(1, time.Hour)
+	of := func(user string) approvals.Request {
+		return request(func(q *approvals.Request) { q.Requester.User = user })
+	}
+	for range 3 {
+		r.carded(of(alice))
+	}
+	sim.RateLimitNext("chat.postMessage", 1, time.Second)
+	before := sim.CallCount("chat.postMessage")
+	for range 10 {
+		_, _, _ = r.s.Post(soon(t), of(alice))
+	}
+	if n := sim.CallCount("chat.postMessage") - before; n != 2 {
+		t.Errorf("%d calls for one person's cards, want the one that Slack refused, and one", n)
+	}
+	q := r.carded(of(bob))
+	var wait *bot.Later
+	if err := r.notify(q, approvals.Notice{N: 1, Kind: approvals.NoticeEnded}); !errors.As(err, &wait) {
+		t.Errorf("a notice beside the same person's card: %v", err)
+	}
+	if err := r.notify(q, approvals.Notice{N: 2, Kind: approvals.NoticeAlarm}); err != nil {
+		t.Errorf("an alarm: %v", err)
+	}
+}
+
 func TestACallDoesNotHang(t *testing.T) {
 	sim := simulate(t, slacksim.Config{})
 	r := connectTo(t, sim, func(c *Config) { c.CallFor = 50 * time.Millisecond })

@@ -28,10 +28,13 @@
 // An answer to a person waits up to five minutes for a Slack that is away or asks to wait. What is
 // answered by a call, as every mention is, comes out of a quota that everybody shares: so one person
 // has ten such answers in a minute from one process, and more wait for the next. That somebody sends
-// too much is said to them once a minute, and not repeated. A card, a
-// notice or a result that Slack does not take is an error to whoever asked for it, who keeps what is owed
-// and tries again; nothing here stands in a queue of its own, so nothing holds up anything else, and an
-// ack or a decision waits for no message.
+// too much is said to them once a minute, and not repeated.
+//
+// A card, a notice or a result that Slack does not take is an error to whoever asked for it, who keeps
+// what is owed and tries again; nothing here stands in a queue of its own, so nothing holds up anything
+// else, and an ack or a decision waits for no message. Slack takes about one message a second in a
+// channel: once it has asked to wait there, messages about one person's requests are tried once a
+// second, so that the cards of others find their turn.
 //
 // A fault that only a person can mend (a wrong token, a missing scope, Socket Mode switched off) is
 // one sentence that says what to do, wraps [ErrSetup], and is not retried for ever. All else is

@@ -210,6 +210,7 @@ func TestACallMayBeRepeatedWhenSlackIsBack(t *testing.T) {
 		t.Run(why, func(t *testing.T) {
 			sim := simulate(t, slacksim.Config{})
 			r := connectTo(t, sim)
+			r.s.posts = nil // one after the other, at once
 			q := r.carded(request(over(0)))
 			for name, call := range map[string]struct {
 				method string

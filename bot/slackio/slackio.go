@@ -85,6 +85,8 @@ type Slack struct {
 	groups  GroupCache
 	links   *cache[string]
 	outside *cache[bool] // channels that outsiders see
+	crowded *cache[bool] // channels in which Slack has asked to wait
+	posts   *bot.Pace    // there, of cards and notices, by channel and requester
 	untold  sync.Once    // that a scope for it is missing
 	handler Handler
 }
@@ -159,6 +161,7 @@ func New(c Config) (*Slack, error) {
 		people:  newCache[approvals.Profile](time.Minute, 4096),
 		links:   newCache[string](time.Minute, 4096), // each list asks for up to thirty; a deleted card is linked for no longer
 		outside: newCache[bool](time.Minute, 4096),
+		crowded: newCache[bool](time.Minute, 256), posts: bot.NewPace(1, time.Second),
 	}
 	if s.groups == nil {
 		s.groups = ownGroups{newCache[[]string](time.Minute, 256)}
