@@ -193,7 +193,7 @@ func TestProcessRedisKilledBetweenDecisionAndRun(t *testing.T) {
 	w.Slack.Types(carol, "list")
 	w.Slack.Sees(carol, "my store is away")
 	w.Redis.Start()
-	w.Slack.CardSays("Redis has changed since this was asked for", "nothing is sent before")
+	w.Slack.CardSays("Redis has changed since this was asked for", "Nothing is sent before")
 	w.Slack.ThreadSays("@"+alice, "then press Run to start it, or Cancel.")
 	w.Slack.Presses(bob, "Run")
 	w.succeeds()
@@ -226,7 +226,7 @@ func TestProcessVaultAway(t *testing.T) {
 	w.opens()
 	w.vaultAt.Shut()
 	w.Slack.Presses(bob, "Approve")
-	w.Slack.CardSays("Approved, but not sent", "The credentials could not be read from the vault.", "Nothing was sent")
+	w.Slack.CardSays("Approved, but not sent", "The credentials could not be read from the vault.", "This try sent nothing")
 	if n := w.Cloud.Sends("RunUserCmd"); n != 0 {
 		t.Errorf("%d runs were sent without a vault", n)
 	}
