@@ -105,7 +105,7 @@ func (w *scene) changedAfterApproval() {
 	w.Slack.CardSays("Waiting for 1 more approval")
 	w.Cloud.Post("script", `{"cmd_id":"cmd-dropc4ch","content":"#!/bin/bash\nsync\nrm -rf /var/cache/web\n"}`)
 	w.Slack.Presses(carol, "Approve")
-	w.Slack.CardSays("Nothing ran", "rm -rf /var/cache/web", "drop_caches")
+	w.Slack.CardSays("nothing ran", "rm -rf /var/cache/web", "drop_caches")
 	w.Slack.ThreadSays("Refused, nothing ran")
 }
 
