@@ -83,6 +83,12 @@ type NoGroup struct{ Group string }
 
 func (n *NoGroup) Error() string { return "there is no user group " + n.Group }
 
+// Is reports whether target is about the same group: an error may join several of them.
+func (n *NoGroup) Is(target error) bool {
+	other, is := target.(*NoGroup)
+	return is && *other == *n
+}
+
 // Includes reports whether p is in w. A group that m does not hold is an error,
 // wrapping [ErrMembersUnknown], unless p is in w without it: what Slack does not
 // tell is never guessed.

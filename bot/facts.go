@@ -63,9 +63,9 @@ func (b *Bot) members(ctx context.Context, groups []string) approvals.Members {
 			b.Log.Warn("a user group is not told", "groups", ask, b.said(err))
 		}
 		for _, g := range ask {
-			switch {
-			case isNoGroup(err, g):
-				b.untold.Store(g, &approvals.NoGroup{Group: g})
+			switch none := (&approvals.NoGroup{Group: g}); {
+			case errors.Is(err, none):
+				b.untold.Store(g, none)
 			case errors.Is(err, approvals.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded): // else it may be Slack that is slow
 				b.untold.Store(g, approvals.ErrUnavailable)
 			default:
@@ -75,20 +75,6 @@ func (b *Bot) members(ctx context.Context, groups []string) approvals.Members {
 		maps.Copy(known.told, told)
 	}
 	return maps.Clone(known.told)
-}
-
-// isNoGroup reports whether err, or one that it joins, says that there is no such group.
-func isNoGroup(err error, group string) bool {
-	if no, ok := err.(*approvals.NoGroup); ok {
-		return no.Group == group
-	}
-	switch e := err.(type) {
-	case interface{ Unwrap() error }:
-		return isNoGroup(e.Unwrap(), group)
-	case interface{ Unwrap() []error }:
-		return slices.ContainsFunc(e.Unwrap(), func(one error) bool { return isNoGroup(one, group) })
-	}
-	return false
 }
 
 // needsGroup turns the lack of a group that does not exist into a refusal: it does not
