@@ -21,13 +21,12 @@ type Channel struct {
 // Channel looks a channel up. Without the scope for that, it only asks whether there is one. Where there
 // is none, or a private one without the bot, the error is [Unknown].
 func (s *Slack) Channel(ctx context.Context, id string) (Channel, error) {
-	info, err := s.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: id})
-	err = s.failed(botToken, "conversations.info", err)
+	info, err := s.conversation(ctx, id)
 	switch {
 	case err == nil:
 		return Channel{
 			Told: true, Member: info.IsMember, Archived: info.IsArchived,
-			Outside: (info.IsExtShared || info.IsPendingExtShared) && !slices.Contains(s.cfg.shared, id),
+			Outside: seenByOthers(info) && !slices.Contains(s.cfg.shared, id),
 		}, nil
 	case codeOf(err) != "missing_scope":
 		return Channel{}, err

@@ -20,9 +20,9 @@ func (s *Slack) Outsiders(ctx context.Context, channel string) (bool, error) {
 		return false, nil
 	}
 	return s.outside.get(ctx, channel, func(ctx context.Context) (bool, error) {
-		c, err := s.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: channel})
-		if err = s.failed(botToken, "conversations.info", err); err == nil {
-			return c.IsExtShared || c.IsPendingExtShared, nil
+		c, err := s.conversation(ctx, channel)
+		if err == nil {
+			return seenByOthers(c), nil
 		}
 		if slices.Contains(noTelling, codeOf(err)) {
 			if codeOf(err) == "missing_scope" {
@@ -35,6 +35,15 @@ func (s *Slack) Outsiders(ctx context.Context, channel string) (bool, error) {
 		return false, err
 	})
 }
+
+// conversation is what Slack tells of a channel.
+func (s *Slack) conversation(ctx context.Context, id string) (*slack.Channel, error) {
+	c, err := s.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: id})
+	return c, s.failed(botToken, "conversations.info", err)
+}
+
+// seenByOthers reports whether people of other organisations see a channel, or are invited to.
+func seenByOthers(c *slack.Channel) bool { return c.IsExtShared || c.IsPendingExtShared }
 
 // seenShared notes that a mention said that others see its channel, which needs no scope.
 func (s *Slack) seenShared(channel string) {
