@@ -29,8 +29,7 @@ func (d *directory) lookUp(ctx context.Context) {
 	for _, r := range d.cfg.Rules {
 		users = slices.Concat(users, r.Requesters.Users, r.Show.Users, r.Ask.Users, r.Approve.Users)
 	}
-	slices.Sort(users)
-	users = slices.Compact(users)
+	users = once(users)
 	groups := groupsOf(d.cfg.Rules)
 	for _, id := range users {
 		d.may(ctx, id, Bad)
@@ -146,8 +145,7 @@ func (d *directory) ids(w approvals.Who) []string {
 	for _, g := range w.Groups {
 		ids = append(ids, d.members[g]...) // none of a group that is not there
 	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
+	return once(ids)
 }
 
 // who are the people of w whose word counts. ok is false where that is not known, or where

@@ -43,8 +43,7 @@ func (p *probe) naming(id string) string {
 			rules = append(rules, r.Name)
 		}
 	}
-	slices.Sort(rules)
-	rules = slices.Compact(rules)
+	rules = once(rules)
 	switch len(rules) {
 	case 0:
 		if slices.Contains(p.cfg.Slack.Shared, id) {
@@ -71,8 +70,7 @@ func (p *probe) channels(ctx context.Context) {
 	for _, r := range p.cfg.Rules {
 		all = append(all, r.Channels...)
 	}
-	slices.Sort(all)
-	all = slices.Compact(all)
+	all = once(all)
 	untold, bad := 0, 0
 	for _, id := range all {
 		ch, err := patiently(ctx, func() (slackio.Channel, error) { return p.slack.Channel(ctx, id) })
@@ -114,8 +112,7 @@ func (p *probe) scripts(ctx context.Context) {
 			}
 		}
 	}
-	slices.Sort(all)
-	all = slices.Compact(all)
+	all = once(all)
 	if len(all) == 0 {
 		return
 	}

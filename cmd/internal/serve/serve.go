@@ -240,6 +240,11 @@ func groupsOf(p approvals.Policy) []string {
 	for _, r := range p {
 		all = append(all, r.Groups()...)
 	}
+	return once(all)
+}
+
+// once is each of all once, in order. It uses the room of all.
+func once(all []string) []string {
 	slices.Sort(all)
 	return slices.Compact(all)
 }
