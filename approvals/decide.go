@@ -66,8 +66,8 @@ const (
 	mostReasons = 5           // lines that all of them have together
 )
 
-// AddReason adds a reason to those of a request that people may still decide on: whoever
-// asked for it has asked again, with another. [ErrSaid]: it is there; [ErrSaidEnough]: no
+// AddReason adds a reason to those of a request that people may still decide on: its
+// requester has asked again, with another. [ErrSaid]: it is there; [ErrSaidEnough]: no
 // more are taken.
 func AddReason(p Person, reason string) Move {
 	return Move{Name: "reason", By: p, Note: reason, until: expiry, apply: func(r *Request, _ time.Time) error {

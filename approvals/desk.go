@@ -133,7 +133,7 @@ func (d *Desk) Advance(ctx context.Context, k Kept, m Move) (Kept, error) {
 func (d *Desk) Take(ctx context.Context, n int) (taken []Kept, wake time.Duration, err error) {
 	taken, wake, err = d.store.Take(ctx, d.worker, d.hold, n)
 	if err == nil {
-		d.known.meet()
+		d.known.answered()
 	}
 	for _, k := range taken {
 		d.known.heard(k)

@@ -57,7 +57,7 @@
 // whether the API does. If ins-DB1 were let through, it would fall out of the rule for
 // ins-db* into a weaker one, and perhaps run on ins-db1. So [IDForm] refuses it, with
 // the spelling that was meant, at every way in: [Desk.Receive], [Policy.Match], the
-// config's logins. Folding it instead would be a second rule of which nobody knows
-// whether the API has it, too. A pattern that can match no such id is refused by
+// config's logins. Folding it instead would take for granted that the API does the same.
+// A pattern that can match no such id is refused by
 // [Policy.Validate], for the same reason: its hosts would meet a weaker rule.
 package approvals

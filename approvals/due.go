@@ -35,8 +35,8 @@ func (r Request) nextNotice() (next Notice, at time.Time) {
 }
 
 // Owed is what people are owed at this moment: the card as it is now, or else a notice, if its N is not
-// zero. The card comes first, but for a result: it says that this stands in the thread. What the chat
-// does not take holds up nothing else for longer than a minute.
+// zero. The card comes first, but after a result, since it says that the result is in the thread. What
+// the chat does not take holds up nothing else for longer than a minute.
 func (r Request) Owed(now time.Time) (card bool, n Notice) {
 	next, at := r.nextNotice()
 	due := next.N != 0 && !now.Before(at)

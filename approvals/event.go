@@ -15,15 +15,16 @@ import (
 //
 // The events of a request are a chain: each names the hash of the one before it, and its
 // own is SHA-256 of the very bytes that are stored. The record holds the newest hash, the
-// head, and the last message in the card's thread shows it. So whoever changes, removes or
+// head, and the last message in the card's thread shows it. So anyone who changes, removes or
 // adds an event afterwards has to change all that follow, and what Slack has.
 //
 // Each also names a hash of what the record says after it, see [Request.Facts], and how
 // many clicks were refused until then, see [Refusals]: neither can be changed alone.
 //
 // Together they say what ran and why for as long as they are kept, without the record:
-// receive has what was asked, and why not if a rule refused it as it was typed; open has what people saw and would run, the script too, answer what
-// the API said, and finish what became of each host.
+// receive has what was asked, and why not if a rule refused it as it was typed; open has
+// what people saw and would run, the script too; answer what the API said; and finish what
+// became of each host.
 type Event struct {
 	V        int       `json:"v"` // of this form: 2; see event1 for the one before it
 	Request  string    `json:"request"`

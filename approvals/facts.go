@@ -53,7 +53,7 @@ func encodePlain[T any](v T) ([]byte, error) {
 }
 
 // PlainJSON escapes what is not to be seen in JSON. Its encoder has done so for everything
-// below a space, and such characters stand only inside strings.
+// below a space, and JSON has such characters only inside strings.
 func PlainJSON(in []byte) []byte {
 	out := make([]byte, 0, len(in))
 	for len(in) > 0 {

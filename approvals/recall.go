@@ -121,8 +121,8 @@ func (n *known) heard(k Kept) Kept {
 	return k
 }
 
-// meet notes that the store has answered.
-func (n *known) meet() {
+// answered notes that the store has answered.
+func (n *known) answered() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.first.IsZero() {

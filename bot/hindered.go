@@ -9,9 +9,9 @@ import (
 	"github.com/bmcmd/bmcmd/approvals"
 )
 
-// hindered answers the move to make instead of a dispatch, if something stands against
-// one that is not in the request itself: a store that forgets, a store that may have
-// forgotten, or another run on the same hosts. nil: nothing does.
+// hindered answers the move to make instead of a dispatch, if something outside the request
+// holds it up: a store that forgets or may have forgotten, another run on the same hosts, or
+// an approval from before this process. nil: nothing does.
 func (b *Bot) hindered(ctx context.Context, k approvals.Kept) (*approvals.Move, error) {
 	for _, look := range []func(context.Context, approvals.Kept) (*approvals.Move, error){b.forgets, b.mayHaveForgotten, b.stillBusy, b.beforeMe} {
 		if m, err := look(ctx, k); m != nil || err != nil {

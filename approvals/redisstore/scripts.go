@@ -20,9 +20,10 @@ local function text(n) return string.format('%.0f', n) end
 
 // clockAndServer is clock, and gives server, since and count: which store this is, when one
 // of these scripts first met it (ms), and how often something was written to it that people
-// are told of. The answers of these scripts have them after the time. server is made of the start of the run id, which is another after the server was
-// started again, the start of the replication id, which is another after it was anybody's
-// replica or became a master, and the mark. For how long the server has been up says
+// are told of. The answers of these scripts have them after the time. server is made of the
+// start of the run id, which is another after the server was started again, the start of
+// the replication id, which is another after it was anybody's replica or became a master,
+// and the mark. For how long the server has been up says
 // less: a replica that takes the master's place has long been up. The last key is where
 // mark, server, since and count are kept. Without a mark the answer ends here, with "" for
 // all: nothing is read or written in a store that has lost it. What writes calls raise: then
