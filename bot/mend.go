@@ -92,7 +92,11 @@ var (
 // it begins a quote.
 func isPolite(s string) bool {
 	s = strings.ToLower(unset(s))
-	return !strings.ContainsAny(s, ">＞") && slices.Contains(append(polite, ""), strings.TrimFunc(s, func(r rune) bool { return !unicode.In(r, unicode.L, unicode.M, unicode.N) }))
+	if strings.ContainsAny(s, ">＞") {
+		return false
+	}
+	s = strings.TrimFunc(s, func(r rune) bool { return !unicode.In(r, unicode.L, unicode.M, unicode.N) })
+	return s == "" || slices.Contains(polite, s)
 }
 
 // mostPolite is how many words may stand before a mention.
