@@ -170,8 +170,9 @@ func (d *Desk) Refused(ctx context.Context, k Kept, f Refusal, most int) error {
 	}
 }
 
-// refusalTries is how often a refused click is tried to be kept while others are faster.
-const refusalTries = 10
+// refusalTries is how often a refused click is tried to be kept while others are faster:
+// each of those others was kept, and a request keeps no more.
+const refusalTries = MostRefusals
 
 // Events are a request's newest events, n at most or, with 0, all: oldest first.
 func (d *Desk) Events(ctx context.Context, id string, n int) ([]Event, error) {
