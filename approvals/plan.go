@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,11 @@ type Plan struct {
 	Login      Login    `json:"login"`
 	Target     Target   `json:"target"`
 	Rule       Rule     `json:"rule"` // as it was when the plan was made
+
+	Edits []Edit     `json:"edits,omitempty"` // what is sent beside the stored script, where the API is sent it: see [Plan.Text]
+	Facts []Fact     `json:"facts,omitempty"` // of hosts, that decided something
+	Blind bool       `json:"blind,omitempty"` // the hosts could not be looked up, and the config lets it go on
+	Seen  []HostNote `json:"seen,omitempty"`  // what is shown of hosts besides
 }
 
 // Script is a stored script as it was read. Alias and times are shown, but are
@@ -29,6 +35,7 @@ type Script struct {
 	Content  []byte    `json:"content"`
 	Created  time.Time `json:"created,omitzero"`
 	Modified time.Time `json:"modified,omitzero"`
+	How      How       `json:"how,omitzero"`
 }
 
 // SHA256 is the hex SHA-256 of the script's bytes, as sha256sum prints it.
@@ -41,7 +48,10 @@ func (s Script) SHA256() string {
 type Login struct {
 	Name string `json:"name"` // as the config calls it
 	User string `json:"user"` // on the hosts
-	Ref  string `json:"ref"`  // where its password is kept
+	Ref  string `json:"ref"`  // where its password is kept; empty on TAT, which needs none
+
+	Region string `json:"region,omitempty"`  // of its hosts, if not the config's
+	RunKey string `json:"run_key,omitempty"` // where its own key for runs is kept, if it has one
 }
 
 // Target is which cloud would be called, and how.
@@ -72,7 +82,39 @@ func (p Plan) Digest() Digest {
 	e.text(p.Login.Name, p.Login.User, p.Login.Ref)
 	e.text(p.Target.API, p.Target.Endpoint, p.Target.Region, p.Target.AppID, p.Target.ArrayKey)
 	e.rule(p.Rule)
+	e.sent(p)
+	e.looked(p)
 	return Digest(hex.EncodeToString(e.h.Sum(nil)))
+}
+
+// sent is what only an API has that is sent the script. It adds nothing to the digest of others, and never twice the
+// same.
+func (e encoder) sent(p Plan) {
+	if h := p.Script.How; !reflect.DeepEqual(h, How{}) {
+		e.text("how", h.Type, h.User, h.Dir, h.Timeout.String(), h.Bucket, h.Prefix, strconv.FormatBool(h.Fillable), strconv.Itoa(len(h.Defaults)))
+		for _, d := range h.Defaults {
+			e.text(d.Name, d.Value)
+		}
+	}
+	if len(p.Edits) > 0 {
+		e.text("edits", strconv.Itoa(len(p.Edits)))
+		for _, d := range p.Edits {
+			e.text(strconv.Itoa(d.At), strconv.Itoa(d.Del), d.Put, d.Name)
+		}
+	}
+	if p.Login.Region != "" || p.Login.RunKey != "" {
+		e.text("login's own", p.Login.Region, p.Login.RunKey)
+	}
+}
+
+// looked is what was found out about hosts. It adds nothing where that decided nothing.
+func (e encoder) looked(p Plan) {
+	if p.Blind {
+		e.text("blind")
+	}
+	for _, f := range p.Facts {
+		e.text("fact", f.Host, f.What, f.Value)
+	}
 }
 
 // encoder writes each text after its length, and each list after its count, so
@@ -143,6 +185,19 @@ func (p Plan) Changes(now Plan) []Change {
 	add("region", p.Target.Region, now.Target.Region)
 	add("account (appId)", p.Target.AppID, now.Target.AppID)
 	add("array key", p.Target.ArrayKey, now.Target.ArrayKey)
+	add("region of the hosts", p.Login.Region, now.Login.Region)
+	add("place of the login's key", p.Login.RunKey, now.Login.RunKey)
+	add("type of the script", p.Script.How.Type, now.Script.How.Type)
+	add("user of the script", p.Script.How.User, now.Script.How.User)
+	add("directory", p.Script.How.Dir, now.Script.How.Dir)
+	add("timeout", p.Script.How.Timeout.String(), now.Script.How.Timeout.String())
+	add("bucket for the output", p.Script.How.Bucket+" "+p.Script.How.Prefix, now.Script.How.Bucket+" "+now.Script.How.Prefix)
+	add("names and defaults", p.Script.How.names(), now.Script.How.names())
+	add("hosts are looked up", strconv.FormatBool(!p.Blind), strconv.FormatBool(!now.Blind))
+	if string(p.Script.Content) == string(now.Script.Content) {
+		add("text that is sent", string(p.Text()), string(now.Text()))
+	}
+	out = append(out, changedFacts(p.Facts, now.Facts)...)
 	if len(out) == 0 && p.Digest() != now.Digest() {
 		add("rule", p.Rule.Name, now.Rule.Name+" (as it reads today)")
 	}

@@ -29,7 +29,7 @@ func TestDigestIsFixed(t *testing.T) {
 // Every field changes the digest, but for those of Script that do not change what
 // runs. The fields are found by reflection, so that a new one cannot be forgotten.
 func TestEveryFieldChangesTheDigest(t *testing.T) {
-	free := []string{"Plan.Script.Alias", "Plan.Script.Created", "Plan.Script.Modified"}
+	free := []string{"Plan.Script.Alias", "Plan.Script.Created", "Plan.Script.Modified", "Plan.Seen"}
 	was := somePlan(1).Digest()
 	seen := 0
 	walk("Plan", func(p *Plan) reflect.Value { return reflect.ValueOf(p).Elem() }, func(path string, change func(*Plan)) {
@@ -76,6 +76,14 @@ func walk(path string, at func(*Plan) reflect.Value, visit func(string, func(*Pl
 			*x = append(slices.Clone(*x), 'x')
 		case *[]string:
 			*x = append(slices.Clone(*x), "x")
+		case *[]Default:
+			*x = append(slices.Clone(*x), Default{Name: "x"})
+		case *[]Edit:
+			*x = append(slices.Clone(*x), Edit{Put: "# x\n"})
+		case *[]Fact:
+			*x = append(slices.Clone(*x), Fact{Host: "ins-1", What: "tag env", Value: "prod"})
+		case *[]HostNote:
+			*x = append(slices.Clone(*x), HostNote{Host: "ins-1", Name: "web-1"})
 		default:
 			panic(fmt.Sprintf("%s is a %T, which this test cannot change", path, x))
 		}

@@ -16,6 +16,10 @@ const (
 	HostRunning                  // not ended yet
 	HostEnded                    // the script ran to its end; Exit says how
 	HostFailed                   // the API could not run it, or not to its end; Status is its error code
+	HostWaiting                  // not begun, and it may still begin
+	HostNever                    // over, and for sure nothing ran there
+	HostKilled                   // it ran, and was killed before its end
+	HostLost                     // the cloud has lost sight of it: it may have run, or may still
 )
 
 // String is "running", "ended", "failed" or "other".
@@ -27,6 +31,14 @@ func (s HostState) String() string {
 		return "ended"
 	case HostFailed:
 		return "failed"
+	case HostWaiting:
+		return "waiting"
+	case HostNever:
+		return "never ran"
+	case HostKilled:
+		return "killed"
+	case HostLost:
+		return "lost"
 	case HostOther:
 	}
 	return "other"
@@ -48,6 +60,13 @@ type HostRun struct {
 	Plain      bool   // Content, Parameters or Output came as plain text, as older versions of the API sent them
 	Begun      time.Time
 	Finished   time.Time // both to the second, in UTC+8; zero if the API gave none
+
+	// TAT says more.
+	Word    string // its own status, such as DELIVER_DELAYED
+	Reason  string // why it could not be started, in its words
+	Ran     How    // as what and how it ran, as recorded
+	Dropped int    // bytes of output that the cloud did not keep
+	URL     string // where all of the output lies, without a signature
 }
 
 // HostRuns is one page of a task's hosts.

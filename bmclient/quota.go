@@ -6,9 +6,10 @@ import (
 )
 
 const (
-	// API2 and API3 are the two versions of the API.
-	API2 = "2.0"
-	API3 = "3.0"
+	// API2 and API3 are the two versions of Bare Metal's API, APITAT is that of TAT.
+	API2   = "2.0"
+	API3   = "3.0"
+	APITAT = "tat"
 )
 
 // AccountQuota is how many calls of all actions together API 2.0 allows an account in AccountQuotaPer. 3.0's introduction repeats it.

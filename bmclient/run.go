@@ -15,6 +15,9 @@ type Run struct {
 	User       string
 	Password   Secret
 	SignedAt   time.Time // the Timestamp that is signed, to the second; zero: now
+
+	Content []byte // what is run, where the API is sent it ([Sends]): Parameters and Password are unused there
+	How     How    // with Content: how
 }
 
 // Format writes the script, the number of hosts and the user, whatever the verb.

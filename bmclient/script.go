@@ -17,6 +17,7 @@ type Script struct {
 	Content  []byte // decoded, byte for byte
 	Plain    bool   // the API sent the content as plain text, as its older versions did, not as base64
 	AppID    string // the account's
+	How      How
 	Created  time.Time
 	Modified time.Time // both in UTC+8, to the second; zero if the API gave none
 }

@@ -196,6 +196,17 @@ func (l looks) room(by Looker) error {
 	return l.full(by)
 }
 
+func (l looks) Machines(ctx context.Context, by Looker, ids []string) ([]bmclient.Machine, error) {
+	if err := l.room(by); err != nil {
+		return nil, err
+	}
+	return l.cloud.Machines(ctx, ids)
+}
+
+func (l looks) FindMachines(_ context.Context, by Looker, _ string) ([]bmclient.Machine, error) {
+	return nil, l.room(by)
+}
+
 func (l looks) Scripts(_ context.Context, by Looker, q bmclient.ScriptQuery) (bmclient.ScriptList, error) {
 	if err := l.room(by); err != nil {
 		return bmclient.ScriptList{}, err

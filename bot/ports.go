@@ -55,6 +55,14 @@ type Cloud interface {
 	EachHost(ctx context.Context, task string, each func(bmclient.HostRun) error) (total int, err error)
 	// Run hands a run to the API, once.
 	Run(ctx context.Context, key bmclient.Key, r bmclient.Run) (bmclient.Accepted, error)
+	// In is the same cloud in another region; for its own, or for none, it is itself.
+	In(region string) Cloud
+	// Machines reads what the cloud says of these machines; those that it does not know are left out.
+	Machines(ctx context.Context, ids []string) ([]bmclient.Machine, error)
+	// Sent answers the tasks that were sent exactly this content; only where [bmclient.Sends].
+	Sent(ctx context.Context, q bmclient.SentQuery) ([]string, error)
+	// Stop has a task stopped on those hosts; only where [bmclient.Sends].
+	Stop(ctx context.Context, key bmclient.Key, task string, hosts []string) error
 }
 
 // Looks is the script API for what people look at and ask for: it gives way to what an
@@ -63,6 +71,10 @@ type Looks interface {
 	Script(ctx context.Context, by Looker, cmdID string) (bmclient.Script, error)
 	// Scripts lists scripts without their contents, newest first.
 	Scripts(ctx context.Context, by Looker, q bmclient.ScriptQuery) (bmclient.ScriptList, error)
+	// Machines is Cloud's, in each region that a login may name.
+	Machines(ctx context.Context, by Looker, ids []string) ([]bmclient.Machine, error)
+	// FindMachines lists machines whose name holds the text, or any if it is empty, in each such region.
+	FindMachines(ctx context.Context, by Looker, name string) ([]bmclient.Machine, error)
 }
 
 // Looker is for whom something is read.

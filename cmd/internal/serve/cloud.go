@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,8 +23,11 @@ type cloud struct {
 	forget func()
 }
 
-// looks is the same for what people look at: it gives way to cloud.
-type looks struct{ cloud cloud }
+// looks is the same for what people look at: it gives way to cloud. Machines are looked for in each region of the config.
+type looks struct {
+	cloud   cloud
+	regions []string
+}
 
 var (
 	_ bot.Cloud = cloud{}
@@ -36,6 +40,37 @@ func (l looks) Script(ctx context.Context, by bot.Looker, id string) (bmclient.S
 
 func (l looks) Scripts(ctx context.Context, by bot.Looker, q bmclient.ScriptQuery) (bmclient.ScriptList, error) {
 	return l.cloud.Scripts(context.WithValue(ctx, lookBy{}, by), q)
+}
+
+func (l looks) Machines(ctx context.Context, by bot.Looker, ids []string) ([]bmclient.Machine, error) {
+	return l.each(ctx, by, func(ctx context.Context, c cloud, known []bmclient.Machine) ([]bmclient.Machine, error) {
+		left := slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+			return slices.ContainsFunc(known, func(m bmclient.Machine) bool { return m.ID == id })
+		})
+		if len(left) == 0 {
+			return nil, nil
+		}
+		return c.Machines(ctx, left)
+	})
+}
+
+func (l looks) FindMachines(ctx context.Context, by bot.Looker, name string) ([]bmclient.Machine, error) {
+	return l.each(ctx, by, func(ctx context.Context, c cloud, _ []bmclient.Machine) ([]bmclient.Machine, error) {
+		return c.FindMachines(ctx, name)
+	})
+}
+
+// each asks region by region, the config's own first.
+func (l looks) each(ctx context.Context, by bot.Looker, ask func(context.Context, cloud, []bmclient.Machine) ([]bmclient.Machine, error)) (all []bmclient.Machine, err error) {
+	ctx = context.WithValue(ctx, lookBy{}, by)
+	for _, region := range append([]string{""}, l.regions...) {
+		found, err := ask(ctx, l.cloud.in(region), all)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
 }
 
 // lookBy says who looks, on the way through the client to admit.
@@ -65,6 +100,22 @@ func (c cloud) EachHost(ctx context.Context, task string, each func(bmclient.Hos
 			return each(h)
 		})
 	})
+}
+
+func (c cloud) In(region string) bot.Cloud { return c.in(region) }
+
+func (c cloud) in(region string) cloud { return cloud{c.Client.In(region), c.forget} }
+
+func (c cloud) Machines(ctx context.Context, ids []string) ([]bmclient.Machine, error) {
+	return twice(c, func() ([]bmclient.Machine, error) { return c.Client.Machines(ctx, ids) })
+}
+
+func (c cloud) FindMachines(ctx context.Context, name string) ([]bmclient.Machine, error) {
+	return twice(c, func() ([]bmclient.Machine, error) { return c.Client.FindMachines(ctx, name) })
+}
+
+func (c cloud) Sent(ctx context.Context, q bmclient.SentQuery) ([]string, error) {
+	return twice(c, func() ([]string, error) { return c.Client.Sent(ctx, q) })
 }
 
 func twice[T any](c cloud, read func() (T, error)) (T, error) {

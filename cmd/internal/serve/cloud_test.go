@@ -149,17 +149,17 @@ func TestQuota(t *testing.T) {
 	one, two := replica(), replica()
 	quota, _ := bmclient.Quota("2.0", "GetUserCmd")
 	for n := range quota / 2 {
-		if _, err := (looks{one.cloud}).Script(t.Context(), bot.Looker{User: fmt.Sprint("U", n%5), Asks: n >= quota/5}, "cmd-1"); err != nil {
+		if _, err := (looks{cloud: one.cloud}).Script(t.Context(), bot.Looker{User: fmt.Sprint("U", n%5), Asks: n >= quota/5}, "cmd-1"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	short, done := context.WithTimeout(t.Context(), 10*time.Second)
 	defer done()
 	var wait *bot.Later
-	if _, err := (looks{two.cloud}).Script(short, bot.Looker{User: "U0ALICE"}, "cmd-1"); !errors.Is(err, bot.ErrQuota) || !errors.As(err, &wait) || wait.After > time.Minute {
+	if _, err := (looks{cloud: two.cloud}).Script(short, bot.Looker{User: "U0ALICE"}, "cmd-1"); !errors.Is(err, bot.ErrQuota) || !errors.As(err, &wait) || wait.After > time.Minute {
 		t.Errorf("a look beyond its share of the quota: %v", err)
 	}
-	if _, err := (looks{two.cloud}).Script(t.Context(), bot.Looker{User: "U0ALICE", Asks: true}, "cmd-1"); !errors.Is(err, bot.ErrQuota) {
+	if _, err := (looks{cloud: two.cloud}).Script(t.Context(), bot.Looker{User: "U0ALICE", Asks: true}, "cmd-1"); !errors.Is(err, bot.ErrQuota) {
 		t.Errorf("a look-up beyond its share of the quota does not fail at once: %v", err)
 	}
 	for range quota*9/10 - quota/2 {

@@ -177,6 +177,8 @@ type pointedCloud struct{ bot.Cloud }
 
 func pointsInCloud(c bot.Cloud) bot.Cloud { return pointedCloud{c} }
 
+func (p pointedCloud) In(region string) bot.Cloud { return pointedCloud{p.Cloud.In(region)} }
+
 type took struct {
 	bmclient.Accepted
 	err error

@@ -1,0 +1,101 @@
+package approvals
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Host is one machine, as far as it is known.
+type Host struct {
+	ID     string
+	Told   bool // Name and Tags are what the cloud says; else nothing but the id is known
+	Name   string
+	Tags   map[string]string
+	Region string
+}
+
+// HostMatch is one way to say which hosts are meant: by a pattern over the whole id, or by tags and
+// names, of which all that are set must fit.
+type HostMatch struct {
+	ID    string              `json:"id,omitempty"`
+	Tags  map[string][]string `json:"tags,omitempty"`  // each key, with one of its values
+	Names []string            `json:"names,omitempty"` // patterns over the whole name; one must fit
+}
+
+// HostSet is hosts of which each fits one of the matches. An empty one is all hosts.
+type HostSet []HostMatch
+
+// ErrHostUntold says that a rule or login goes by a tag or a name of a host, and that these are not known. To
+// skip it would be a guess, and might reach a weaker one.
+var ErrHostUntold = errors.New("the tags and the name of a host are not known")
+
+// Match finds the first match that fits. Its error wraps [ErrHostUntold]: none fits for sure, and one may.
+func (s HostSet) Match(h Host) (by HostMatch, fits bool, err error) {
+	for _, m := range s {
+		switch {
+		case m.byID() && globbed(m.ID, h.ID), !m.byID() && h.Told && m.fits(h):
+			return m, true, nil
+		case !m.byID() && !h.Told:
+			err = fmt.Errorf("%w: %s", ErrHostUntold, h.ID)
+		}
+	}
+	return HostMatch{}, len(s) == 0, err
+}
+
+func (m HostMatch) byID() bool { return m.ID != "" }
+
+func (m HostMatch) fits(h Host) bool {
+	for key, values := range m.Tags {
+		if is, has := h.Tags[key]; !has || !slices.Contains(values, is) {
+			return false
+		}
+	}
+	return len(m.Names) == 0 || slices.ContainsFunc(m.Names, func(p string) bool { return globbed(p, h.Name) })
+}
+
+func globbed(pattern, s string) bool {
+	ok, err := path.Match(pattern, s)
+	return ok && err == nil
+}
+
+// String is the match as people read it: a pattern, or "tags env=prod, role=web or api; name web-*".
+func (m HostMatch) String() string {
+	if m.byID() {
+		return m.ID
+	}
+	var parts, tags []string
+	for _, key := range slices.Sorted(maps.Keys(m.Tags)) {
+		tags = append(tags, key+"="+strings.Join(m.Tags[key], " or "))
+	}
+	if len(tags) > 0 {
+		parts = append(parts, "tags "+strings.Join(tags, ", "))
+	}
+	if len(m.Names) > 0 {
+		parts = append(parts, "name "+strings.Join(m.Names, " or "))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// MarshalJSON writes a pattern alone as a string, as records always have.
+func (m HostMatch) MarshalJSON() ([]byte, error) {
+	if m.byID() {
+		return json.Marshal(m.ID)
+	}
+	type plain HostMatch
+	return json.Marshal(plain(m))
+}
+
+// UnmarshalJSON reads either.
+func (m *HostMatch) UnmarshalJSON(in []byte) error {
+	if len(in) > 0 && in[0] == '"' {
+		*m = HostMatch{}
+		return json.Unmarshal(in, &m.ID)
+	}
+	type plain HostMatch
+	return json.Unmarshal(in, (*plain)(m))
+}
