@@ -24,12 +24,14 @@ var actions = map[string]map[string]action{
 		"GetUserCmdList":           {(*Server).getUserCmdList, MayRead},
 		"GetUserCmdTaskList":       {(*Server).getUserCmdTaskList, MayRead},
 		"GetUserCmdTaskDetailList": {(*Server).getUserCmdTaskDetailList, MayRead},
+		"DescribeDevice":           {(*Server).describeDevice, MayRead},
 		"RunUserCmd":               {(*Server).runUserCmd, MayRun},
 	},
 	"3.0": {
 		"DescribeUserCmds":        {(*Server).describeUserCmds, MayRead},
 		"DescribeUserCmdTasks":    {(*Server).describeUserCmdTasks, MayRead},
 		"DescribeUserCmdTaskInfo": {(*Server).describeUserCmdTaskInfo, MayRead},
+		"DescribeDevices":         {(*Server).describeDevices, MayRead},
 		"RunUserCmd":              {(*Server).runUserCmd3, MayRun},
 	},
 }
@@ -44,6 +46,8 @@ func (r request) as2() string {
 		return "GetUserCmdList"
 	case "DescribeUserCmdTasks":
 		return "GetUserCmdTaskList"
+	case "DescribeDevices":
+		return "DescribeDevice"
 	case "DescribeUserCmdTaskInfo":
 		return "GetUserCmdTaskDetailList"
 	default:

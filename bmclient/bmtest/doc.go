@@ -1,10 +1,10 @@
 // Package bmtest is Tencent Cloud Bare Metal's script API in memory, over HTTP, for tests and the demo: API 2.0 ([Server.URL]) and 3.0
 // ([Server.URL3]) with one state, so that what one starts the other lists.
 //
-// It answers the five actions that run and read scripts, lists and tasks, and is strict where the documents are: the signature (by its own
-// reading of them; it shares no code with the client), the nonce of 2.0, the time, what a key may do, the parameters and their types. What it
-// refuses it explains: a wrong signature is answered with the text it would have signed, and with the usual mistake if one of them explains
-// the difference.
+// It answers the actions that run and read scripts, list them and tasks, and tell of machines ([Server.SetMachine]). It is strict where the
+// documents are: the signature (by its own reading of them; it shares no code with the client), the nonce of 2.0, the time, what a key may
+// do, the parameters and their types. What it refuses it explains: a wrong signature is answered with the text it would have signed, and
+// with the usual mistake if one of them explains the difference.
 //
 // It is tolerant where the documents disagree: hosts of 2.0 come as instanceId.N or instanceIds.N, counted from 0 or 1 (but never both
 // keys at once); [OnlyArrayKey] makes it as narrow as the real API may be. A page has at most 100 rows; the documents name no number.

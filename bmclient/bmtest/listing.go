@@ -87,8 +87,6 @@ func found(search string, words ...string) bool {
 	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(w, search) })
 }
 
-func (h *host) name() string { return "name-of-" + h.id }
-
 // listScripts is the list of scripts; 3.0 lists a single one by its id.
 func (s *Server) listScripts(cmdID string, p page) (int, []Script) {
 	rows := slices.DeleteFunc(slices.SortedFunc(maps.Values(s.scripts), func(a, b Script) int { return cmp.Compare(a.CmdID, b.CmdID) }),

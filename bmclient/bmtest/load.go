@@ -10,9 +10,10 @@ import (
 
 // State is a server's contents as JSON.
 type State struct {
-	Scripts []ScriptState                `json:"scripts"`
-	Hosts   map[string]map[string]string `json:"hosts"` // host to user to password
-	Keys    []struct {
+	Scripts  []ScriptState                `json:"scripts"`
+	Hosts    map[string]map[string]string `json:"hosts"`    // host to user to password
+	Machines map[string]Machine           `json:"machines"` // what is known of hosts, where it is more than that they are there
+	Keys     []struct {
 		ID     string `json:"id"`
 		Secret string `json:"secret"`
 		Token  string `json:"token"` // empty unless temporary
@@ -48,6 +49,11 @@ func Load(r io.Reader) (*Server, error) {
 	}
 	for id, logins := range st.Hosts {
 		s.AddHost(id, logins)
+	}
+	for id, m := range st.Machines {
+		if !s.SetMachine(id, m) {
+			return nil, fmt.Errorf("machines names %q, which is not among hosts", id)
+		}
 	}
 	for _, k := range st.Keys {
 		may, err := parseRights(k.May)

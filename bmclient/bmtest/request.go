@@ -105,37 +105,41 @@ func (r request) redactedParams() map[string]string {
 	return m
 }
 
-// hosts reads instanceId.N or instanceIds.N, counted from 0 or from 1, without gaps.
+// hosts reads instanceId.N or instanceIds.N.
 func (r request) hosts() (arrayKey string, hosts []string, wrong *answer) {
-	found := map[string]map[int]string{}
+	for _, name := range []string{"instanceId", "instanceIds"} {
+		list, bad := r.indexed(name)
+		switch {
+		case bad != nil:
+			return name, nil, bad
+		case len(list) == 0:
+		case arrayKey != "":
+			return "", nil, reason(4000, "hosts are named under both array keys, instanceId and instanceIds; use one")
+		default:
+			arrayKey, hosts = name, list
+		}
+	}
+	if len(hosts) == 0 {
+		wrong = reason(4000, "no host is named; name them instanceId.0, instanceId.1 or instanceIds.0, instanceIds.1")
+	}
+	return arrayKey, hosts, wrong
+}
+
+// indexed reads name.N, counted from 0 or from 1, without gaps.
+func (r request) indexed(name string) (list []string, wrong *answer) {
+	byIndex := map[int]string{}
 	for k, v := range r.params {
-		name, index, ok := strings.Cut(k, ".")
-		n, err := strconv.Atoi(index)
-		if !ok || err != nil || name != "instanceId" && name != "instanceIds" {
-			continue
+		key, index, ok := strings.Cut(k, ".")
+		if n, err := strconv.Atoi(index); ok && err == nil && key == name {
+			byIndex[n] = v
 		}
-		if found[name] == nil {
-			found[name] = map[int]string{}
-		}
-		found[name][n] = v
 	}
-	switch len(found) {
-	case 0:
-		a := refuse(4000, "no host is named; name them instanceId.0, instanceId.1 or instanceIds.0, instanceIds.1")
-		return "", nil, &a
-	case 2:
-		a := refuse(4000, "hosts are named under both array keys, instanceId and instanceIds; use one")
-		return "", nil, &a
-	}
-	arrayKey = slices.Collect(maps.Keys(found))[0]
-	byIndex := found[arrayKey]
 	indexes := slices.Sorted(maps.Keys(byIndex))
 	for i, n := range indexes {
 		if n != indexes[0]+i || indexes[0] < 0 || indexes[0] > 1 {
-			a := refuse(4000, "%s.%d leaves a gap; count from 0", arrayKey, n)
-			return arrayKey, nil, &a
+			return nil, reason(4000, "%s.%d leaves a gap; count from 0", name, n)
 		}
-		hosts = append(hosts, byIndex[n])
+		list = append(list, byIndex[n])
 	}
-	return arrayKey, hosts, nil
+	return list, nil
 }

@@ -114,17 +114,29 @@ func (r request) number3(name string, into *int, required bool) *answer {
 
 // hosts3 is InstanceIds.
 func (r request) hosts3() ([]string, *answer) {
-	list, ok := r.fields["InstanceIds"].([]any)
-	if !ok || len(list) == 0 {
-		return nil, &answer{word: "MissingParameter", message: "InstanceIds is missing, or is no list with a host in it"}
+	ids, wrong := r.texts3("InstanceIds")
+	if wrong == nil && len(ids) == 0 {
+		wrong = &answer{word: "MissingParameter", message: "InstanceIds is missing, or is no list with a host in it"}
 	}
-	var ids []string
+	return ids, wrong
+}
+
+// texts3 is a list of texts, which may be absent.
+func (r request) texts3(name string) (all []string, wrong *answer) {
+	v, ok := r.fields[name]
+	if !ok {
+		return nil, nil
+	}
+	list, ok := v.([]any)
+	if !ok {
+		return nil, reason(10001, "%s is not a list", name)
+	}
 	for _, v := range list {
-		id, ok := v.(string)
+		text, ok := v.(string)
 		if !ok {
-			return nil, reason(10001, "InstanceIds holds what is no string")
+			return nil, reason(10001, "%s holds something that is not a string", name)
 		}
-		ids = append(ids, id)
+		all = append(all, text)
 	}
-	return ids, nil
+	return all, nil
 }

@@ -39,6 +39,7 @@ type host struct {
 	id, lanIP string
 	logins    map[string]string
 	behaviour HostBehaviour
+	machine   Machine
 }
 
 // task is one run on some hosts.

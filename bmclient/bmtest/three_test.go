@@ -67,8 +67,8 @@ type answered3 struct {
 		RequestID string `json:"RequestId"`
 		Error     struct{ Code, Message string }
 
-		SuccessTaskInfoSet, FailedTaskInfoSet, UserCmds, UserCmdTasks, UserCmdTaskInfoSet []map[string]any
-		TotalCount                                                                        int
+		SuccessTaskInfoSet, FailedTaskInfoSet, UserCmds, UserCmdTasks, UserCmdTaskInfoSet, DeviceInfoSet []map[string]any
+		TotalCount                                                                                       int
 	}
 }
 
@@ -207,7 +207,7 @@ func TestRefuses3(t *testing.T) {
 		{"a password that is a number", run3().field("Password", 123456), nil, "InvalidParameter", "Password is not a string"},
 		{"parameters plain", run3().field("CmdParam", "-a -b"), nil, "InvalidParameter", "not base64"},
 		{"no hosts", run3().field("InstanceIds", nil), nil, "MissingParameter", "InstanceIds"},
-		{"one host, no list", run3().field("InstanceIds", "ins-1"), nil, "MissingParameter", "no list"},
+		{"one host, no list", run3().field("InstanceIds", "ins-1"), nil, "InvalidParameter", "not a list"},
 		{"hosts of 2.0", run3().field("InstanceIds", nil).field("instanceId.0", "ins-1"), nil, "MissingParameter", "InstanceIds"},
 		{"a list without a page", run3().action("DescribeUserCmds", map[string]any{}), nil, "MissingParameter", "is missing"},
 		{"an offset as text", run3().action("DescribeUserCmds", page("0", 20)), nil, "InvalidParameter", "Offset is not a number"},

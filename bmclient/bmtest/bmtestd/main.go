@@ -11,6 +11,7 @@
 //	POST /heal
 //	POST /host     {"id", "takes_ms", "manual", "never_ends", "exit", "output", "status", "content", "parameters"}: how it runs scripts from
 //	               now on; texts as they are; content and parameters: what it says it ran instead
+//	POST /machine  {"id", "machine": a bmtest.Machine}: what is known of a host from now on
 //	POST /end      {"task", "host"}: ends what is manual; task empty: the newest, host empty: all
 //	POST /by-hand  {"cmd_id", "hosts", "content", "parameters"}: a task that somebody else began; the answer is {"task"}
 //	POST /listing  {"late_ms", "late_calls", "out_of_order", "twice", "no_task_ids"}: how tasks are listed
@@ -128,6 +129,19 @@ func (p hostPlan) apply(api *bmtest.Server) error {
 	return nil
 }
 
+// machinePlan is the body of POST /machine.
+type machinePlan struct {
+	ID      string         `json:"id"`
+	Machine bmtest.Machine `json:"machine"`
+}
+
+func (p machinePlan) apply(api *bmtest.Server) error {
+	if !api.SetMachine(p.ID, p.Machine) {
+		return fmt.Errorf("there is no host %q", p.ID)
+	}
+	return nil
+}
+
 // optional is nil for what is not there, which is another thing than empty.
 func optional(s *string) []byte {
 	if s == nil {
@@ -189,6 +203,7 @@ func adminHandler(api *bmtest.Server) http.Handler {
 	mux.HandleFunc("POST /script", take(func(_ http.ResponseWriter, sc bmtest.ScriptState) error { api.PutScript(sc); return nil }))
 	mux.HandleFunc("POST /fault", take(func(_ http.ResponseWriter, p plan) error { p.apply(api); return nil }))
 	mux.HandleFunc("POST /host", take(func(_ http.ResponseWriter, p hostPlan) error { return p.apply(api) }))
+	mux.HandleFunc("POST /machine", take(func(_ http.ResponseWriter, p machinePlan) error { return p.apply(api) }))
 	mux.HandleFunc("POST /end", take(func(_ http.ResponseWriter, e ending) error { return e.apply(api) }))
 	mux.HandleFunc("POST /listing", take(func(_ http.ResponseWriter, l listing) error { return l.apply(api) }))
 	mux.HandleFunc("POST /by-hand", take(func(w http.ResponseWriter, b byHand) error {

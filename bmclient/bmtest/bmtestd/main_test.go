@@ -139,6 +139,8 @@ func TestAdmin(t *testing.T) {
 	defer c.Close()
 	post(t, admin+"/host", `{"id":"ins-1","manual":true,"exit":3,"output":"a\nb","content":"something else"}`, 200)
 	post(t, admin+"/host", `{"id":"ins-9"}`, 400)
+	post(t, admin+"/machine", `{"id":"ins-1","machine":{"name":"web-1","tags":{"env":"prod"}}}`, 200)
+	post(t, admin+"/machine", `{"id":"ins-9"}`, 400)
 	post(t, admin+"/end", `{}`, 400)
 	key := bmclient.Key{ID: "runner-1234", Secret: word("secret-1234")}
 	done, err := c.Run(t.Context(), key, bmclient.Run{CmdID: "cmd-1", Hosts: []string{"ins-1"}, User: "root", Password: word("p")})
@@ -179,6 +181,7 @@ func TestRefusesToStart(t *testing.T) {
 		{"no state", nil, "no such file"},
 		{"an unknown field", []string{"-state", writeState(t, `{"sripts":[]}`)}, "sripts"},
 		{"a right that is none", []string{"-state", writeState(t, `{"keys":[{"id":"a","may":"write"}]}`)}, "write"},
+		{"a machine that is no host", []string{"-state", writeState(t, `{"machines":{"ins-1":{}}}`)}, "not among hosts"},
 		{"an API for all the world", []string{"-state", good, "-listen", "0.0.0.0:0"}, "not on loopback"},
 		{"an admin address for all the world", []string{"-state", good, "-admin", ":0"}, "not on loopback"},
 		{"an unknown flag", []string{"-x"}, "not defined"},
