@@ -24,7 +24,7 @@ const (
 
 func opsRule(quorum int) Rule {
 	return Rule{
-		Name: "ops", Scripts: []string{"cmd-*"}, Hosts: []string{"ins-*"}, Channels: []string{"C0*"},
+		Name: "ops", Scripts: []string{"cmd-*"}, Hosts: PlainHosts("ins-*"), Channels: []string{"C0*"},
 		Show: Who{Anyone: true}, Ask: Who{Groups: []string{"S-ASK"}}, Approve: Who{Groups: []string{"S-OPS"}},
 		Quorum: quorum, Lifetime: lifetime,
 	}

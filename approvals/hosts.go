@@ -19,6 +19,25 @@ type Host struct {
 	Region string
 }
 
+// KnownHosts are machines by id.
+type KnownHosts map[string]Host
+
+// Of is the host of an id, known by nothing else if it is not there.
+func (h KnownHosts) Of(id string) Host {
+	if known, is := h[id]; is {
+		return known
+	}
+	return Host{ID: id}
+}
+
+// Each are the hosts of these ids, in order.
+func (h KnownHosts) Each(ids []string) (all []Host) {
+	for _, id := range ids {
+		all = append(all, h.Of(id))
+	}
+	return all
+}
+
 // HostMatch is one way to say which hosts are meant: by a pattern over the whole id, or by tags and
 // names, of which all that are set must fit.
 type HostMatch struct {
@@ -45,6 +64,82 @@ func (s HostSet) Match(h Host) (by HostMatch, fits bool, err error) {
 		}
 	}
 	return HostMatch{}, len(s) == 0, err
+}
+
+// Check is nil if some host may fit.
+func (m HostMatch) Check() error {
+	switch {
+	case m.byID() && (len(m.Tags) > 0 || len(m.Names) > 0):
+		return errors.New("an id stands alone; write tags and names as an item of their own")
+	case m.byID():
+		return HostID.CheckPattern(m.ID)
+	case len(m.Tags) == 0 && len(m.Names) == 0:
+		return errors.New("this is not a pattern: " + globHint + "; nor does it name tags or names, and would fit every host")
+	}
+	for key, values := range m.Tags {
+		if key == "" || len(values) == 0 {
+			return errors.New("tags: a key has no name or no value; write them like {env: prod}")
+		}
+	}
+	for _, p := range m.Names {
+		if _, err := path.Match(p, ""); err != nil || p == "" {
+			return errors.New("names: this is not a pattern: " + globHint)
+		}
+	}
+	return nil
+}
+
+// Asks are the kinds of facts that s goes by: see [Fact].
+func (s HostSet) Asks() (what []string) {
+	for _, m := range s {
+		if len(m.Names) > 0 {
+			what = append(what, FactName)
+		}
+		for key := range m.Tags {
+			what = append(what, factTag+key)
+		}
+	}
+	return union(what)
+}
+
+// Facts are what is known of the hosts of those kinds, host by host. A tag that a host does not have is empty.
+func (h KnownHosts) Facts(hosts, kinds []string) (out []Fact) {
+	for _, id := range hosts {
+		for _, kind := range kinds {
+			host := h.Of(id)
+			value := host.Name
+			if key, is := strings.CutPrefix(kind, factTag); is {
+				value = host.Tags[key]
+			}
+			out = append(out, Fact{Host: id, What: kind, Value: value})
+		}
+	}
+	return out
+}
+
+// The kinds of facts: a host's name, and its tag of a key that follows.
+const (
+	FactName = "name"
+	factTag  = "tag "
+)
+
+// PlainHosts are hosts that are meant by patterns over their ids.
+func PlainHosts(patterns ...string) HostSet {
+	var s HostSet
+	for _, p := range patterns {
+		s = append(s, HostMatch{ID: p})
+	}
+	return s
+}
+
+// Patterns are those of the matches that go by the id; whole if all do.
+func (s HostSet) Patterns() (ids []string, whole bool) {
+	for _, m := range s {
+		if m.byID() {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids, len(ids) == len(s)
 }
 
 func (m HostMatch) byID() bool { return m.ID != "" }

@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -139,15 +141,37 @@ func (e encoder) who(w Who) {
 	e.list(w.Groups)
 }
 
+// hosts writes patterns as a list, and what goes by tags or names behind a count that no list has.
+func (e encoder) hosts(s HostSet) {
+	ids, whole := s.Patterns()
+	if whole {
+		e.list(ids)
+		return
+	}
+	e.text("matches", strconv.Itoa(len(s)))
+	for _, m := range s {
+		e.text(m.ID, strconv.Itoa(len(m.Tags)))
+		for _, key := range slices.Sorted(maps.Keys(m.Tags)) {
+			e.text(key)
+			e.list(m.Tags[key])
+		}
+		e.list(m.Names)
+	}
+}
+
 func (e encoder) rule(r Rule) {
 	e.text(r.Name)
 	e.list(r.Scripts)
-	e.list(r.Hosts)
+	e.hosts(r.Hosts)
 	e.list(r.Channels)
 	for _, w := range []Who{r.Requesters, r.Show, r.Ask, r.Approve} {
 		e.who(w)
 	}
 	e.text(strconv.Itoa(r.Quorum), r.Lifetime.String())
+	for _, p := range r.Parameters {
+		e.text("parameter", p.Name, p.Example, p.Match)
+		e.list(p.Choices)
+	}
 }
 
 // Change is one difference between what was approved and what would run now.

@@ -76,6 +76,10 @@ func walk(path string, at func(*Plan) reflect.Value, visit func(string, func(*Pl
 			*x = append(slices.Clone(*x), 'x')
 		case *[]string:
 			*x = append(slices.Clone(*x), "x")
+		case *HostSet:
+			*x = append(slices.Clone(*x), HostMatch{Tags: map[string][]string{"env": {"prod"}}})
+		case *Parameters:
+			*x = append(slices.Clone(*x), Parameter{Name: "x"})
 		case *[]Default:
 			*x = append(slices.Clone(*x), Default{Name: "x"})
 		case *[]Edit:

@@ -16,11 +16,13 @@ type Rule struct {
 	Name string `json:"name"`
 
 	// What it matches. A pattern is a shell glob (path.Match: * ? [a-z]) over the
-	// whole id; an empty list matches all.
+	// whole id or name; an empty list matches all.
 	Scripts    []string `json:"scripts,omitempty"`   // cmdIds, never aliases: an alias can change hands
-	Hosts      []string `json:"hosts,omitempty"`     // instance ids
+	Hosts      HostSet  `json:"hosts,omitempty"`     // by instance id, or by tags and names
 	Channels   []string `json:"channels,omitempty"`  // channel ids
 	Requesters Who      `json:"requesters,omitzero"` // empty: anyone
+
+	Parameters Parameters `json:"parameters,omitempty"` // what may be filled in; none: where names are filled in, nothing
 
 	// What it says.
 	Show     Who           `json:"show,omitzero"` // may see the script; nobody if empty
@@ -97,11 +99,17 @@ func (r Rule) faults() []error {
 		key      string
 		form     IDForm
 		patterns []string
-	}{{"scripts", ScriptID, r.Scripts}, {"hosts", HostID, r.Hosts}, {"channels", ChannelID, r.Channels}} {
+	}{{"scripts", ScriptID, r.Scripts}, {"channels", ChannelID, r.Channels}} {
 		for _, pattern := range l.patterns {
 			if err := l.form.CheckPattern(pattern); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %q: %w", l.key, pattern, err))
 			}
+		}
+	}
+	errs = append(errs, r.Parameters.faults()...)
+	for _, m := range r.Hosts {
+		if err := m.Check(); err != nil {
+			errs = append(errs, fmt.Errorf("hosts: %q: %w", m, err))
 		}
 	}
 	return errs
@@ -109,8 +117,9 @@ func (r Rule) faults() []error {
 
 // Subject is what a rule is looked up for.
 type Subject struct {
-	Script    string   // cmdId
-	Hosts     []string // none: only showing the script
+	Script    string     // cmdId
+	Hosts     []string   // ids; none: only showing the script
+	Known     KnownHosts // what is known of them besides
 	Channel   string
 	Requester Person
 }
@@ -131,8 +140,22 @@ func (p Policy) RequesterGroups() []string {
 	return union(all...)
 }
 
+// Asks are the kinds of facts about hosts that the rules for s go by, up to the one that it meets: see [Fact].
+func (p Policy) Asks(s Subject, met Rule) []string {
+	var kinds []string
+	for _, r := range p {
+		if matches(r.Scripts, s.Script) && matches(r.Channels, s.Channel) {
+			kinds = append(kinds, r.Hosts.Asks()...)
+		}
+		if r.Name == met.Name {
+			break
+		}
+	}
+	return union(kinds)
+}
+
 // Match finds the one rule for s. Each host is looked up by itself and all must
-// meet the same rule. Errors wrap [ErrNoRule], [ErrRulesDiffer] or
+// meet the same rule. Errors wrap [ErrNoRule], [ErrRulesDiffer], [ErrHostUntold] or
 // [ErrMembersUnknown] and name the host. No rule is for what is not an id: that
 // error wraps [ErrNotID], too.
 func (p Policy) Match(s Subject, m Members) (Rule, error) {
@@ -144,7 +167,8 @@ func (p Policy) Match(s Subject, m Members) (Rule, error) {
 	}
 	var found Rule
 	for i, h := range s.Hosts {
-		r, err := p.first(s, &h, m)
+		host := s.Known.Of(h)
+		r, err := p.first(s, &host, m)
 		if err != nil {
 			return Rule{}, fmt.Errorf("host %s: %w", h, err)
 		}
@@ -165,9 +189,16 @@ func checkIDs(script string, hosts []string) error {
 }
 
 // first finds the first rule for one host, or without hosts for the script alone.
-func (p Policy) first(s Subject, host *string, m Members) (Rule, error) {
+func (p Policy) first(s Subject, host *Host, m Members) (Rule, error) {
 	for _, r := range p {
-		if !matches(r.Scripts, s.Script) || !matches(r.Channels, s.Channel) || host != nil && !matches(r.Hosts, *host) {
+		if !matches(r.Scripts, s.Script) || !matches(r.Channels, s.Channel) {
+			continue
+		}
+		fits, untold := true, error(nil)
+		if host != nil {
+			_, fits, untold = r.Hosts.Match(*host)
+		}
+		if !fits && untold == nil {
 			continue
 		}
 		if !r.Requesters.Empty() {
@@ -179,6 +210,9 @@ func (p Policy) first(s Subject, host *string, m Members) (Rule, error) {
 				continue
 			}
 		}
+		if untold != nil {
+			return Rule{}, fmt.Errorf("the rule %q: %w", r.Name, untold)
+		}
 		return r, nil
 	}
 	return Rule{}, ErrNoRule
@@ -186,14 +220,16 @@ func (p Policy) first(s Subject, host *string, m Members) (Rule, error) {
 
 // MayMeetAny reports whether the rules can let s's requester do something with some
 // script, from its channel and on its hosts: who picks what of a rule, such as
-// [Rule.Ask]. It is asked before a script is looked for, so s.Script is not used; it may
+// [Rule.Ask]. It is asked before scripts and hosts are looked for: an alias stands for any
+// script, and a host of which only the id is known may have any tags and name. It may
 // say yes where [Policy.Match] says no later, but not the other way round. An error wraps
 // [ErrMembersUnknown].
 func (p Policy) MayMeetAny(s Subject, m Members, who func(Rule) Who) (bool, error) {
 	var untold error
 	for _, r := range p {
-		misses := func(host string) bool { return !matches(r.Hosts, host) }
-		if !matches(r.Channels, s.Channel) || slices.ContainsFunc(s.Hosts, misses) {
+		known := LikeScript(s.Script)
+		fits, sure := s.fit(r.Hosts)
+		if !matches(r.Channels, s.Channel) || !fits || known && !matches(r.Scripts, s.Script) {
 			continue
 		}
 		meets, err := true, error(nil)
@@ -208,11 +244,24 @@ func (p Policy) MayMeetAny(s Subject, m Members, who func(Rule) Who) (bool, erro
 			return true, nil
 		}
 		untold = cmp.Or(untold, err)
-		if err == nil && meets && len(r.Scripts) == 0 {
-			break // it is met with every script, and so is none behind it
+		if err == nil && meets && sure && (known || len(r.Scripts) == 0) {
+			break // it is met in any case, and so is none behind it
 		}
 	}
 	return false, untold
+}
+
+// fit reports whether all hosts of s fit, or may; and whether they do for sure.
+func (s Subject) fit(set HostSet) (fits, sure bool) {
+	sure = true
+	for _, h := range s.Hosts {
+		_, is, err := set.Match(s.Known.Of(h))
+		if !is && err == nil {
+			return false, true
+		}
+		sure = sure && is
+	}
+	return true, sure
 }
 
 func matches(patterns []string, id string) bool {
@@ -257,12 +306,15 @@ func (p Policy) MayMeet(script string, hosts []string) ([]Rule, error) {
 			continue
 		}
 		n := len(hosts)
+		sure := true
 		for _, h := range hosts {
-			if !matches(r.Hosts, h) {
+			_, fits, err := r.Hosts.Match(Host{ID: h})
+			if !fits && err == nil {
 				n--
 			}
+			sure = sure && err == nil
 		}
-		always := len(r.Channels) == 0 && r.Requesters.Empty()
+		always := sure && len(r.Channels) == 0 && r.Requesters.Empty()
 		if n == len(hosts) {
 			out = append(out, r)
 			if always {

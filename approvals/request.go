@@ -39,7 +39,7 @@ func (s State) Ended() bool {
 }
 
 // Schema is the version of the stored form of a Request. A store reads no newer one.
-const Schema = 3
+const Schema = 4
 
 // Request is the record of one run asked for. It is a value: moves make a new
 // one. Times are those of the store.

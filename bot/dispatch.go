@@ -98,7 +98,7 @@ func (p *planChanged) Error() string {
 
 // grant reads everything again and holds the approvals against it.
 func (b *Bot) grant(ctx context.Context, k approvals.Kept) (approvals.Grant, error) {
-	login, err := b.Logins.For(k.Asked.Hosts)
+	login, err := b.Logins.For(approvals.KnownHosts{}.Each(k.Asked.Hosts))
 	if err != nil {
 		return approvals.Grant{}, refuse("%s", sentence(err))
 	}

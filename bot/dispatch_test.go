@@ -91,7 +91,7 @@ type heldLogins struct {
 	proceed <-chan struct{}
 }
 
-func (l *heldLogins) For(hosts []string) (approvals.Login, error) {
+func (l *heldLogins) For(hosts []approvals.Host) (approvals.Login, error) {
 	l.asked <- struct{}{}
 	<-l.proceed
 	return l.logins.For(hosts)

@@ -154,12 +154,14 @@ type logins struct {
 	onOpen func() error
 }
 
-func (l *logins) For(hosts []string) (approvals.Login, error) {
+func (l *logins) Asks(string) []string { return nil }
+
+func (l *logins) For(hosts []approvals.Host) (approvals.Login, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, h := range hosts {
-		if !strings.HasPrefix(h, "ins-") {
-			return approvals.Login{}, fmt.Errorf("no login is configured for %s; ask whoever keeps the config", h)
+		if !strings.HasPrefix(h.ID, "ins-") {
+			return approvals.Login{}, fmt.Errorf("no login is configured for %s; ask whoever keeps the config", h.ID)
 		}
 	}
 	return l.login, nil

@@ -31,7 +31,7 @@ func (r *rig) spelled(id, host string) {
 func TestOtherSpellingsOfAHost(t *testing.T) {
 	strict := func(r *rig) {
 		db, rest := r.policy[0], r.policy[0]
-		db.Name, db.Hosts, db.Quorum = "db", []string{"ins-db*"}, 2
+		db.Name, db.Hosts, db.Quorum = "db", approvals.PlainHosts("ins-db*"), 2
 		r.policy = approvals.Policy{db, rest}
 	}
 	const says = `"ins-DB1" is not the id of a host: it has small letters, digits and - only, and neither begins nor ends with -; did you mean ins-db1?`

@@ -174,7 +174,7 @@ func (b *Bot) mayAsk(ctx context.Context, r approvals.Request) (e entitled, err 
 	if err != nil {
 		return e, b.needsGroup(err)
 	}
-	if e.login, err = b.Logins.For(r.Asked.Hosts); err != nil {
+	if e.login, err = b.Logins.For(approvals.KnownHosts{}.Each(r.Asked.Hosts)); err != nil {
 		return e, refuse("%s Nothing ran.", sentence(err))
 	}
 	return e, b.amongUs(ctx, r.Origin.Channel)

@@ -96,8 +96,10 @@ type Credentials struct {
 // Logins knows the logins on hosts by name, and opens one for a granted run.
 type Logins interface {
 	// For names the one login of all hosts. Its error says which hosts have none or
-	// another, in words for people.
-	For(hosts []string) (approvals.Login, error)
+	// another, in words for people, or wraps [approvals.ErrHostUntold].
+	For(hosts []approvals.Host) (approvals.Login, error)
+	// Asks are the kinds of facts about hosts that logins go by, up to the one of this name: see [approvals.Fact].
+	Asks(login string) []string
 	// Open reads the values. Nobody without a grant gets them.
 	Open(ctx context.Context, g approvals.Grant) (Credentials, error)
 	// Forget has the next Open read again, after the API refused the values.

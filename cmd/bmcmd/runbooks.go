@@ -79,11 +79,15 @@ func checkLine(ctx context.Context, cfg *config.Config, l runbook.Line, ids idOf
 	if err != nil || c.Verb == bot.VerbShow {
 		return says, err
 	}
-	login, err := cfg.Login(c.Hosts)
-	if err != nil {
+	login, err := cfg.Login(approvals.KnownHosts{}.Each(c.Hosts))
+	switch {
+	case errors.Is(err, approvals.ErrHostUntold):
+		says = append(says, "which login is for the hosts depends on their tags and names")
+	case err != nil:
 		return nil, err
+	default:
+		says = append(says, fmt.Sprintf("runs as %s, by login %s", login.User, login.Name))
 	}
-	says = append(says, fmt.Sprintf("runs as %s, by login %s", login.User, login.Name))
 	if fill != "" {
 		says = append(says, fill+" is to be filled in")
 	}

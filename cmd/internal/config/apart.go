@@ -33,7 +33,11 @@ func (d *decoder) checkApart(c *Config) {
 	late("bm.run_key.secret", c.BM.RunKey.Secret)
 	late("bm.run_key.token", c.BM.RunKey.Token)
 	for i, l := range c.Logins {
-		late(item("logins", i)+".password", l.Password)
+		at := item("logins", i)
+		late(at+".password", l.Password)
+		late(at+".run_key.id", l.RunKey.ID)
+		late(at+".run_key.secret", l.RunKey.Secret)
+		late(at+".run_key.token", l.RunKey.Token)
 	}
 }
 

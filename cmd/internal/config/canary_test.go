@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/cmd/internal/vault"
 )
 
@@ -67,12 +68,20 @@ func TestNoValueInErrors(t *testing.T) {
 // TestLiteralSecretsAreRefused: what is not a reference is refused wherever a
 // reference is meant.
 func TestLiteralSecretsAreRefused(t *testing.T) {
-	places := mustParse(t, string(Example)).Refs()
-	if got, want := len(places), secretSettings(reflect.TypeFor[Config]()); got < want {
-		t.Fatalf("the example has %d references, for %d secret settings", got, want)
+	keys := map[string]bool{}
+	for _, text := range [][]byte{Example, exampleTAT(t)} {
+		literalsAreRefused(t, text, keys)
 	}
-	lines := strings.Split(string(Example), "\n")
-	for _, p := range places {
+	if got, want := len(keys), secretSettings(reflect.TypeFor[Config]()); got < want {
+		t.Fatalf("the examples have %d references, for %d secret settings", got, want)
+	}
+}
+
+func literalsAreRefused(t *testing.T, text []byte, keys map[string]bool) {
+	t.Helper()
+	lines := strings.Split(string(text), "\n")
+	for _, p := range mustParse(t, string(text)).Refs() {
+		keys[p.Key] = true
 		line := lines[p.Line-1]
 		for _, shape := range shapes {
 			lines[p.Line-1] = strings.Replace(line, p.Ref.String(), shape, 1)
@@ -156,6 +165,6 @@ func FuzzParse(f *testing.F) {
 		if c.BM.ReadKey.Secret == c.BM.RunKey.Secret || len(c.Redis.Addresses) == 0 || len(c.Logins) == 0 {
 			t.Errorf("taken: %+v", c)
 		}
-		_, _ = c.Login([]string{"ins-1", "ins-2"})
+		_, _ = c.Login(approvals.KnownHosts{}.Each([]string{"ins-1", "ins-2"}))
 	})
 }

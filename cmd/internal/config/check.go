@@ -44,7 +44,7 @@ func (d *decoder) check(c *Config) {
 	d.faultIf(c.Limits.OpenRequests < 1, "limits.open_requests", "this must be 1 or more, or nobody could ask for a run")
 	d.faultIf(c.Limits.CommandsAMinute < 1, "limits.commands_a_minute", "this must be 1 or more, or nobody could ask for anything")
 	d.oneOf("log.format", c.Log.Format, "json", "text")
-	d.checkLogins(c.Logins)
+	d.checkLogins(c.Logins, c.BM)
 	d.checkApart(c)
 	d.checkRules(c.Rules)
 	d.checkEntrances(c)
@@ -148,30 +148,50 @@ func (d *decoder) checkBM(b *BM) {
 		d.oneOf("bm.signature", b.Signature, "HmacSHA256", "HmacSHA1")
 		d.faultIf(d.sound("bm.api") && under(b.Endpoint, ".tencentcloudapi.com"), "bm.endpoint", "this is where API 3.0 answers; set api: \"3.0\", or remove the key")
 	case API3:
-		d.checkBM3(b)
+		d.checkBM3(b, "API 3.0", endpoint3)
+	case APITAT:
+		d.checkBM3(b, "TAT", endpointTAT)
 	default:
-		d.fault("bm.api", `this must be "2.0" or "3.0", in quotes`)
+		d.fault("bm.api", `this must be "2.0" or "3.0", in quotes, or tat`)
 	}
+	d.oneOf("bm.unchecked_hosts", b.Unchecked, Wait, Allow)
 	d.faultIf(b.Region != "" && !regionForm.MatchString(b.Region), "bm.region", "this is no region; write one such as ap-beijing, or remove the key")
 	d.checkKeys(*b)
 }
 
-// checkBM3 is for what API 3.0 has otherwise, and takes the defaults of 2.0 away.
-func (d *decoder) checkBM3(b *BM) {
+// checkBM3 is for what API 3.0 and TAT have otherwise, and takes the defaults of 2.0 away.
+func (d *decoder) checkBM3(b *BM, name, endpoint string) {
 	if !d.has("bm.endpoint") {
-		b.Endpoint = endpoint3
+		b.Endpoint = endpoint
 	}
-	d.checkURL("bm.endpoint", b.Endpoint, endpoint3)
+	d.checkURL("bm.endpoint", b.Endpoint, endpoint)
 	d.faultIf(under(b.Endpoint, ".api.qcloud.com"), "bm.endpoint", "this is where API 2.0 answers; remove the key")
 	if u, err := url.Parse(b.Endpoint); err == nil {
-		d.faultIf(strings.Trim(u.Path, "/") != "", "bm.endpoint", "API 3.0 has no path; write it as "+endpoint3)
+		d.faultIf(strings.Trim(u.Path, "/") != "", "bm.endpoint", name+" has no path; write it as "+endpoint)
+		d.faultIf(under(b.Endpoint, ".tencentcloudapi.com") && strings.HasPrefix(u.Host, "tat.") != (b.API == APITAT), "bm.endpoint", "this is where another API answers; remove the key")
 	}
-	d.faultIf(!d.has("bm.region"), "bm.region", "this is missing, and API 3.0 needs it; write one such as ap-beijing")
-	d.faultIf(d.has("bm.region") && b.Region == "", "bm.region", "API 3.0 needs a region; write one such as ap-beijing")
+	d.faultIf(!d.has("bm.region"), "bm.region", "this is missing, and "+name+" needs it; write one such as ap-beijing")
+	d.faultIf(d.has("bm.region") && b.Region == "", "bm.region", name+" needs a region; write one such as ap-beijing")
 	for _, key := range []string{"array_key", "signature", "reads_by_get"} {
 		d.faultIf(d.has("bm."+key), "bm."+key, "this is for API 2.0 only; remove the key")
 	}
 	b.ArrayKey, b.Signature, b.ReadsByGet = "", "", false
+}
+
+// checkLoginFor holds a login against the API.
+func (d *decoder) checkLoginFor(at string, l Login, b BM) {
+	if b.API != APITAT {
+		d.faultIf(!d.has(at+".password"), at+".password", "this is missing; write a reference to the user's password")
+		d.faultIf(d.has(at+".region"), at+".region", "this is for api: tat only; remove the key")
+		d.faultIf(d.has(at+".run_key"), at+".run_key", "this is for api: tat only; remove the key")
+		return
+	}
+	d.faultIf(d.has(at+".password"), at+".password", "TAT needs no password on hosts; remove the key")
+	d.faultIf(d.has(at+".region") && !regionForm.MatchString(l.Region), at+".region", "this is no region; write one such as ap-beijing, or remove the key")
+	if d.has(at + ".run_key") {
+		d.faultIf(l.RunKey.ID == l.RunKey.Secret, at+".run_key.secret", "this is the same reference as id; they are two values, SecretId and SecretKey")
+		d.faultIf(l.RunKey.ID == b.ReadKey.ID, at+".run_key.id", "this is the same reference as in read_key; make a key that may run scripts, and let read_key only read")
+	}
 }
 
 // under reports whether a URL's host is in a domain.

@@ -84,7 +84,7 @@ type Vault struct {
 
 // BM is how the script API is called.
 type BM struct {
-	API        string        `yaml:"api"` // API2 or API3
+	API        string        `yaml:"api"` // API2, API3 or APITAT
 	Endpoint   string        `yaml:"endpoint"`
 	Region     string        `yaml:"region"`       // 2.0: empty is not sent
 	ArrayKey   string        `yaml:"array_key"`    // 2.0: instanceId or instanceIds; else empty
@@ -92,14 +92,19 @@ type BM struct {
 	ReadsByGet bool          `yaml:"reads_by_get"` // 2.0
 	ReadKey    Key           `yaml:"read_key" need:"the key that reads scripts"`
 	RunKey     Key           `yaml:"run_key"  need:"the key that runs scripts, read only for an approved run"`
-	Timeout    time.Duration `yaml:"timeout"`     // of one read
-	RunTimeout time.Duration `yaml:"run_timeout"` // of RunUserCmd
+	Timeout    time.Duration `yaml:"timeout"`         // of one read
+	RunTimeout time.Duration `yaml:"run_timeout"`     // of RunUserCmd
+	Unchecked  string        `yaml:"unchecked_hosts"` // Wait or Allow
 }
+
+// What becomes of a request whose hosts cannot be looked up.
+const Wait, Allow = "wait", "allow"
 
 // The versions of the API, and where each answers.
 const (
-	API2, endpoint2 = "2.0", "https://bm.api.qcloud.com/v2/index.php"
-	API3, endpoint3 = "3.0", "https://bm.tencentcloudapi.com"
+	API2, endpoint2     = "2.0", "https://bm.api.qcloud.com/v2/index.php"
+	API3, endpoint3     = "3.0", "https://bm.tencentcloudapi.com"
+	APITAT, endpointTAT = "tat", "https://tat.tencentcloudapi.com"
 )
 
 // Key is what the API is signed with.
@@ -133,10 +138,12 @@ type Keep struct {
 // Login is how hosts are entered. The first login with a pattern that matches a
 // host is the host's login.
 type Login struct {
-	Name     string    `yaml:"name"     need:"give the login a name; cards show it instead of the password"`
-	Hosts    []string  `yaml:"hosts"    need:"write the hosts it is for, such as [\"cpm-*\", \"ins-*\"]"`
-	User     string    `yaml:"user"     need:"write the user name on the hosts, such as root"`
-	Password vault.Ref `yaml:"password" need:"write a reference to the user's password"`
+	Name     string            `yaml:"name"     need:"give the login a name; cards show it instead of the password"`
+	Hosts    approvals.HostSet `yaml:"hosts"    need:"write the hosts it is for, such as [\"cpm-*\", \"ins-*\"]"`
+	User     string            `yaml:"user"     need:"write the user name on the hosts, such as root"`
+	Password vault.Ref         `yaml:"password"` // of Bare Metal only, where it must be
+	Region   string            `yaml:"region"`   // of TAT only: where its hosts are, if not in BM.Region
+	RunKey   Key               `yaml:"run_key"`  // of TAT only; zero: BM.RunKey
 }
 
 // Log is what is logged, and in which form.
@@ -156,6 +163,7 @@ func defaults() *Config {
 			Signature:  "HmacSHA256",
 			Timeout:    10 * time.Second,
 			RunTimeout: 30 * time.Second,
+			Unchecked:  Wait,
 		},
 		Limits: Limits{OpenRequests: 20, CommandsAMinute: 30},
 		Run:    Run{DispatchWithin: 2 * time.Minute, Lease: time.Minute, FollowFor: 15 * time.Minute, SearchFor: 10 * time.Minute},

@@ -79,12 +79,12 @@ func TestDefaults(t *testing.T) {
 			ArrayKey: "instanceId", Signature: "HmacSHA256",
 			ReadKey: Key{ID: ref(t, "ref+env://READ_ID"), Secret: ref(t, "ref+env://READ_SECRET")},
 			RunKey:  Key{ID: ref(t, "ref+env://RUN_ID"), Secret: ref(t, "ref+env://RUN_SECRET")},
-			Timeout: 10 * time.Second, RunTimeout: 30 * time.Second,
+			Timeout: 10 * time.Second, RunTimeout: 30 * time.Second, Unchecked: "wait",
 		},
 		Run:    Run{DispatchWithin: 2 * time.Minute, Lease: time.Minute, FollowFor: 15 * time.Minute, SearchFor: 10 * time.Minute},
 		Limits: Limits{OpenRequests: 20, CommandsAMinute: 30},
 		Keep:   Keep{Requests: 720 * time.Hour, Events: 9600 * time.Hour, Outputs: 168 * time.Hour},
-		Logins: []Login{{Name: "web-root", Hosts: []string{"ins-*"}, User: "root", Password: ref(t, "ref+env://WEB_ROOT")}},
+		Logins: []Login{{Name: "web-root", Hosts: approvals.PlainHosts("ins-*"), User: "root", Password: ref(t, "ref+env://WEB_ROOT")}},
 		Rules: approvals.Policy{{
 			Name: "restart-web", Scripts: []string{"cmd-nozcbhuw"},
 			Ask: approvals.Who{Anyone: true}, Approve: approvals.Who{Users: []string{"U0BOB", "U0CAROL"}},
@@ -100,16 +100,26 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// exampleTAT is the example after what it says is to be changed for TAT.
+func exampleTAT(t *testing.T) []byte {
+	t.Helper()
+	text := regexp.MustCompile(`(?m)^.*# (2\.0 only|not for TAT).*\n`).ReplaceAllString(string(Example), "")
+	text = regexp.MustCompile(`(?m)^( *)# TAT: (.*)$`).ReplaceAllString(text, "$1$2")
+	return []byte(strings.Replace(text, `  api: "2.0"`, "  api: tat", 1))
+}
+
 func TestExampleIsRightAndComplete(t *testing.T) {
-	c := mustParse(t, string(Example))
-	if len(c.Warnings) != 0 {
-		t.Errorf("warnings: %q", c.Warnings)
-	}
-	d := newDecoder("example.yaml")
-	d.value(d.parse(Example), "", reflect.ValueOf(defaults()).Elem())
 	written := map[string]bool{}
-	for path := range d.lines {
-		written[plain(path)] = true
+	for api, text := range map[string][]byte{"2.0": Example, "tat": exampleTAT(t)} {
+		c := mustParse(t, string(text))
+		if len(c.Warnings) != 0 || c.BM.API != api {
+			t.Errorf("%s: warnings: %q", c.BM.API, c.Warnings)
+		}
+		d := newDecoder("example.yaml")
+		d.value(d.parse(text), "", reflect.ValueOf(defaults()).Elem())
+		for path := range d.lines {
+			written[plain(path)] = true
+		}
 	}
 	keys := 0
 	each(reflect.TypeFor[Config](), "", func(path, key string) {
@@ -219,7 +229,7 @@ func TestLogin(t *testing.T) {
 			"there is no login for a host: no host is named; name at least one",
 		},
 	} {
-		got, err := c.Login(tc.hosts)
+		got, err := c.Login(approvals.KnownHosts{}.Each(tc.hosts))
 		if !errors.Is(err, tc.is) || got != tc.want {
 			t.Errorf("%s: got %+v, %v", tc.why, got, err)
 		}
@@ -227,11 +237,11 @@ func TestLogin(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", tc.why, err, tc.text)
 		}
 	}
-	if r, ok := c.LoginRef("db"); !ok || r.String() != "ref+env://DB" {
-		t.Errorf("LoginRef(db) = %s, %v", r, ok)
+	if l, ok := c.LoginNow("db"); !ok || l != (approvals.Login{Name: "db", User: "dba", Ref: "ref+env://DB"}) {
+		t.Errorf("LoginNow(db) = %+v, %v", l, ok)
 	}
-	if r, ok := c.LoginRef("other"); ok || !r.IsZero() {
-		t.Errorf("LoginRef(other) = %s, %v", r, ok)
+	if l, ok := c.LoginNow("other"); ok || l != (approvals.Login{}) {
+		t.Errorf("LoginNow(other) = %+v, %v", l, ok)
 	}
 }
 

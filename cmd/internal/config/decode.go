@@ -17,16 +17,17 @@ import (
 
 // rule is approvals.Rule as it is written.
 type rule struct {
-	Name       string        `yaml:"name"`
-	Scripts    []string      `yaml:"scripts"`
-	Hosts      []string      `yaml:"hosts"`
-	Channels   []string      `yaml:"channels"`
-	Requesters approvals.Who `yaml:"requesters"`
-	Show       approvals.Who `yaml:"show"`
-	Ask        approvals.Who `yaml:"ask"`
-	Approve    approvals.Who `yaml:"approve"`
-	Quorum     int           `yaml:"quorum"`
-	Lifetime   time.Duration `yaml:"lifetime"`
+	Name       string               `yaml:"name"`
+	Scripts    []string             `yaml:"scripts"`
+	Hosts      approvals.HostSet    `yaml:"hosts"`
+	Channels   []string             `yaml:"channels"`
+	Requesters approvals.Who        `yaml:"requesters"`
+	Parameters approvals.Parameters `yaml:"parameters"`
+	Show       approvals.Who        `yaml:"show"`
+	Ask        approvals.Who        `yaml:"ask"`
+	Approve    approvals.Who        `yaml:"approve"`
+	Quorum     int                  `yaml:"quorum"`
+	Lifetime   time.Duration        `yaml:"lifetime"`
 }
 
 // people is approvals.Who as it is written, if not as the word anyone.
@@ -67,6 +68,10 @@ func (d *decoder) value(n ast.Node, path string, dst reflect.Value) {
 		d.level(n, path, to)
 	case *approvals.Who:
 		d.who(n, path, to)
+	case *approvals.HostSet:
+		d.hosts(n, path, to)
+	case *map[string][]string:
+		d.tags(n, path, to)
 	case *approvals.Rule:
 		r := rule{Quorum: defaultQuorum, Lifetime: defaultLifetime}
 		d.mapping(n, path, reflect.ValueOf(&r).Elem())

@@ -42,7 +42,7 @@ var wrong = []struct{ why, old, replacement, want string }{
     quorum: 1
     token: x`,
 		`c.yaml:13: logins item 1: there is no key "quorum" here; it belongs under rules
-c.yaml:14: logins item 1: there is no key "token" here; it belongs under vault or under bm.read_key or under bm.run_key`,
+c.yaml:14: logins item 1: there is no key "token" here; it belongs under vault or under bm.read_key or under bm.run_key or under logins.run_key`,
 	},
 	{
 		"a key like nothing is not shown, it may be a secret",
@@ -132,7 +132,7 @@ c.yaml:8: bm.run_key.secret: this is missing; write a reference to the SecretKey
 		"a list whose lines are all comments",
 		`    hosts: ["ins-*"]`,
 		"    hosts:\n    #  - ins-1",
-		`c.yaml:11: logins.hosts: this must be a list; write it in [ ] or as lines that begin with -`,
+		`c.yaml:11: logins.hosts: this must be a list of patterns, or keys tags and names; write the list in [ ] or as lines that begin with -`,
 	},
 	{
 		"a list item without a value",
@@ -159,7 +159,7 @@ c.yaml:8: bm.run_key.secret: this is missing; write a reference to the SecretKey
 		"text for a list",
 		`["ins-*"]`,
 		"ins-*",
-		`c.yaml:11: logins.hosts: this must be a list; write it in [ ] or as lines that begin with -`,
+		`c.yaml:11: logins.hosts: this must be a list of patterns, or keys tags and names; write the list in [ ] or as lines that begin with -`,
 	},
 	{
 		"a number for text",
@@ -615,7 +615,7 @@ c.yaml:1: vault.mounts item 1: this is no mount; write it without / at its ends,
   api: "3"
   endpoint: https://bm.tencentcloudapi.com
 `,
-		`c.yaml:7: bm.api: this must be "2.0" or "3.0", in quotes`,
+		`c.yaml:7: bm.api: this must be "2.0" or "3.0", in quotes, or tat`,
 	},
 	{
 		"API 3.0 without a region, and with what only 2.0 has",
@@ -777,7 +777,7 @@ c.yaml:1: limits.commands_a_minute: this must be 1 or more, or nobody could ask 
 c.yaml:11: logins.hosts item 1: no id matches this pattern: a blank at character 6 stands in no id; write one pattern an item
 c.yaml:11: logins.hosts item 2: no id matches this pattern: , at character 2 stands in no id; write one pattern an item
 c.yaml:11: logins.hosts item 3: this is not a pattern: use * ? and [a-z], one pattern an item
-c.yaml:11: logins.hosts item 4: this is not a pattern: use * ? and [a-z], one pattern an item
+c.yaml:11: logins.hosts item 4: this is not a pattern: use * ? and [a-z], one pattern an item; nor does it name tags or names, and would fit every host
 c.yaml:12: logins.user: this is no user name; write it without spaces, such as root`,
 	},
 	{
@@ -848,7 +848,7 @@ c.yaml:19: rules.ask: it names nobody; name users or groups, or say anyone`,
     ask: anyone
     approve: {users: [U0BOB, U0CAROL]}`,
 		"  - hunter2",
-		`c.yaml:15: rules item 1: this must be keys with values; the keys are name, scripts, hosts, channels, requesters, show, ask, approve, quorum, lifetime`,
+		`c.yaml:15: rules item 1: this must be keys with values; the keys are name, scripts, hosts, channels, requesters, parameters, show, ask, approve, quorum, lifetime`,
 	},
 	{
 		"anyone may not approve",
@@ -939,7 +939,7 @@ c.yaml:19: rules.ask: it names nobody; name users or groups, or say anyone`,
     hosts: [""]`,
 		`c.yaml:17: rules.scripts item 1: this is not a pattern: use * ? and [a-z], one pattern an item
 c.yaml:18: rules.scripts item 2: no id matches this pattern: a blank at character 2 stands in no id; write one pattern an item
-c.yaml:19: rules.hosts item 1: this is not a pattern: use * ? and [a-z], one pattern an item`,
+c.yaml:19: rules.hosts item 1: this is not a pattern: use * ? and [a-z], one pattern an item; nor does it name tags or names, and would fit every host`,
 	},
 	{
 		"patterns that no id matches: a weaker rule would take their hosts",

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,12 +11,12 @@ import (
 	"github.com/bmcmd/bmcmd/cmd/internal/vault"
 )
 
-func (d *decoder) checkLogins(logins []Login) {
+func (d *decoder) checkLogins(logins []Login, b BM) {
 	if !d.sound("logins") {
 		return
 	}
 	d.faultIf(len(logins) == 0, "logins", "the list is empty; say how hosts are entered")
-	var earlier []string
+	var earlier approvals.HostSet
 	names := map[string]bool{}
 	for i, l := range logins {
 		at := item("logins", i)
@@ -24,10 +25,13 @@ func (d *decoder) checkLogins(logins []Login) {
 		names[l.Name] = true
 		d.faultIf(!userForm.MatchString(l.User), at+".user", "this is no user name; write it without spaces, such as root")
 		d.faultIf(len(l.Hosts) == 0, at+".hosts", "the list is empty, so the login would never be used; write patterns such as cpm-* or ins-*")
-		d.patterns(at+".hosts", approvals.HostID, l.Hosts)
-		d.faultIf(len(earlier) > 0 && len(l.Hosts) > 0 && within(approvals.HostID, l.Hosts, earlier), at+".hosts",
+		d.checkLoginFor(at, l, b)
+		d.hostSet(at+".hosts", l.Hosts)
+		d.faultIf(len(earlier) > 0 && len(l.Hosts) > 0 && withinHosts(l.Hosts, earlier), at+".hosts",
 			"no host ever gets this login, since earlier logins take all of its hosts; put the narrower login first")
-		earlier = append(earlier, l.Hosts...)
+		if l.Region == "" { // one of a region leaves the hosts of others
+			earlier = append(earlier, l.Hosts...)
+		}
 	}
 }
 
@@ -44,7 +48,7 @@ func (d *decoder) checkEntrances(c *Config) {
 		}
 		never, _ := c.WithoutLogin(r.Hosts)
 		for j, h := range r.Hosts {
-			if len(never) < len(r.Hosts) && slices.Contains(never, h) {
+			if len(never) < len(r.Hosts) && slices.Contains(never, h.ID) {
 				d.warn(item(at, j), "no login is for this host, so nothing can run on it; add it to a login's hosts")
 			}
 		}
@@ -53,16 +57,21 @@ func (d *decoder) checkEntrances(c *Config) {
 	}
 }
 
-// WithoutLogin are the patterns of hosts for which there is never a login, and those for
-// which it cannot be told whether each of their hosts has one.
-func (c *Config) WithoutLogin(patterns []string) (never, perhaps []string) {
-	var entered []string
+// WithoutLogin are the patterns of hosts for which there is never a login, and those hosts for
+// which it cannot be told whether each has one.
+func (c *Config) WithoutLogin(hosts approvals.HostSet) (never, perhaps []string) {
+	var all approvals.HostSet
 	for _, l := range c.Logins {
-		entered = append(entered, l.Hosts...)
+		all = append(all, l.Hosts...)
 	}
-	for _, p := range patterns {
-		switch {
-		case !slices.ContainsFunc(entered, func(l string) bool { return approvals.HostID.Meet(p, l) }):
+	entered, plain := all.Patterns()
+	for _, m := range hosts {
+		switch p := m.ID; {
+		case p == "": // by tags or names
+			if !within(approvals.HostID, nil, entered) {
+				perhaps = append(perhaps, m.String())
+			}
+		case plain && !slices.ContainsFunc(entered, func(l string) bool { return approvals.HostID.Meet(p, l) }):
 			never = append(never, p)
 		case !within(approvals.HostID, []string{p}, entered):
 			perhaps = append(perhaps, p)
@@ -79,47 +88,101 @@ var (
 )
 
 // Login finds the one login for all hosts. Errors wrap [ErrNoLogin],
-// [ErrLoginsDiffer] or [approvals.ErrNotID] and name the hosts.
-func (c *Config) Login(hosts []string) (approvals.Login, error) {
+// [ErrLoginsDiffer], [approvals.ErrHostUntold] or [approvals.ErrNotID] and name the hosts.
+func (c *Config) Login(hosts []approvals.Host) (approvals.Login, error) {
 	if len(hosts) == 0 {
 		return approvals.Login{}, fmt.Errorf("%w: no host is named; name at least one", ErrNoLogin)
 	}
 	var found Login
 	for i, h := range hosts {
-		if err := approvals.HostID.Check(h); err != nil {
+		if err := approvals.HostID.Check(h.ID); err != nil {
 			return approvals.Login{}, err
 		}
-		l, ok := c.loginOf(h)
+		l, ok, err := c.loginOf(h)
 		switch {
+		case err != nil:
+			return approvals.Login{}, err
 		case !ok:
-			return approvals.Login{}, fmt.Errorf("%w: %s; add it to a login's hosts in the config", ErrNoLogin, h)
+			return approvals.Login{}, fmt.Errorf("%w: %s; add it to a login's hosts in the config", ErrNoLogin, h.ID)
 		case i > 0 && l.Name != found.Name:
 			return approvals.Login{}, fmt.Errorf("%w: %s is entered with %s, %s with %s; ask separately",
-				ErrLoginsDiffer, hosts[0], found.Name, h, l.Name)
+				ErrLoginsDiffer, hosts[0].ID, found.Name, h.ID, l.Name)
 		}
 		found = l
 	}
-	return approvals.Login{Name: found.Name, User: found.User, Ref: found.Password.String()}, nil
+	return found.approved(), nil
 }
 
-// loginOf is the first login with a pattern that matches the host.
-func (c *Config) loginOf(host string) (Login, bool) {
+// approved is the login as requests name it.
+func (l Login) approved() approvals.Login {
+	out := approvals.Login{Name: l.Name, User: l.User, Region: l.Region, RunKey: l.RunKey.place()}
+	if l.Password != (vault.Ref{}) {
+		out.Ref = l.Password.String()
+	}
+	return out
+}
+
+// LoginNow is the login of this name as requests name it.
+func (c *Config) LoginNow(name string) (approvals.Login, bool) {
+	l, _, known := c.LoginNamed(name)
+	return l.approved(), known
+}
+
+// loginOf is the first login that takes the host. One of a region takes only hosts that were found there, and may
+// take any that was not looked up.
+func (c *Config) loginOf(host approvals.Host) (Login, bool, error) {
 	for _, l := range c.Logins {
-		if slices.ContainsFunc(l.Hosts, func(p string) bool { return match(p, host) }) {
-			return l, true
+		if l.Region != "" && host.Region != "" && host.Region != l.Region {
+			continue
+		}
+		if _, takes, err := l.Hosts.Match(host); takes || err != nil {
+			return l, takes, err
 		}
 	}
-	return Login{}, false
+	return Login{}, false, nil
 }
 
-// LoginRef says where the password of the login of this name is.
-func (c *Config) LoginRef(name string) (vault.Ref, bool) {
+// LoginAsks are the kinds of facts about hosts that the logins go by, up to the one of this name.
+func (c *Config) LoginAsks(name string) (kinds []string) {
+	for _, l := range c.Logins {
+		kinds = append(kinds, l.Hosts.Asks()...)
+		if l.Name == name {
+			break
+		}
+	}
+	return kinds
+}
+
+// LoginNamed is the login of this name, and the key that its runs are signed with.
+func (c *Config) LoginNamed(name string) (l Login, run Key, known bool) {
 	for _, l := range c.Logins {
 		if l.Name == name {
-			return l.Password, true
+			return l, cmp.Or(l.RunKey, c.BM.RunKey), true
 		}
 	}
-	return vault.Ref{}, false
+	return Login{}, Key{}, false
+}
+
+// Regions are those that logins name besides the cloud's own, each once.
+func (c *Config) Regions() (all []string) {
+	for _, l := range c.Logins {
+		if l.Region != "" && l.Region != c.BM.Region && !slices.Contains(all, l.Region) {
+			all = append(all, l.Region)
+		}
+	}
+	return all
+}
+
+// place is where a key is kept, in one line; empty for none.
+func (k Key) place() string {
+	if k == (Key{}) {
+		return ""
+	}
+	all := k.ID.String() + " " + k.Secret.String()
+	if k.Token != (vault.Ref{}) {
+		all += " " + k.Token.String()
+	}
+	return all
 }
 
 // Target is which cloud is called, and how. The config does not know the

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -33,12 +34,12 @@ func (d *decoder) checkRules(p approvals.Policy) {
 func (d *decoder) checkRule(at string, r approvals.Rule) {
 	d.faultIf(r.Name != "" && !nameForm.MatchString(r.Name), at+".name", "this is no name for a rule; "+nameHint)
 	d.patterns(at+".scripts", approvals.ScriptID, r.Scripts)
-	d.patterns(at+".hosts", approvals.HostID, r.Hosts)
+	d.hostSet(at+".hosts", r.Hosts)
 	for _, list := range []struct {
 		key string
-		ids []string
-	}{{"scripts", r.Scripts}, {"hosts", r.Hosts}, {"channels", r.Channels}} {
-		d.faultIf(d.has(at+"."+list.key) && len(list.ids) == 0, at+"."+list.key,
+		n   int
+	}{{"scripts", len(r.Scripts)}, {"hosts", len(r.Hosts)}, {"channels", len(r.Channels)}} {
+		d.faultIf(d.has(at+"."+list.key) && list.n == 0, at+"."+list.key,
 			"an empty list would match everything; remove the key if that is meant")
 	}
 	d.faultIf(d.has(at+".requesters") && r.Requesters.Empty(), at+".requesters",
@@ -103,9 +104,7 @@ func (d *decoder) patterns(at string, form approvals.IDForm, list []string) {
 func (d *decoder) validate(p approvals.Policy) {
 	p = slices.Clone(p)
 	for i := range p {
-		for _, list := range []*[]string{&p[i].Scripts, &p[i].Hosts, &p[i].Channels} {
-			*list = nil // patterns have been looked at, with their own lines
-		}
+		p[i].Scripts, p[i].Hosts, p[i].Channels = nil, nil, nil // patterns have been looked at, with their own lines
 	}
 	for _, one := range parts(p.Validate()) {
 		at, text := "rules", one.Error()
@@ -142,7 +141,7 @@ func (d *decoder) soundCriteria(at string) bool {
 // covers reports whether every request that b matches is matched by a. It may
 // miss a pair of globs, and is never wrong when it says yes.
 func covers(a, b approvals.Rule) bool {
-	return within(approvals.ScriptID, b.Scripts, a.Scripts) && within(approvals.HostID, b.Hosts, a.Hosts) && within(approvals.ChannelID, b.Channels, a.Channels) &&
+	return within(approvals.ScriptID, b.Scripts, a.Scripts) && withinHosts(b.Hosts, a.Hosts) && within(approvals.ChannelID, b.Channels, a.Channels) &&
 		(a.Requesters.Empty() || a.Requesters.Anyone || !b.Requesters.Empty() && !b.Requesters.Anyone &&
 			contains(a.Requesters.Users, b.Requesters.Users) && contains(a.Requesters.Groups, b.Requesters.Groups))
 }
@@ -157,6 +156,24 @@ func within(form approvals.IDForm, narrow, wide []string) bool {
 		narrow = []string{"*"}
 	}
 	return !slices.ContainsFunc(narrow, func(n string) bool { return !form.Covers(wide, n) })
+}
+
+// withinHosts is within for hosts. What goes by tags or names is taken to lie within the very same only.
+func withinHosts(narrow, wide approvals.HostSet) bool {
+	ids, plain := narrow.Patterns()
+	same := func(m approvals.HostMatch) bool {
+		return slices.ContainsFunc(wide, func(w approvals.HostMatch) bool { return reflect.DeepEqual(w, m) })
+	}
+	wideIDs, _ := wide.Patterns()
+	switch {
+	case len(wide) == 0:
+		return true
+	case len(wideIDs) == 0:
+		return len(narrow) > 0 && !slices.ContainsFunc(narrow, func(m approvals.HostMatch) bool { return !same(m) })
+	case !plain:
+		return within(approvals.HostID, nil, wideIDs)
+	}
+	return within(approvals.HostID, ids, wideIDs)
 }
 
 func contains(all, some []string) bool {

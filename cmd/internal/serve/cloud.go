@@ -156,7 +156,7 @@ func (s *Server) admit(ctx context.Context, action string) error {
 	if s.budget == nil {
 		return nil
 	}
-	take := func(ctx context.Context, quota string) error { return s.budget.Take(ctx, quota, action == actionRun) }
+	take := func(ctx context.Context, quota string) error { return s.budget.Take(ctx, quota, slices.Contains(first, action)) }
 	if by, is := ctx.Value(lookBy{}).(bot.Looker); is {
 		share := redisstore.Looks
 		if by.Asks { // it has a place that others wait for, and is made again
@@ -193,8 +193,8 @@ func documented(api, action string) (n int, per time.Duration) {
 	return bmclient.Quota(api, action)
 }
 
-// actionRun is the action that others give way to, in both versions of the API.
-const actionRun = "RunUserCmd"
+// first are the actions that others give way to: they run, and stop what runs.
+var first = []string{"RunUserCmd", "RunCommand", "CancelInvocation"}
 
 // readKeyIsThere ends a start whose key for reads is missing or cannot do: every look-up
 // would only say that it is tried again. A vault that is away is waited for.

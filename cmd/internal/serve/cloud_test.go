@@ -186,7 +186,7 @@ func TestQuota(t *testing.T) {
 		spent = one.budget.Take(soon, allActions, false)
 		cancel()
 	}
-	if err := two.admit(t.Context(), actionRun); err != nil {
+	if err := two.admit(t.Context(), first[0]); err != nil {
 		t.Errorf("a run after all the reads: %v", err)
 	}
 	redis.SetError("LOADING") // a claim is never held up by a quota that cannot be asked

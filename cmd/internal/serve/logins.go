@@ -7,48 +7,57 @@ import (
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bot"
+	"github.com/bmcmd/bmcmd/cmd/internal/config"
 	"github.com/bmcmd/bmcmd/cmd/internal/vault"
 )
 
 // logins gives out logins by the config, and their values against a grant.
 type logins struct{ *Server }
 
-func (l logins) For(hosts []string) (approvals.Login, error) { return l.cfg.Login(hosts) }
+func (l logins) For(hosts []approvals.Host) (approvals.Login, error) { return l.cfg.Login(hosts) }
+
+func (l logins) Asks(login string) []string { return l.cfg.LoginAsks(login) }
 
 // errMoved says that the config names another place for a login than was approved.
 var errMoved = errors.New("the login is kept elsewhere than was approved")
 
 func (l logins) Open(ctx context.Context, g approvals.Grant) (bot.Credentials, error) {
-	ref, err := l.ref(g)
+	ref, run, err := l.granted(g)
 	if err != nil {
 		return bot.Credentials{}, err
 	}
 	// Read at this moment: a vault that was sealed, or a value that was taken away,
 	// stops the next run, whatever an earlier one was given.
 	l.Forget(g)
-	password, err := l.secret(ctx, ref)
-	if err != nil {
+	var creds bot.Credentials
+	if ref != (vault.Ref{}) {
+		if creds.Password, err = l.secret(ctx, ref); err != nil {
+			return bot.Credentials{}, err
+		}
+	}
+	if creds.Key, err = l.key(ctx, run); err != nil {
 		return bot.Credentials{}, err
 	}
-	key, err := l.key(ctx, l.cfg.BM.RunKey)
-	if err != nil {
-		return bot.Credentials{}, err
-	}
-	return bot.Credentials{Key: key, Password: password}, nil
+	return creds, nil
 }
 
 func (l logins) Forget(g approvals.Grant) {
-	if ref, err := l.ref(g); err == nil {
+	ref, run, err := l.granted(g)
+	if err != nil {
+		return
+	}
+	if ref != (vault.Ref{}) {
 		l.resolver.Forget(ref)
 	}
-	l.forget(l.cfg.BM.RunKey)
+	l.forget(run)
 }
 
-// ref is where the granted login is kept: the place that was approved.
-func (l logins) ref(g approvals.Grant) (vault.Ref, error) {
-	ref, known := l.cfg.LoginRef(g.Login().Name)
-	if g.Request() == "" || !known || ref.String() != g.Login().Ref {
-		return vault.Ref{}, fmt.Errorf("%w: %w", bot.ErrCredentials, errMoved)
+// granted is where the granted login's password and the key for runs are kept: the places that were approved.
+func (l logins) granted(g approvals.Grant) (password vault.Ref, run config.Key, err error) {
+	now, known := l.cfg.LoginNow(g.Login().Name)
+	if g.Request() == "" || !known || now != g.Login() {
+		return vault.Ref{}, config.Key{}, fmt.Errorf("%w: %w", bot.ErrCredentials, errMoved)
 	}
-	return ref, nil
+	login, run, _ := l.cfg.LoginNamed(g.Login().Name)
+	return login.Password, run, nil
 }

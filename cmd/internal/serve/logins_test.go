@@ -94,14 +94,14 @@ var allFiles = []string{"db", "web", "other", "run_id", "run_key", "run_token"}
 
 func TestLoginsFor(t *testing.T) {
 	l := logins{parts(t, secretFiles(t, allFiles...), "web")}
-	got, err := l.For([]string{"ins-1", "ins-2"})
+	got, err := l.For(approvals.KnownHosts{}.Each([]string{"ins-1", "ins-2"}))
 	if err != nil || got.Name != "web" || got.User != "root" || !strings.HasSuffix(got.Ref, "/web") {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if _, err := l.For([]string{"ins-1", "ins-db1"}); !errors.Is(err, config.ErrLoginsDiffer) {
+	if _, err := l.For(approvals.KnownHosts{}.Each([]string{"ins-1", "ins-db1"})); !errors.Is(err, config.ErrLoginsDiffer) {
 		t.Errorf("two logins: %v", err)
 	}
-	if _, err := l.For([]string{"other-1"}); !errors.Is(err, config.ErrNoLogin) {
+	if _, err := l.For(approvals.KnownHosts{}.Each([]string{"other-1"})); !errors.Is(err, config.ErrNoLogin) {
 		t.Errorf("no login: %v", err)
 	}
 }
@@ -111,7 +111,7 @@ func TestLoginsFor(t *testing.T) {
 func TestLoginsOpen(t *testing.T) {
 	dir := secretFiles(t, allFiles...)
 	l := logins{parts(t, dir, "web")}
-	approved, err := l.For([]string{"ins-1"})
+	approved, err := l.For(approvals.KnownHosts{}.Each([]string{"ins-1"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestLoginsAllOrNothing(t *testing.T) {
 		}
 		dir := secretFiles(t, allFiles...)
 		l := logins{parts(t, dir, "web")}
-		login, err := l.For([]string{"ins-1"})
+		login, err := l.For(approvals.KnownHosts{}.Each([]string{"ins-1"}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +194,7 @@ func TestLoginsAreReadEachTime(t *testing.T) {
 	text := strings.Replace(fmt.Sprintf(testConfig, dir, "web"), "ref+file://"+dir+"/web", "ref+vault://secret/hosts#/web", 1) +
 		"vault: {address: \"" + kv.URL + "\", token: \"ref+file://" + dir + "/token\"}\n"
 	l := logins{partsOf(t, text)}
-	login, err := l.For([]string{"ins-1"})
+	login, err := l.For(approvals.KnownHosts{}.Each([]string{"ins-1"}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -259,7 +259,7 @@ func (s *Server) openBot(context.Context) error {
 			Open: s.cfg.Limits.OpenRequests, AMinute: s.cfg.Limits.CommandsAMinute,
 		}),
 		CommandsAMinute: s.cfg.Limits.CommandsAMinute,
-		Cloud:           pointsInCloud(s.cloud), Looks: looks{cloud: s.cloud}, Logins: pointsInLogins(logins{s}), Directory: s.slack, Board: pointsInBoard(s.slack),
+		Cloud:           pointsInCloud(s.cloud), Looks: looks{s.cloud, s.cfg.Regions()}, Logins: pointsInLogins(logins{s}), Directory: s.slack, Board: pointsInBoard(s.slack),
 		Policy: s.cfg.Rules, Target: s.cfg.Target(), Scrub: s.resolver.Scrub, Log: s.log,
 		DispatchWithin: s.cfg.Run.DispatchWithin, Lease: s.cfg.Run.Lease, SendFor: s.cfg.BM.RunTimeout + 2*time.Second,
 		FollowFor: s.cfg.Run.FollowFor, SearchFor: s.cfg.Run.SearchFor, Valid: valid(s.cfg.BM.API), Durable: s.durable(),

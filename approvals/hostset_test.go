@@ -1,0 +1,184 @@
+package approvals
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A rule that goes by what is not known of a host is never skipped: what is behind it may be weaker.
+func TestWhatIsNotKnownIsNeverSkipped(t *testing.T) {
+	prod := HostMatch{Tags: map[string][]string{"env": {"prod", "live"}, "role": {"web"}}}
+	web := HostMatch{Names: []string{"web-*"}}
+	rule := func(name string, hosts ...HostMatch) Rule { return Rule{Name: name, Hosts: hosts} }
+	known := func(name string, tags map[string]string) Host {
+		return Host{ID: "ins-1", Told: true, Name: name, Tags: tags}
+	}
+	untold := Host{ID: "ins-1"}
+	weak := rule("weak")
+	for _, tt := range []struct {
+		why    string
+		policy Policy
+		host   Host
+		want   string // rule
+		is     error
+	}{
+		{"all tags fit", Policy{rule("prod", prod), weak}, known("x", map[string]string{"env": "live", "role": "web", "more": "x"}), "prod", nil},
+		{"one tag has another value", Policy{rule("prod", prod), weak}, known("x", map[string]string{"env": "live", "role": "db"}), "weak", nil},
+		{"one tag is missing", Policy{rule("prod", prod), weak}, known("x", map[string]string{"env": "live"}), "weak", nil},
+		{"the name fits", Policy{rule("web", web), weak}, known("web-7", nil), "web", nil},
+		{"the whole name must", Policy{rule("web", web), weak}, known("my-web-7", nil), "weak", nil},
+		{"tags and names are both asked for", Policy{rule("both", HostMatch{Tags: prod.Tags, Names: web.Names}), weak}, known("web-7", nil), "weak", nil},
+		{"one of several items is enough", Policy{rule("any", prod, web), weak}, known("web-7", nil), "any", nil},
+		{"tags that are not known", Policy{rule("prod", prod), weak}, untold, "", ErrHostUntold},
+		{"a name that is not known", Policy{rule("web", web), weak}, untold, "", ErrHostUntold},
+		{"the id fits, whatever the tags", Policy{rule("prod", prod, HostMatch{ID: "ins-*"}), weak}, untold, "prod", nil},
+		{"the rule before it takes the host", Policy{rule("strong", HostMatch{ID: "ins-1"}), rule("prod", prod)}, untold, "strong", nil},
+		{"a rule behind it does not help", Policy{rule("prod", prod), rule("strong", HostMatch{ID: "ins-1"})}, untold, "", ErrHostUntold},
+		{"it is for others than who asks", Policy{{Name: "prod", Hosts: HostSet{prod}, Requesters: Who{Users: []string{"U-BOB"}}}, weak}, untold, "weak", nil},
+		{"it is for another script", Policy{{Name: "prod", Hosts: HostSet{prod}, Scripts: []string{"cmd-x"}}, weak}, untold, "weak", nil},
+	} {
+		s := Subject{Script: "cmd-1", Hosts: []string{"ins-1"}, Known: KnownHosts{"ins-1": tt.host}, Requester: alice}
+		r, err := tt.policy.Match(s, nil)
+		if r.Name != tt.want || !errors.Is(err, tt.is) {
+			t.Errorf("%s: %q, %v", tt.why, r.Name, err)
+		}
+	}
+}
+
+func TestHostMatchCheck(t *testing.T) {
+	for _, tt := range []struct {
+		why  string
+		m    HostMatch
+		want string
+	}{
+		{"a pattern", HostMatch{ID: "ins-*"}, ""},
+		{"tags and names", HostMatch{Tags: map[string][]string{"env": {"prod"}}, Names: []string{"web-?"}}, ""},
+		{"a pattern that no id matches", HostMatch{ID: "INS-1"}, "no id matches"},
+		{"nothing", HostMatch{}, "nor does it name tags"},
+		{"a pattern with tags", HostMatch{ID: "ins-*", Tags: map[string][]string{"env": {"prod"}}}, "stands alone"},
+		{"a tag without a value", HostMatch{Tags: map[string][]string{"env": nil}}, "no name or no value"},
+		{"a tag without a key", HostMatch{Tags: map[string][]string{"": {"x"}}}, "no name or no value"},
+		{"a name that is no pattern", HostMatch{Names: []string{"web-["}}, "not a pattern"},
+	} {
+		err := tt.m.Check()
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v", tt.why, err)
+		}
+	}
+}
+
+// Records have always had patterns as a list of strings.
+func TestHostsAsStored(t *testing.T) {
+	set := HostSet{{ID: "ins-*"}, {Tags: map[string][]string{"env": {"prod"}}, Names: []string{"web-*"}}}
+	const stored = `["ins-*",{"tags":{"env":["prod"]},"names":["web-*"]}]`
+	text, err := json.Marshal(set)
+	if err != nil || string(text) != stored {
+		t.Errorf("%s, %v", text, err)
+	}
+	var read HostSet
+	if err := json.Unmarshal([]byte(stored), &read); err != nil || !cmp.Equal(read, set) {
+		t.Errorf("%v, %v", read, err)
+	}
+}
+
+func TestFactsThatDecided(t *testing.T) {
+	p := Policy{
+		{Name: "other script", Scripts: []string{"cmd-x"}, Hosts: HostSet{{Tags: map[string][]string{"team": {"a"}}}}},
+		{Name: "prod", Hosts: HostSet{{Tags: map[string][]string{"env": {"prod"}}}}},
+		{Name: "met", Hosts: append(PlainHosts("ins-*"), HostMatch{Names: []string{"web-*"}})},
+		{Name: "behind", Hosts: HostSet{{Tags: map[string][]string{"role": {"db"}}}}},
+	}
+	kinds := p.Asks(Subject{Script: "cmd-1"}, p[2])
+	known := KnownHosts{"ins-1": {ID: "ins-1", Told: true, Name: "web-1", Tags: map[string]string{"env": "dev"}}}
+	want := []Fact{{"ins-1", "name", "web-1"}, {"ins-1", "tag env", "dev"}}
+	if diff := cmp.Diff(want, known.Facts([]string{"ins-1"}, kinds)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// special is what a shell takes for more than a letter.
+const special = ";|&$`()<>'\"\\\n*?[]{}~#! \t"
+
+func TestParameterCheck(t *testing.T) {
+	free := Parameter{Name: "x", Example: "a"}
+	among := Parameter{Name: "x", Example: "a b", Choices: []string{"a b", "c;d"}}
+	like := Parameter{Name: "x", Example: "v1", Match: `v[0-9]+|latest`}
+	for _, c := range special {
+		if free.Check("a"+string(c)+"b", true) == nil {
+			t.Errorf("%q may stand in a value without an expression", c)
+		}
+	}
+	for _, tt := range []struct {
+		why   string
+		p     Parameter
+		value string
+		shell bool
+		ok    bool
+	}{
+		{"all that is safe in a shell", free, "aZ0@%_+=:,./-", true, true},
+		{"an option", free, "-rf", true, false},
+		{"nothing", free, "", true, false},
+		{"letters that look like others", free, "аbc", true, false},
+		{"a variable of BAT", free, "%PATH%", false, false},
+		{"a splat of PowerShell", free, "@x", false, false},
+		{"a list of PowerShell", free, "a,b", false, false},
+		{"a path outside of a shell", free, "C:/x", false, true},
+		{"a choice, with blanks", among, "a b", true, true},
+		{"a choice that looks dangerous is the rule's word", among, "c;d", true, true},
+		{"a part of a choice", among, "a", true, false},
+		{"what matches whole", like, "v12", true, true},
+		{"one that only begins so", like, "v1;reboot", true, false},
+		{"one that only ends so", like, "x latest", true, false},
+		{"a line end behind it", like, "latest\n", true, false},
+		{"a control character, whatever matches", Parameter{Name: "x", Example: "a", Match: `(?s).*`}, "a\x1bb", true, false},
+		{"nothing, if that matches", Parameter{Name: "x", Example: "a", Match: `a?`}, "", true, true},
+	} {
+		if err := tt.p.Check(tt.value, tt.shell); (err == nil) != tt.ok {
+			t.Errorf("%s: %v", tt.why, err)
+		}
+	}
+}
+
+func TestParametersOfARule(t *testing.T) {
+	name, version := Parameter{Name: "service", Example: "nginx"}, Parameter{Name: "version", Example: "v1", Match: "v[0-9]+"}
+	for _, tt := range []struct {
+		why, text string
+		ps        Parameters
+		ok        bool
+	}{
+		{"no parameters in the rule: anything", "a;b  c", nil, true},
+		{"word by word", "nginx v2", Parameters{name, version}, true},
+		{"in order", "v2 nginx", Parameters{name, version}, false},
+		{"one is missing", "nginx", Parameters{name, version}, false},
+		{"one too many", "nginx v2 -x", Parameters{name, version}, false},
+		{"none at all", "", Parameters{name}, false},
+		{"two blanks", "nginx  v2", Parameters{name, version}, false},
+		{"a shell's own", "nginx v2;reboot", Parameters{name, version}, false},
+		{"quotes part no words", `"nginx v2"`, Parameters{name, version}, false},
+	} {
+		if err := tt.ps.CheckWords(tt.text, true); (err == nil) != tt.ok {
+			t.Errorf("%s: %v", tt.why, err)
+		}
+	}
+	for _, tt := range []struct {
+		why, want string
+		ps        Parameters
+	}{
+		{"good", "", Parameters{name, version}},
+		{"twice", "an earlier one", Parameters{name, name}},
+		{"an example that does not fit", "example:", Parameters{{Name: "x", Example: "a b"}}},
+		{"an expression that is none", "regular expression", Parameters{{Name: "x", Example: "a", Match: "("}}},
+		{"two ways", "keep one", Parameters{{Name: "x", Example: "a", Match: "a", Choices: []string{"a"}}}},
+		{"an empty choice", "choices:", Parameters{{Name: "x", Example: "a", Choices: []string{"a", ""}}}},
+		{"a name that no script has", "name:", Parameters{{Name: "x y", Example: "a"}}},
+	} {
+		err := errors.Join(tt.ps.faults()...)
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v", tt.why, err)
+		}
+	}
+}

@@ -1,0 +1,134 @@
+package approvals
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Parameter says what may be filled in for a name.
+type Parameter struct {
+	Name    string   `json:"name" yaml:"name" need:"give the parameter its name in the script"`
+	Example string   `json:"example" yaml:"example" need:"write a value that is right, for people to see"`
+	Choices []string `json:"choices,omitempty" yaml:"choices"` // one of these, or
+	Match   string   `json:"match,omitempty" yaml:"match"`     // what the whole value matches, as [regexp] has it; neither: see [Parameter.Check]
+}
+
+const mostParameters = 20 // as many as the API fills in
+
+var (
+	parameterName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
+	plainValue    = regexp.MustCompile(`^[A-Za-z0-9@%_+=:,./][A-Za-z0-9@%_+=:,./-]*$`)
+)
+
+// Check is nil if the value may be filled in: one of the choices, or what the expression matches whole. With neither, it
+// is what no shell takes for more than a word, and does not begin with a dash; outside of a shell it holds no %, @ or
+// comma either. A control character never may. The error says in words for people what may be.
+func (p Parameter) Check(value string, shell bool) error {
+	not := func(why string) error {
+		return fmt.Errorf("%q is no value for %s: %s; one is %q", value, p.Name, why, p.Example)
+	}
+	switch {
+	case strings.ContainsFunc(value, unicode.IsControl):
+		return not("it holds a control character")
+	case len(p.Choices) > 0:
+		if !slices.Contains(p.Choices, value) {
+			return not("it is one of " + strings.Join(p.Choices, ", "))
+		}
+	case p.Match != "":
+		whole, err := regexp.Compile(`\A(?:` + p.Match + `)\z`)
+		if err != nil || !whole.MatchString(value) {
+			return not("it matches " + p.Match)
+		}
+	case !plainValue.MatchString(value):
+		return not("it has letters, digits and @%_+=:,./- only, and does not begin with -")
+	case !shell && strings.ContainsAny(value, "%@,"):
+		return not("outside of a shell it has no %, @ or comma")
+	}
+	return nil
+}
+
+// fault says why a parameter could never be used.
+func (p Parameter) fault() error {
+	_, err := regexp.Compile(p.Match)
+	switch {
+	case !parameterName.MatchString(p.Name):
+		return errors.New("name: use up to 64 letters, digits, - and _")
+	case len(p.Choices) > 0 && p.Match != "":
+		return errors.New("choices and match are two ways to say the same; keep one")
+	case err != nil:
+		return errors.New("match: this is not a regular expression")
+	}
+	for _, c := range p.Choices {
+		if c == "" || strings.ContainsFunc(c, unicode.IsControl) {
+			return errors.New("choices: one is empty or holds a control character")
+		}
+	}
+	if p.Check(p.Example, true) != nil {
+		return errors.New("example: this is not a value that the parameter takes; write one")
+	}
+	return nil
+}
+
+// Parameters are those of a rule, in order.
+type Parameters []Parameter
+
+// Of is the parameter of a name.
+func (ps Parameters) Of(name string) (Parameter, bool) {
+	i := slices.IndexFunc(ps, func(p Parameter) bool { return p.Name == name })
+	if i < 0 {
+		return Parameter{}, false
+	}
+	return ps[i], true
+}
+
+// CheckWords holds what goes to a script as a whole, word by word, against the parameters in order: one word for each,
+// parted by single blanks. Without parameters anything may go.
+func (ps Parameters) CheckWords(text string, shell bool) error {
+	if len(ps) == 0 {
+		return nil
+	}
+	words := strings.Split(text, " ")
+	if text == "" {
+		words = nil
+	}
+	if len(words) != len(ps) {
+		return fmt.Errorf("there are %d parameters and the rule takes %d, parted by single blanks: %s", len(words), len(ps), ps)
+	}
+	for i, p := range ps {
+		if err := p.Check(words[i], shell); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// String is an example of all.
+func (ps Parameters) String() string {
+	var all []string
+	for _, p := range ps {
+		all = append(all, p.Example)
+	}
+	return strings.Join(all, " ")
+}
+
+func (ps Parameters) faults() (errs []error) {
+	seen := map[string]bool{}
+	for i, p := range ps {
+		err := p.fault()
+		if err == nil && seen[p.Name] {
+			err = fmt.Errorf("an earlier one has the name %s", p.Name)
+		}
+		if err == nil && i == mostParameters {
+			err = fmt.Errorf("there are more than %d", mostParameters)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("parameters: item %d: %w", i+1, err))
+		}
+		seen[p.Name] = true
+	}
+	return errs
+}
