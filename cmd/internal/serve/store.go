@@ -102,7 +102,7 @@ func (s *Server) now() time.Time {
 // one for all products says 5 minutes; the longer counts. 3.0: 5 minutes, by its page
 // on signatures.
 func valid(api string) time.Duration {
-	if api == config.API3 {
+	if api != config.API2 {
 		return 5*time.Minute + bot.ClockSkew
 	}
 	return 2*time.Hour + bot.ClockSkew

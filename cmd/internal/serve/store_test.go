@@ -109,7 +109,7 @@ func TestSignedWithRedisTime(t *testing.T) {
 // TestValid holds that nobody may settle that a run did not run while the API could
 // still take what was signed for it.
 func TestValid(t *testing.T) {
-	for api, window := range map[string]time.Duration{bmclient.API2: 2 * time.Hour, bmclient.API3: 5 * time.Minute} {
+	for api, window := range map[string]time.Duration{bmclient.API2: 2 * time.Hour, bmclient.API3: 5 * time.Minute, bmclient.APITAT: 5 * time.Minute} {
 		if v := valid(api); v < window+bot.ClockSkew {
 			t.Errorf("API %s takes what is %v old, and a claim is dead after %v", api, window, v)
 		}
