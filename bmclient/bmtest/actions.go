@@ -17,7 +17,7 @@ type action struct {
 	right Rights
 }
 
-// actions are those of both versions.
+// actions are those of Bare Metal's two versions, of TAT, and of CVM.
 var actions = map[string]map[string]action{
 	"2.0": {
 		"GetUserCmd":               {(*Server).getUserCmd, MayRead},
@@ -34,9 +34,21 @@ var actions = map[string]map[string]action{
 		"DescribeDevices":         {(*Server).describeDevices, MayRead},
 		"RunUserCmd":              {(*Server).runUserCmd3, MayRun},
 	},
+	"tat": {
+		"DescribeCommands":              {(*Server).describeCommands, MayRead},
+		"DescribeInvocations":           {(*Server).describeInvocations, MayRead},
+		"DescribeInvocationTasks":       {(*Server).describeInvocationTasks, MayRead},
+		"DescribeAutomationAgentStatus": {(*Server).describeAgents, MayRead},
+		"DescribeRegisterInstances":     {(*Server).describeRegisterInstances, MayRead},
+		"PreviewReplacedCommandContent": {(*Server).preview, MayRead},
+		"RunCommand":                    {(*Server).runCommand, MayRun},
+		"InvokeCommand":                 {(*Server).invokeCommand, MayRun},
+		"CancelInvocation":              {(*Server).cancelInvocation, MayRun},
+	},
+	"cvm": {"DescribeInstances": {(*Server).describeInstances, MayRead}},
 }
 
-// as2 is the action of API 2.0 that does the same. 3.0 reads a script and lists scripts with one action.
+// as2 is the action of API 2.0 that does the same. 3.0 and TAT read a script and list scripts with one action.
 func (r request) as2() string {
 	switch name := r.params["Action"]; name {
 	case "DescribeUserCmds":
@@ -46,6 +58,22 @@ func (r request) as2() string {
 		return "GetUserCmdList"
 	case "DescribeUserCmdTasks":
 		return "GetUserCmdTaskList"
+	case "DescribeCommands":
+		if r.params["CommandIds.0"] != "" {
+			return "GetUserCmd"
+		}
+		return "GetUserCmdList"
+	case "DescribeInvocations":
+		return "GetUserCmdTaskList"
+	case "DescribeInvocationTasks":
+		if !strings.Contains(string(r.body), "invocation-id") && r.params["InvocationTaskIds.0"] == "" {
+			return "GetUserCmdTaskList"
+		}
+		return "GetUserCmdTaskDetailList"
+	case "RunCommand", "InvokeCommand":
+		return "RunUserCmd"
+	case "DescribeInstances", "DescribeRegisterInstances":
+		return "DescribeDevice"
 	case "DescribeDevices":
 		return "DescribeDevice"
 	case "DescribeUserCmdTaskInfo":
@@ -64,16 +92,19 @@ func (s *Server) handle(r request, f Fault, call *Call) answer {
 	if name == "" {
 		return refuse(4000, "Action is missing")
 	}
-	act, ok := actions[r.api][name]
+	act, ok := actions[r.family()][name]
 	if !ok {
-		return refuse(6100, "there is no action %q here; there are %s", name, strings.Join(slices.Sorted(maps.Keys(actions[r.api])), ", "))
+		return refuse(6100, "there is no action %q here; there are %s", name, strings.Join(slices.Sorted(maps.Keys(actions[r.family()])), ", "))
 	}
 	verify := s.verify
-	if r.api == "3.0" {
+	if r.api != "2.0" {
 		verify = s.verify3
 	}
 	if wrong := verify(r, act.right); wrong != nil {
 		return *wrong
+	}
+	if r.api == apiTAT && !s.hasRoom(name) {
+		return *word("RequestLimitExceeded", "%s was called more than %d times in a second", name, s.aSecond)
 	}
 	if f.instead() {
 		return s.fail(act, r, f, call)

@@ -136,9 +136,10 @@ func (h *host) lets(user, password string) bool {
 // start begins the task of a RunUserCmd and writes it into the history.
 func (s *Server) start(sc Script, on []target, parameters []byte, user string, r request, call *Call) *task {
 	t := s.begin(sc, on, parameters)
+	t.api = r.api
 	ran := RanCmd{
 		Call: call.N, At: call.At, CmdID: sc.CmdID, Parameters: parameters, Content: slices.Clone(sc.Content), User: user, LoginOK: true,
-		KeyID: r.params["SecretId"], API: r.api, Task: t.id,
+		KeyID: r.params["SecretId"], API: r.api, Task: t.shownID(),
 	}
 	for _, h := range on {
 		ran.Hosts = append(ran.Hosts, h.id)

@@ -77,26 +77,29 @@ func (a answer) body(codeAsText bool) string {
 	return written(m)
 }
 
-// body3 writes the answer in the form of API 3.0.
-func (a answer) body3(requestID string) string {
+// body3 writes the answer in the form of API 3.0 and of TAT.
+func (a answer) body3(api, requestID string) string {
 	m := map[string]any{}
 	if fields, ok := a.data.(map[string]any); ok {
 		m = maps.Clone(fields)
 	}
 	m["RequestId"] = requestID
 	if a.failed() {
-		m["Error"] = map[string]any{"Code": a.code3(), "Message": a.message}
+		m["Error"] = map[string]any{"Code": a.code3(api), "Message": a.message}
 	}
 	return written(map[string]any{"Response": m})
 }
 
-// code3 is the code of API 3.0 for an error; empty for none.
-func (a answer) code3() string {
+// code3 is the code of API 3.0 or TAT for an error; empty for none.
+func (a answer) code3(api string) string {
 	switch {
 	case a.word != "":
 		return a.word
 	case a.code == 0:
 		return ""
+	}
+	if w, ok := wordsTAT[a.code]; ok && api == apiTAT {
+		return w
 	}
 	return cmp.Or(words[a.code], "FailedOperation")
 }
@@ -115,6 +118,13 @@ var words = map[int]string{
 	18013: "InvalidParameter", 18014: "InvalidParameter", 18015: "InvalidParameter", 18016: "UnsupportedOperation",
 	18017: "InvalidParameter", 18018: "InvalidParameter", 18019: "InvalidParameter", 18021: "InvalidParameter", 18022: "InvalidParameter",
 	18023: "InvalidParameter",
+}
+
+// wordsTAT are what TAT says differently from 3.0.
+var wordsTAT = map[int]string{
+	12006: "ResourceUnavailable.AgentStatusNotOnline", 18005: "InvalidParameterValue.InvalidCommandId", 18010: "InvalidParameterValue.InvalidInvocationId",
+	18011: "InvalidParameter.InvalidUsername", 18013: "InvalidParameterValue.InvalidInstanceId", 18014: "ResourceNotFound.CommandNotFound",
+	18018: "ResourceNotFound.InstanceNotFound",
 }
 
 // number is a text of digits as a number.

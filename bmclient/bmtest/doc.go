@@ -1,5 +1,5 @@
-// Package bmtest is Tencent Cloud Bare Metal's script API in memory, over HTTP, for tests and the demo: API 2.0 ([Server.URL]) and 3.0
-// ([Server.URL3]) with one state, so that what one starts the other lists.
+// Package bmtest is Tencent Cloud's script APIs in memory, over HTTP, for tests and the demo: Bare Metal's 2.0 ([Server.URL]) and 3.0
+// ([Server.URL3]), and TAT with CVM's look-up of machines ([Server.URLTAT]), with one state, so that what one starts the other lists.
 //
 // It answers the actions that run and read scripts, list them and tasks, and tell of machines ([Server.SetMachine]). It is strict where the
 // documents are: the signature (by its own reading of them; it shares no code with the client), the nonce of 2.0, the time, what a key may
@@ -25,6 +25,13 @@
 // A wrong login is accepted with code 0, as the real API may do, and shows only as RanCmd.LoginOK and in the task, as the documented text of
 // the host's agent with status 1; [CheckLogins] turns it into 18011 and 18012. A host that 3.0 does not know is in FailedTaskInfoSet, and
 // the others run.
+//
+// # TAT
+//
+// TAT runs the content of the call, without a host's password; a host's behaviour says besides how long it waits, and with which status it
+// ends. Scripts are in [HomeRegion], and machines unless [Machine] says otherwise. Ids begin as the documents have it: ins-, lhins-, rins-,
+// cmd-, inv-, invt-; a task that another API began is there, too, under the id that [InvocationID] gives. Where no document says which it is,
+// an option chooses: [ExactNames], [RecordFilled]. [MostASecond] is the rate that is allowed.
 //
 // In 2.0 fields have the types of the pages' samples, which is text for nearly every number; in 3.0 those of the vendor's own structs.
 package bmtest

@@ -53,7 +53,8 @@ type plannedFault struct {
 	left   int // -1: always
 }
 
-// FailNext makes the next n calls of an action ("" for any) fail. A name of 2.0 means the calls of 3.0 that do the same, too. Several plans are used up in order.
+// FailNext makes the next n calls of an action ("" for any) fail. A name of 2.0 means the calls of 3.0
+// and TAT that do the same, too. Several plans are used up in order.
 func (s *Server) FailNext(action string, f Fault, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,8 +111,8 @@ func (f Fault) wire(a answer, r request) wire {
 		a.message += echo(r)
 	}
 	w := wire{status: http.StatusOK, location: f.Redirect}
-	if w.body = a.body(f.CodeAsText); r.api == "3.0" {
-		w.body = a.body3(r.id)
+	if w.body = a.body(f.CodeAsText); r.api != "2.0" {
+		w.body = a.body3(r.api, r.id)
 	}
 	if f.Status != 0 {
 		w.status = f.Status

@@ -11,7 +11,7 @@ import (
 type Call struct {
 	N        int               `json:"n"` // counts from 1
 	At       time.Time         `json:"at"`
-	API      string            `json:"api"` // 2.0 or 3.0
+	API      string            `json:"api"` // 2.0, 3.0 or tat
 	Action   string            `json:"action"`
 	As2      string            `json:"as2"` // the action of 2.0 that does the same
 	Method   string            `json:"method"`
@@ -95,7 +95,7 @@ func (s *Server) Calls() []Call {
 	return out
 }
 
-// CallsOf is the part of Calls with this action. A name of 2.0 means the calls of 3.0 that do the same, too; so it does in Count and WaitCalls.
+// CallsOf is the part of Calls with this action. A name of 2.0 means the calls of 3.0 and TAT that do the same, too; so it does in Count and WaitCalls.
 func (s *Server) CallsOf(action string) []Call {
 	return slices.DeleteFunc(s.Calls(), func(c Call) bool { return c.Action != action && c.As2 != action })
 }

@@ -29,6 +29,7 @@ type ScriptState struct {
 	Alias   string `json:"alias"`
 	OSType  string `json:"os_type"`
 	Content string `json:"content"`
+	How
 }
 
 // Load makes a server from a State in JSON. Unknown fields are an error.
@@ -68,7 +69,7 @@ func Load(r io.Reader) (*Server, error) {
 // PutScript changes the content of a script, or adds it.
 func (s *Server) PutScript(sc ScriptState) {
 	if !s.ChangeScript(sc.CmdID, []byte(sc.Content)) {
-		s.AddScript(Script{CmdID: sc.CmdID, Alias: sc.Alias, OSType: sc.OSType, Content: []byte(sc.Content)})
+		s.AddScript(Script{CmdID: sc.CmdID, Alias: sc.Alias, OSType: sc.OSType, Content: []byte(sc.Content), How: sc.How})
 	}
 }
 

@@ -14,7 +14,18 @@ type Machine struct {
 	State   string            `json:"state,omitempty"`   // as CVM names it, such as STOPPED; RUNNING if empty
 	Device  int               `json:"device,omitempty"`  // Bare Metal's deviceStatus; 0: as State means
 	Operate int               `json:"operate,omitempty"` // Bare Metal's operateStatus; 0: as State means
+
+	Region       string `json:"region,omitempty"` // [HomeRegion] if empty
+	Agent        string `json:"agent,omitempty"`  // of TAT: Online if empty, Offline, or [NoAgent]
+	AgentVersion string `json:"agent_version,omitempty"`
+	Windows      bool   `json:"windows,omitempty"`
 }
+
+// HomeRegion is where scripts are, and machines of which nothing else was said. Bare Metal tells of the machines of all regions.
+const HomeRegion = "ap-beijing"
+
+// NoAgent is a machine on which TAT's agent is not installed.
+const NoAgent = "none"
 
 // bareMetal is deviceStatus and operateStatus of what CVM has one state for.
 var bareMetal = map[string][2]int{

@@ -18,7 +18,8 @@ const (
 
 // request is one request as it arrived.
 type request struct {
-	api                string // 2.0 or 3.0
+	api                string // 2.0, 3.0 or tat
+	product            product
 	id                 string // given to each
 	method, host, path string
 	params             map[string]string

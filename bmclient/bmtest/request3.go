@@ -12,12 +12,49 @@ import (
 const (
 	path3    = "/"
 	version3 = "2018-04-23"
+	apiTAT   = "tat"
 )
+
+// product is what a call names by its version: what is signed for, where it is, and what it is in the history.
+type product struct {
+	service, version, api string
+	regions               []string
+}
+
+var products = []product{{"bm", version3, "3.0", regions3}, {"tat", "2020-10-28", apiTAT, regionsTAT}, {"cvm", "2017-03-12", apiTAT, regionsTAT}}
+
+// productOf is Bare Metal where the version is not known: it says so.
+func productOf(version string) product {
+	for _, p := range products {
+		if p.version == version {
+			return p
+		}
+	}
+	return products[0]
+}
+
+// family is which actions a call may name.
+func (r request) family() string {
+	if r.api == apiTAT {
+		return r.product.service
+	}
+	return r.api
+}
+
+// hasRoom counts a call of TAT or CVM. The lock is held.
+func (s *Server) hasRoom(action string) bool {
+	if now := s.now().Unix(); now != s.at || s.second == nil {
+		s.at, s.second = now, map[string]int{}
+	}
+	s.second[action]++
+	return s.aSecond == 0 || s.second[action] <= s.aSecond
+}
 
 // read3 takes the parameters from the JSON of a POST, and the common ones from the headers.
 func read3(r *http.Request, body []byte) request {
+	p := productOf(r.Header.Get("X-TC-Version"))
 	req := request{
-		api: "3.0", method: r.Method, host: r.Host, path: r.URL.EscapedPath(), params: map[string]string{}, header: r.Header, body: body,
+		api: p.api, product: p, method: r.Method, host: r.Host, path: r.URL.EscapedPath(), params: map[string]string{}, header: r.Header, body: body,
 		fields: map[string]any{},
 	}
 	req.readAuthorization(r.Header.Get("Authorization"))
@@ -51,6 +88,10 @@ func (r request) flatten(name string, v any) {
 	case []any:
 		for i, one := range v {
 			r.flatten(name+"."+strconv.Itoa(i), one)
+		}
+	case map[string]any:
+		for k, one := range v {
+			r.flatten(name+"."+k, one)
 		}
 	default:
 		if _, taken := r.params[name]; !taken {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Server is the API, in both versions with one state. It is an http.Handler, and can serve itself on loopback. Safe for use by many goroutines.
+// Server is the API, in each version with one state. It is an http.Handler, and can serve itself on loopback. Safe for use by many goroutines.
 type Server struct {
 	now          func() time.Time
 	window       time.Duration
@@ -25,12 +25,17 @@ type Server struct {
 	plainContent bool
 	noScript     answer
 	mostRows     int
+	aSecond      int
+	exactNames   bool
+	recordFilled bool
 
 	mu      sync.Mutex
 	scripts map[string]Script
 	hosts   map[string]*host
 	keys    map[string]key
 	nonces  nonceBook
+	second  map[string]int // calls of each action in the second that is at
+	at      int64
 	faults  []plannedFault
 	calls   book[*Call]
 	runs    book[RanCmd]
@@ -76,6 +81,16 @@ func Keep(n int) Option { return func(s *Server) { s.calls.keep, s.runs.keep = n
 
 // MostRows is the largest page; 100 if not set. The documents name no number.
 func MostRows(n int) Option { return func(s *Server) { s.mostRows = n } }
+
+// MostASecond is how many calls of an action TAT and CVM take in a second; 0, if not set, is any number. The documents say 20.
+func MostASecond(n int) Option { return func(s *Server) { s.aSecond = n } }
+
+// ExactNames makes filters by name of TAT and CVM want the whole name. The documents do not say whether a part is enough.
+func ExactNames() Option { return func(s *Server) { s.exactNames = true } }
+
+// RecordFilled makes TAT's records hold a content with its parameters filled in, where they otherwise hold it as it was before. The
+// documents do not say which it is.
+func RecordFilled() Option { return func(s *Server) { s.recordFilled = true } }
 
 // Missing is how GetUserCmd answers for a script that is not there: "[]" (if not set), "{}" or "null" as data, "" for no data,
 // or a number such as "18005". The documents do not say which it is. It panics on anything else.
@@ -139,6 +154,10 @@ func (s *Server) URL() string {
 // URL3 is the endpoint of API 3.0 to give to a client; empty before Start.
 func (s *Server) URL3() string { return strings.TrimSuffix(s.URL(), path) }
 
+// URLTAT is the endpoint of TAT, and of CVM for the machines, to give to a client; empty before Start. It is that of 3.0: the version that
+// a call names says which product is meant.
+func (s *Server) URLTAT() string { return s.URL3() }
+
 // Close ends every call, hanging ones too, and waits until the server has stopped. It may be called twice.
 func (s *Server) Close() {
 	s.closeOnce.Do(func() { close(s.closed) })
@@ -162,7 +181,7 @@ func (s *Server) enter(by int) {
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != path && r.URL.Path != path3 {
-		http.Error(w, "API 2.0 is at "+path+", 3.0 at "+path3, http.StatusNotFound)
+		http.Error(w, "API 2.0 is at "+path+", 3.0 and TAT at "+path3, http.StatusNotFound)
 		return
 	}
 	s.enter(1)
@@ -197,8 +216,8 @@ func (s *Server) decide(req request, f Fault, call *Call) wire {
 	a := s.handle(req, f, call)
 	out := f.wire(a, req)
 	call.Done, call.Code, call.Executed = true, a.code, a.executed
-	if req.api == "3.0" {
-		call.Code, call.Error = 0, a.code3()
+	if req.api != "2.0" {
+		call.Code, call.Error = 0, a.code3(req.api)
 	}
 	if !f.Hang && f.Drop == "" {
 		call.Status, call.Answer = out.status, out.body[:min(len(out.body), keptAnswer)]

@@ -14,6 +14,7 @@ type Script struct {
 	OSType   string // "linux" if empty
 	Content  []byte
 	AppID    string // "251000873" if empty
+	How             // as TAT has it
 	Created  time.Time
 	Modified time.Time
 }
@@ -22,8 +23,8 @@ type Script struct {
 type Rights int
 
 const (
-	MayRead Rights = 1 << iota // everything but RunUserCmd
-	MayRun                     // RunUserCmd
+	MayRead Rights = 1 << iota // everything else
+	MayRun                     // RunUserCmd, RunCommand, InvokeCommand, CancelInvocation
 )
 
 type key struct {

@@ -1,8 +1,6 @@
 package bmtest
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"time"
@@ -18,6 +16,13 @@ type HostBehaviour struct {
 	Status     int           `json:"status,omitempty"`     // above 0: the API could not run it; then there is no exit code
 	Content    []byte        `json:"content,omitempty"`    // what the host says it ran; nil: what was sent
 	Parameters []byte        `json:"parameters,omitempty"` // the same
+
+	// Of TAT.
+	Waits     time.Duration `json:"waits,omitempty"`      // PENDING and DELIVERING, before it begins
+	Delayed   time.Duration `json:"delayed,omitempty"`    // and then DELIVER_DELAYED
+	StopTakes time.Duration `json:"stop_takes,omitempty"` // CANCELLING, before it is TERMINATED
+	Word      string        `json:"word,omitempty"`       // the status at the end, such as TASK_TIMEOUT; with NeverEnds: from the start
+	ErrorInfo string        `json:"error_info,omitempty"`
 }
 
 // Listing is how tasks are listed.
@@ -45,6 +50,12 @@ type host struct {
 // task is one run on some hosts.
 type task struct {
 	id, cmdID, alias string
+	api              string // that it was begun by; empty: by hand
+	script           Script
+	template         []byte // the content before parameters were filled in
+	how              How
+	parameters       string // of TAT
+	region           string
 	begun            time.Time
 	listedAt         int // how many calls have listed tasks when it is known
 	knownAt          time.Time
@@ -62,6 +73,9 @@ type hostRun struct {
 	output              []byte
 	content, parameters []byte
 	asyncTask           int
+	timeout             time.Duration // of TAT
+	stopAt              time.Time     // it was cancelled while it ran
+	word                string        // its status of TAT at the end
 }
 
 // SetHost says how a host runs scripts that are started from now on. It reports whether there is such a host.
@@ -138,14 +152,14 @@ func (s *Server) TaskIDs() []string {
 	defer s.mu.Unlock()
 	ids := make([]string, len(s.tasks))
 	for i, t := range s.tasks {
-		ids[i] = t.id
+		ids[i] = t.shownID()
 	}
 	return ids
 }
 
 func (s *Server) task(id string) *task {
 	for _, t := range s.tasks {
-		if t.id == id {
+		if t.id == id || t.invocation() == id {
 			return t
 		}
 	}
@@ -163,7 +177,8 @@ func (s *Server) begin(sc Script, on []target, parameters []byte) *task {
 	now := s.now()
 	n := len(s.tasks) + s.forgotten + 1
 	t := &task{
-		id: taskID(n), cmdID: sc.CmdID, alias: sc.Alias, begun: now,
+		id: taskID(n), cmdID: sc.CmdID, alias: sc.Alias, begun: now, script: sc, template: sc.Content, how: sc.complete(on[0].machine.Windows),
+		parameters: string(parameters), region: on[0].region(),
 		knownAt: now.Add(s.listing.Late), listedAt: s.taskLists + s.listing.LateCalls,
 	}
 	for i, to := range on {
@@ -192,24 +207,14 @@ func (s *Server) begin(sc Script, on []target, parameters []byte) *task {
 }
 
 // taskID looks like the API's: nothing can be told from it, least of all an order.
-func taskID(n int) string {
-	sum := sha256.Sum256(fmt.Append(nil, "task ", n))
-	return "cmdtask-" + hex.EncodeToString(sum[:])[:8]
-}
+func taskID(n int) string { return "cmdtask-" + short(fmt.Sprint("task ", n), 8) }
 
-// settle ends what has taken its time.
-func (h *hostRun) settle(now time.Time) {
-	done := h.begun.Add(h.as.Takes)
-	if h.running && !h.as.Manual && !h.as.NeverEnds && !now.Before(done) {
-		h.end(done)
+// shownID is a task's id in the API that it was begun by.
+func (t *task) shownID() string {
+	if t.api == apiTAT {
+		return t.invocation()
 	}
-}
-
-func (h *hostRun) end(at time.Time) {
-	h.running, h.ended, h.status, h.output = false, at, h.as.Status, h.as.Output
-	if h.status == 0 {
-		h.exit = h.as.Exit
-	}
+	return t.id
 }
 
 // known settles the hosts of all tasks, and gives those that the API knows by now.

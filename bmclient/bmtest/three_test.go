@@ -2,6 +2,7 @@ package bmtest_test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/bmcmd/bmcmd/bmclient/bmtest"
 )
@@ -26,6 +27,7 @@ type asked3 struct {
 	alter          func(*http.Request)
 	signed         string // instead of content-type;host
 	date           string // instead of the timestamp's
+	service        string // instead of bm
 }
 
 func run3() asked3 {
@@ -67,8 +69,12 @@ type answered3 struct {
 		RequestID string `json:"RequestId"`
 		Error     struct{ Code, Message string }
 
-		SuccessTaskInfoSet, FailedTaskInfoSet, UserCmds, UserCmdTasks, UserCmdTaskInfoSet, DeviceInfoSet []map[string]any
-		TotalCount                                                                                       int
+		SuccessTaskInfoSet, FailedTaskInfoSet, UserCmds, UserCmdTasks, UserCmdTaskInfoSet, DeviceInfoSet   []map[string]any
+		CommandSet, InvocationSet, InvocationTaskSet, InstanceSet, RegisterInstanceSet, AutomationAgentSet []map[string]any
+		CommandID                                                                                          string `json:"CommandId"`
+		InvocationID                                                                                       string `json:"InvocationId"`
+		ReplacedContent                                                                                    []byte
+		TotalCount                                                                                         int
 	}
 }
 
@@ -101,10 +107,11 @@ func send3(t *testing.T, s *bmtest.Server, a asked3) answered3 {
 		io.WriteString(m, b)
 		return string(m.Sum(nil))
 	}
-	text := fmt.Sprintf("TC3-HMAC-SHA256\n%v\n%s/bm/tc3_request\n%s", a.header["Timestamp"], a.date,
+	service := cmp.Or(a.service, "bm")
+	text := fmt.Sprintf("TC3-HMAC-SHA256\n%v\n%s/%s/tc3_request\n%s", a.header["Timestamp"], a.date, service,
 		sum("POST\n/\n\n"+headers+"\n"+a.signed+"\n"+sum(string(body))))
-	signature := hex.EncodeToString([]byte(mac(mac(mac(mac("TC3"+a.key, a.date), "bm"), "tc3_request"), text)))
-	req.Header.Set("Authorization", fmt.Sprintf("TC3-HMAC-SHA256 Credential=%s/%s/bm/tc3_request, SignedHeaders=%s, Signature=%s", a.id, a.date, a.signed, signature))
+	signature := hex.EncodeToString([]byte(mac(mac(mac(mac("TC3"+a.key, a.date), service), "tc3_request"), text)))
+	req.Header.Set("Authorization", fmt.Sprintf("TC3-HMAC-SHA256 Credential=%s/%s/%s/tc3_request, SignedHeaders=%s, Signature=%s", a.id, a.date, service, a.signed, signature))
 	if a.alter != nil {
 		a.alter(req)
 	}
@@ -168,7 +175,7 @@ func TestRefuses3(t *testing.T) {
 		{"no action", run3().head("Action", nil), nil, "InvalidParameter", "Action is missing"},
 		{"an action of 2.0", run3().head("Action", "GetUserCmd"), nil, "InvalidAction", "DescribeUserCmds"},
 		{"no version", run3().head("Version", nil), nil, "MissingParameter", "Version"},
-		{"another version", run3().head("Version", "2017-03-12"), nil, "NoSuchVersion", "2018-04-23"},
+		{"another version", run3().head("Version", "2018-04-24"), nil, "NoSuchVersion", "2018-04-23"},
 		{"no region", run3().head("Region", nil), nil, "MissingParameter", "Region"},
 		{"a region of 2.0", run3().head("Region", "bj"), nil, "UnsupportedRegion", "ap-beijing"},
 		{"no time", run3().head("Timestamp", nil), nil, "MissingParameter", "Timestamp"},
@@ -242,7 +249,7 @@ func TestTypesOfBoth(t *testing.T) {
 	s.SetHost("ins-2", bmtest.HostBehaviour{Exit: 3, Output: []byte("out")})
 	run := send3(t, s, run3().field("CmdParam", "LWE=").field("InstanceIds", []string{"ins-1", "ins-2", "ins-9"}))
 	task := s.TaskIDs()[0]
-	if diff := cmp.Diff([]map[string]any{
+	if diff := gocmp.Diff([]map[string]any{
 		{"InstanceId": "ins-1", "TaskId": 903537.0, "CmdTaskId": task}, {"InstanceId": "ins-2", "TaskId": 903538.0, "CmdTaskId": task},
 	}, run.Response.SuccessTaskInfoSet); diff != "" {
 		t.Error(diff)
@@ -292,7 +299,7 @@ func TestTypesOfBoth(t *testing.T) {
 			if i%2 == 1 {
 				of = tt.three
 			}
-			if diff := cmp.Diff(tt.want[i], of[name]); diff != "" {
+			if diff := gocmp.Diff(tt.want[i], of[name]); diff != "" {
 				t.Errorf("%s: %s: %s", tt.why, name, diff)
 			}
 		}
@@ -405,7 +412,7 @@ func TestSorting(t *testing.T) {
 		for _, task := range got.UserCmdTasks {
 			order = append(order, task["TaskId"].(string))
 		}
-		if diff := cmp.Diff(tt.want, order); diff != "" || got.TotalCount != 3 {
+		if diff := gocmp.Diff(tt.want, order); diff != "" || got.TotalCount != 3 {
 			t.Errorf("%s: %d in all, %s", tt.why, got.TotalCount, diff)
 		}
 	}

@@ -12,7 +12,6 @@ import (
 
 const (
 	algorithm3 = "TC3-HMAC-SHA256"
-	service3   = "bm"
 )
 
 // verify3 checks, in this order: the common headers, the version, the region, the key, the signature, the time, the right. The lock is
@@ -30,10 +29,10 @@ func (s *Server) verify3(r request, right Rights) *answer {
 	switch {
 	case err != nil || at <= 0:
 		return reason(4000, "X-TC-Timestamp is not a UNIX time in seconds: %q", r.params["Timestamp"])
-	case r.params["Version"] != version3:
+	case r.params["Version"] != r.product.version:
 		return &answer{word: "NoSuchVersion", message: "the version of bm is " + version3}
-	case !slices.Contains(regions3, r.params["Region"]):
-		return &answer{word: "UnsupportedRegion", message: "bm is in " + strings.Join(regions3, ", ")}
+	case !slices.Contains(r.product.regions, r.params["Region"]):
+		return &answer{word: "UnsupportedRegion", message: r.product.service + " is in " + strings.Join(r.product.regions, ", ")}
 	case r.algorithm != algorithm3 || r.params["SecretId"] == "" || r.params["Signature"] == "":
 		return &answer{word: "AuthFailure.InvalidAuthorization", message: "the header Authorization is missing, or is not " + algorithm3}
 	}
@@ -67,12 +66,12 @@ func (r request) verifySignature3(secret string, at time.Time) *answer {
 		return &answer{word: "AuthFailure.SignatureFailure", message: "content-type and host are to be signed"}
 	case !slices.IsSorted(signed) || r.signedHeaders != strings.ToLower(r.signedHeaders):
 		return &answer{word: "AuthFailure.SignatureFailure", message: "SignedHeaders are in lower case and in order"}
-	case r.scope != at.UTC().Format(time.DateOnly)+"/"+service3+"/tc3_request":
-		return &answer{word: "AuthFailure.SignatureFailure", message: "the scope is the timestamp's date in UTC/" + service3 + "/tc3_request"}
+	case r.scope != at.UTC().Format(time.DateOnly)+"/"+r.product.service+"/tc3_request":
+		return &answer{word: "AuthFailure.SignatureFailure", message: "the scope is the timestamp's date in UTC/" + r.product.service + "/tc3_request"}
 	}
 	request := canonical(r.method, r.canonicalHeaders(signed), r.signedHeaders, r.body)
 	text := textToSign3(at, r.scope, request)
-	want := sign3(secret, at.UTC().Format(time.DateOnly), service3, text)
+	want := sign3(secret, at.UTC().Format(time.DateOnly), r.product.service, text)
 	if hmac.Equal([]byte(want), []byte(r.params["Signature"])) {
 		return nil
 	}

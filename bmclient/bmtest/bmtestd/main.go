@@ -1,5 +1,5 @@
 // Command bmtestd serves bmtest as a process of its own, for tests of whole programs. It listens on loopback only, and prints three
-// lines when it is ready: "api URL" (of API 2.0), "admin URL" and "api3 URL".
+// lines when it is ready: "api URL" (of API 2.0), "admin URL" and "api3 URL" (which is TAT's, too).
 //
 //	bmtestd -state FILE.json [-listen 127.0.0.1:0] [-admin 127.0.0.1:0]
 //
@@ -10,7 +10,8 @@
 //	POST /fault    {"action", "n" or "always", "delay_ms", "fault": a bmtest.Fault}; action empty: any
 //	POST /heal
 //	POST /host     {"id", "takes_ms", "manual", "never_ends", "exit", "output", "status", "content", "parameters"}: how it runs scripts from
-//	               now on; texts as they are; content and parameters: what it says it ran instead
+//	               now on; texts as they are; content and parameters: what it says it ran instead; and of TAT "waits_ms", "delayed_ms",
+//	               "stop_takes_ms", "word", "error_info"
 //	POST /machine  {"id", "machine": a bmtest.Machine}: what is known of a host from now on
 //	POST /end      {"task", "host"}: ends what is manual; task empty: the newest, host empty: all
 //	POST /by-hand  {"cmd_id", "hosts", "content", "parameters"}: a task that somebody else began; the answer is {"task"}
@@ -96,7 +97,7 @@ type plan struct {
 
 func (p plan) apply(api *bmtest.Server) {
 	if p.DelayMS > 0 {
-		p.Fault.Delay = time.Duration(p.DelayMS) * time.Millisecond
+		p.Fault.Delay = ms(p.DelayMS)
 	}
 	if p.Always {
 		api.FailAlways(p.Action, p.Fault)
@@ -116,12 +117,21 @@ type hostPlan struct {
 	Status     int     `json:"status"`
 	Content    *string `json:"content"`
 	Parameters *string `json:"parameters"`
+
+	WaitsMS     int    `json:"waits_ms"`
+	DelayedMS   int    `json:"delayed_ms"`
+	StopTakesMS int    `json:"stop_takes_ms"`
+	Word        string `json:"word"`
+	ErrorInfo   string `json:"error_info"`
 }
+
+func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 
 func (p hostPlan) apply(api *bmtest.Server) error {
 	b := bmtest.HostBehaviour{
-		Takes: time.Duration(p.TakesMS) * time.Millisecond, Manual: p.Manual, NeverEnds: p.NeverEnds, Exit: p.Exit,
+		Takes: ms(p.TakesMS), Manual: p.Manual, NeverEnds: p.NeverEnds, Exit: p.Exit,
 		Output: []byte(p.Output), Status: p.Status, Content: optional(p.Content), Parameters: optional(p.Parameters),
+		Waits: ms(p.WaitsMS), Delayed: ms(p.DelayedMS), StopTakes: ms(p.StopTakesMS), Word: p.Word, ErrorInfo: p.ErrorInfo,
 	}
 	if !api.SetHost(p.ID, b) {
 		return fmt.Errorf("there is no host %q", p.ID)
@@ -189,7 +199,7 @@ type listing struct {
 
 func (l listing) apply(api *bmtest.Server) error {
 	api.SetListing(bmtest.Listing{
-		Late: time.Duration(l.LateMS) * time.Millisecond, LateCalls: l.LateCalls, OutOfOrder: l.OutOfOrder, Twice: l.Twice, NoTaskIDs: l.NoTaskIDs,
+		Late: ms(l.LateMS), LateCalls: l.LateCalls, OutOfOrder: l.OutOfOrder, Twice: l.Twice, NoTaskIDs: l.NoTaskIDs,
 	})
 	return nil
 }

@@ -137,7 +137,7 @@ func TestAdmin(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	post(t, admin+"/host", `{"id":"ins-1","manual":true,"exit":3,"output":"a\nb","content":"something else"}`, 200)
+	post(t, admin+"/host", `{"id":"ins-1","manual":true,"waits_ms":1,"exit":3,"output":"a\nb","content":"something else"}`, 200)
 	post(t, admin+"/host", `{"id":"ins-9"}`, 400)
 	post(t, admin+"/machine", `{"id":"ins-1","machine":{"name":"web-1","tags":{"env":"prod"}}}`, 200)
 	post(t, admin+"/machine", `{"id":"ins-9"}`, 400)
