@@ -10,8 +10,6 @@ import (
 	"time"
 )
 
-const actionRun = "RunUserCmd" // in both versions
-
 // read sends a read, and sends it again, signed anew, where the answer or the fault allows it.
 func (c *Client) read(ctx context.Context, call call) (answer, error) {
 	key, err := c.cfg.ReadKey(ctx)
@@ -120,7 +118,7 @@ func (c *Client) noAnswer(call signedCall, status int, cause error) *Error {
 func (c *Client) hint(action string, number int, date string) string {
 	switch number {
 	case 4000, 10001, 18013:
-		if action != actionRun {
+		if action != names2.run {
 			return ""
 		}
 		return c.arrayKeyHint()

@@ -21,12 +21,16 @@ const (
 	DefaultEndpoint = "https://bm.api.qcloud.com/v2/index.php"
 	// DefaultEndpoint3 is where API 3.0 answers.
 	DefaultEndpoint3 = "https://bm.tencentcloudapi.com"
+	// DefaultEndpointTAT is where TAT answers. Machines are asked for at the same host with cvm for tat.
+	DefaultEndpointTAT = "https://tat.tencentcloudapi.com"
 )
+
+var dialects = map[string]dialect{API2: api2{}, API3: api3{}, APITAT: tat{}}
 
 // Config says how to reach the API. The zero value of each field but ReadKey is good; API 3.0 needs a Region, too.
 type Config struct {
-	API          string        // API2 (default) or API3
-	Endpoint     string        // DefaultEndpoint or DefaultEndpoint3 if empty; http only for loopback hosts
+	API          string        // API2 (default), API3 or APITAT
+	Endpoint     string        // DefaultEndpoint, DefaultEndpoint3 or DefaultEndpointTAT if empty; http only for loopback hosts
 	Region       string        // ap-beijing, bj, …; optional in 2.0, which is sent what stands here
 	ArrayKey     string        // 2.0: "instanceId" (default) or "instanceIds": how RunUserCmd names its hosts
 	Signature    string        // 2.0: HmacSHA256 (default) or HmacSHA1
@@ -69,12 +73,12 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	switch {
-	case cfg.API != API2 && cfg.API != API3:
-		return nil, fmt.Errorf("API version %q is not known; it is %s or %s", cfg.API, API2, API3)
-	case cfg.API == API3 && cfg.Region == "":
-		return nil, fmt.Errorf("API 3.0 needs a region; set one like ap-beijing")
-	case cfg.API == API3 && u.Path != "/":
-		return nil, fmt.Errorf("the endpoint of API 3.0 has no path; write it like %s", DefaultEndpoint3)
+	case dialects[cfg.API] == nil:
+		return nil, fmt.Errorf("API version %q is not known; it is %s, %s or %s", cfg.API, API2, API3, APITAT)
+	case cfg.API != API2 && cfg.Region == "":
+		return nil, fmt.Errorf("API %s needs a region; set one like ap-beijing", cfg.API)
+	case cfg.API != API2 && u.Path != "/":
+		return nil, fmt.Errorf("the endpoint of API %s has no path; write it like %s", cfg.API, DefaultEndpoint3)
 	case cfg.ArrayKey != "instanceId" && cfg.ArrayKey != "instanceIds":
 		return nil, fmt.Errorf("array key %q is not known; it is instanceId or instanceIds", cfg.ArrayKey)
 	case cfg.Signature != HmacSHA256 && cfg.Signature != HmacSHA1:
@@ -86,14 +90,29 @@ func New(cfg Config) (*Client, error) {
 	case cfg.Timeout < 0 || cfg.RunTimeout < 0 || cfg.ReadBackoff < 0 || cfg.ReadAttempts < 0:
 		return nil, fmt.Errorf("a time or a number of attempts is negative; leave it out for the default")
 	}
-	c := &Client{cfg: cfg, api: api2{}, url: *u, host: u.Host, wait: waitTimer, proxy: http.ProxyFromEnvironment, longestList: longestList, keptOutput: keptOutput}
-	if cfg.API == API3 {
-		c.api = api3{}
-	}
+	c := &Client{cfg: cfg, api: dialects[cfg.API], url: *u, host: u.Host, wait: waitTimer, proxy: http.ProxyFromEnvironment, longestList: longestList, keptOutput: keptOutput}
 	c.reads = c.newTransport()
 	c.reads.MaxIdleConns, c.reads.MaxIdleConnsPerHost = keptConns, keptConns
 	c.reads.IdleConnTimeout = 90 * time.Second
 	return c, nil
+}
+
+// In is the same client for another region of the cloud, over the same connections; for its own, or for none, it is c itself.
+func (c *Client) In(region string) *Client {
+	if region == "" || region == c.cfg.Region {
+		return c
+	}
+	there := *c
+	there.cfg.Region = region
+	return &there
+}
+
+// hostFor is where a product answers: the endpoint's own host, or TAT's with another product's name for its first label.
+func (c *Client) hostFor(p product) string {
+	if rest, ok := strings.CutPrefix(c.host, productTAT.name+"."); ok && p == productCVM {
+		return p.name + "." + rest
+	}
+	return c.host
 }
 
 // Close closes the kept connections that are idle. The client can still be used.
@@ -104,8 +123,11 @@ const keptConns = 128
 
 func withDefaults(c Config) Config {
 	setDefault(&c.API, API2)
-	if c.API == API3 {
+	switch c.API {
+	case API3:
 		setDefault(&c.Endpoint, DefaultEndpoint3)
+	case APITAT:
+		setDefault(&c.Endpoint, DefaultEndpointTAT)
 	}
 	setDefault(&c.Endpoint, DefaultEndpoint)
 	setDefault(&c.ArrayKey, "instanceId")

@@ -1,12 +1,13 @@
 package bmclient
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 )
 
-// dialect is one version of the API: what its actions are called and take, how a call is signed, how an answer is read and judged.
-// Everything that differs between 2.0 and 3.0 is behind it; what is promised of a send is not.
+// dialect is one API: what its actions are called and take, how a call is signed, how an answer is read and judged.
+// Everything that differs between them is behind it; what is promised of a send is not.
 type dialect interface {
 	sign(c *Client, call call, key Key, at time.Time) (signedCall, error)
 	decode(body []byte) (answer, error)
@@ -18,11 +19,21 @@ type dialect interface {
 	accept(a *Accepted, call call, ans answer) error
 	names() *names
 
+	// Send this script to these hosts; stop it there.
 	run(c *Client, r Run, password string) call
-	script(cmdID string) call
-	scripts(q ScriptQuery) call
+	stop(taskID string, hosts []string) (call, error)
+	// What became of it.
 	tasks(p Page) call
 	hosts(taskID string, p Page) call
+	taskOf(f fields) Task
+	hostOf(f fields, hide func([]byte) []byte) HostRun
+	sent(ctx context.Context, c *Client, q SentQuery) ([]string, error)
+	// What scripts and machines there are.
+	script(cmdID string) call
+	scripts(q ScriptQuery) call
+	scriptOf(f fields) (Script, error)
+	machines(ctx context.Context, c *Client, ids []string) ([]Machine, error)
+	findMachines(ctx context.Context, c *Client, name string) ([]Machine, error)
 }
 
 // purpose is what a call is for, whatever the action is called.
@@ -34,6 +45,8 @@ const (
 	toListScripts
 	toListTasks
 	toListHosts
+	toListMachines
+	toStop
 )
 
 // call is one call before it is signed: an action with its own parameters.
@@ -41,8 +54,12 @@ type call struct {
 	to     purpose
 	action string
 	own    params         // for API 2.0
-	fields map[string]any // for API 3.0
+	fields map[string]any // for API 3.0 and TAT
+	at     product        // of fields; zero: Bare Metal
 }
+
+// product is one of the vendor's, as a call of API 3.0 names it.
+type product struct{ name, version string }
 
 // signedCall is one signed request, good for one send, and the values that must not be seen in any text about it.
 type signedCall struct {
@@ -56,10 +73,12 @@ type signedCall struct {
 
 // names is how a version of the API writes the fields of its answers.
 type names struct {
-	capital               bool // CmdId for cmdId
+	run                   string // the action that runs
+	capital               bool   // CmdId for cmdId
 	total                 string
 	scripts, tasks, hosts string // the lists
 	taskAlias             string
+	rowTask               string // of a host's row, which names its task; of 3.0 none: rows name others, even in its page's own sample
 }
 
 // fields is one object of an answer. Its keys are asked for as API 2.0 writes them.

@@ -58,6 +58,7 @@ type Error struct {
 	RequestID  string // rarely given by API 2.0
 
 	hint  string
+	again again // with Code: whether a read may be sent again
 	cause error
 }
 

@@ -84,22 +84,31 @@ func (c *Client) Task(ctx context.Context, id string, p Page) (HostRuns, error) 
 		return HostRuns{}, notSent(call.action, local("no task is named"))
 	}
 	total, hosts, err := list(ctx, c, call, p, c.api.names().hosts, func(f fields, hide func([]byte) []byte) (HostRun, error) {
-		return decodeHostRun(id, f, hide)
+		return decodeHostRun(id, f, c.api.hostOf(f, hide))
 	})
 	return HostRuns{Total: total, Hosts: hosts}, err
 }
 
-func decodeHostRun(task string, f fields, hide func([]byte) []byte) (HostRun, error) {
+func decodeHostRun(task string, f fields, h HostRun) (HostRun, error) {
+	h.Task = task
+	if h.Host == "" {
+		return HostRun{}, errors.New("a row of the task names no host")
+	}
+	if f.n.rowTask == "" {
+		return h, nil
+	}
+	if of := f.text(f.n.rowTask); of != "" && of != task {
+		return HostRun{}, errors.New("the answer is about another task")
+	}
+	return h, nil
+}
+
+// hostOf reads a row of Bare Metal.
+func hostOf(f fields, hide func([]byte) []byte) HostRun {
 	h := HostRun{
-		Task: task, Host: f.text("instanceId"), Name: f.text("instanceName"), LanIP: f.text("lanIp"),
+		Host: f.text("instanceId"), Name: f.text("instanceName"), LanIP: f.text("lanIp"),
 		Status: f.number("status", noStatus), Exit: f.number("lastShellExit", -1),
 		Begun: f.time("runBeginTime"), Finished: f.time("runEndTime"),
-	}
-	switch of := f.text("taskId"); {
-	case h.Host == "":
-		return HostRun{}, errors.New("a row of the task names no host")
-	case of != "" && of != task && !f.n.capital: // rows of 3.0 name others, even in its page's own sample
-		return HostRun{}, errors.New("the answer is about another task")
 	}
 	h.State = stateOf(h.Status)
 	plain := [3]bool{}
@@ -108,7 +117,7 @@ func decodeHostRun(task string, f fields, hide func([]byte) []byte) (HostRun, er
 	h.Output, plain[2] = f.bytes("cmdResult")
 	h.Output = hide(h.Output)
 	h.Plain = plain[0] || plain[1] || plain[2]
-	return h, nil
+	return h
 }
 
 const noStatus = -2

@@ -50,12 +50,17 @@ type ScriptList struct {
 // Script. Its error is an *Error.
 func (c *Client) Scripts(ctx context.Context, q ScriptQuery) (ScriptList, error) {
 	q.Page = q.Page.orDefault()
-	total, scripts, err := list(ctx, c, c.api.scripts(q), q.Page, c.api.names().scripts, decodeListed)
+	total, scripts, err := list(ctx, c, c.api.scripts(q), q.Page, c.api.names().scripts, c.decodeListed)
 	return ScriptList{Total: total, Scripts: scripts}, err
 }
 
 // decodeListed reads a script from a list. Times are decoration there; one that cannot be read is zero.
-func decodeListed(f fields, _ func([]byte) []byte) (Script, error) {
+func (c *Client) decodeListed(f fields, _ func([]byte) []byte) (Script, error) {
+	if Sends(c.cfg.API) {
+		s, err := c.api.scriptOf(f)
+		s.Content = nil
+		return s, err
+	}
 	s := Script{
 		CmdID: f.text("cmdId"), Alias: f.text("alias"), OSType: f.text("osType"), AppID: f.text("appId"),
 		Created: f.time("createTime"), Modified: f.time("modifyTime"),

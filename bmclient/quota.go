@@ -19,13 +19,21 @@ const (
 )
 
 // Quota is the documented limit for one action: n calls in per. 2.0 has 100 a minute for each action; 3.0 has 10 a second for each of the
-// script actions. The limit is the account's, not this process's. An API that is not known has none: 0.
-func Quota(api, _ string) (n int, per time.Duration) {
+// script actions, TAT 20, and 60 for agents (1340/52696). The limit is the account's, not this process's. An API that is not known has none: 0.
+func Quota(api, action string) (n int, per time.Duration) {
 	switch api {
 	case "", API2:
 		return 100, time.Minute
 	case API3:
 		return 10, time.Second
+	case APITAT:
+		switch action {
+		case "DescribeAutomationAgentStatus":
+			return 60, time.Second
+		case "DescribeInstances": // CVM's; its page gives another number for each account
+			return 10, time.Second
+		}
+		return 20, time.Second
 	}
 	return 0, 0
 }

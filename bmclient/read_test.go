@@ -187,7 +187,7 @@ func TestNewChecks(t *testing.T) {
 		{"3.0 over http elsewhere", func(c *bmclient.Config) {
 			c.API, c.Region, c.Endpoint = bmclient.API3, "bj", "http://bm.tencentcloudapi.com"
 		}, "use https"},
-		{"another version", func(c *bmclient.Config) { c.API = "3" }, "2.0 or 3.0"},
+		{"another version", func(c *bmclient.Config) { c.API = "3" }, "2.0, 3.0 or tat"},
 		{"negative time", func(c *bmclient.Config) { c.Timeout = -1 }, "negative"},
 	}
 	for _, tt := range tests {

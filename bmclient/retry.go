@@ -61,7 +61,7 @@ func againAfter(err error) again {
 	case e.Number != 0 && e.HTTPStatus < http.StatusInternalServerError:
 		return lookUp(e.Number).read
 	case e.Code != "" && e.HTTPStatus < http.StatusInternalServerError:
-		return lookUp3(e.Code).read
+		return e.again
 	case errors.Is(e.cause, errRedirect), errors.Is(e.cause, ErrTooLong), errors.Is(e.cause, errNotTLS), isCertificate(e.cause):
 		return againNever
 	case e.HTTPStatus >= 400 && e.HTTPStatus < 500:

@@ -2,6 +2,7 @@ package bmclient
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"time"
@@ -59,11 +60,12 @@ type HostRefused struct {
 // and not kept. Its error is an *Error; one that is ErrNotSent proves that nothing left this machine, and its Class says what the others
 // mean. Calling Run again is another order, and may be a second run.
 func (c *Client) Run(ctx context.Context, key Key, r Run) (Accepted, error) {
-	if err := r.check(); err != nil {
-		return Accepted{}, notSent(actionRun, err)
+	action := c.api.names().run
+	if err := r.check(Sends(c.cfg.API)); err != nil {
+		return Accepted{}, notSent(action, err)
 	}
-	if err := c.admit(ctx, actionRun); err != nil {
-		return Accepted{}, notSent(actionRun, err)
+	if err := c.admit(ctx, action); err != nil {
+		return Accepted{}, notSent(action, err)
 	}
 	signedAt := r.SignedAt
 	if signedAt.IsZero() {
@@ -71,11 +73,9 @@ func (c *Client) Run(ctx context.Context, key Key, r Run) (Accepted, error) {
 	}
 	call, err := c.signRun(key, r, signedAt)
 	if err != nil {
-		return Accepted{}, notSent(actionRun, err)
+		return Accepted{}, notSent(action, err)
 	}
-	began := time.Now()
-	ans, err := c.sendRun(ctx, call)
-	c.log(ctx, call, 1, began, err)
+	ans, err := c.sendOnce(ctx, call)
 	if err != nil {
 		return Accepted{}, err
 	}
@@ -95,6 +95,9 @@ func (c *Client) accepted(call signedCall, ans answer, signedAt time.Time) (Acce
 
 // signRun reveals the password and signs.
 func (c *Client) signRun(key Key, r Run, at time.Time) (signedCall, error) {
+	if Sends(c.cfg.API) {
+		return c.api.sign(c, c.api.run(c, r, ""), key, at)
+	}
 	password := r.Password.Reveal()
 	if password == "" {
 		return signedCall{}, local("the password is empty")
@@ -104,16 +107,23 @@ func (c *Client) signRun(key Key, r Run, at time.Time) (signedCall, error) {
 	return call, err
 }
 
+// mostContent is how long a script may be that is sent, in base64: Content of RunCommand.
+const mostContent = 64 << 10
+
 // check refuses an order that is not whole, or that names a host twice and might run there twice.
-func (r Run) check() error {
+func (r Run) check(sends bool) error {
 	switch {
+	case sends && len(r.Content) == 0:
+		return local("there is no script to send")
+	case sends && base64.StdEncoding.EncodedLen(len(r.Content)) > mostContent:
+		return local("the script is longer than the API takes, 64 KB in base64")
 	case r.CmdID == "":
 		return local("no script is named")
 	case len(r.Hosts) == 0:
 		return local("no host is named")
 	case r.User == "":
 		return local("no user is named")
-	case r.Password == nil:
+	case r.Password == nil && !sends:
 		return local("there is no password")
 	}
 	seen := make(map[string]bool, len(r.Hosts))
@@ -127,6 +137,14 @@ func (r Run) check() error {
 		seen[host] = true
 	}
 	return nil
+}
+
+// sendOnce is sendRun with a line in the log.
+func (c *Client) sendOnce(ctx context.Context, call signedCall) (answer, error) {
+	began := time.Now()
+	ans, err := c.sendRun(ctx, call)
+	c.log(ctx, call, 1, began, err)
+	return ans, err
 }
 
 // sendRun sends over a connection of its own. Whether anything left is decided by the gate, after the transport has returned: its
@@ -143,7 +161,7 @@ func (c *Client) sendRun(ctx context.Context, call signedCall) (answer, error) {
 	case err == nil:
 		return c.answered(call, got)
 	case g.seal():
-		return answer{}, notSent(actionRun, err)
+		return answer{}, notSent(call.action, err)
 	}
 	return answer{}, c.noAnswer(call, got.status, err)
 }

@@ -49,7 +49,7 @@ func (c *Client) Script(ctx context.Context, cmdID string) (Script, error) {
 			cause: ErrNoScript,
 		}
 	}
-	s, err := decodeScript(f)
+	s, err := c.api.scriptOf(f)
 	switch {
 	case err != nil:
 	case s.CmdID == "":

@@ -34,9 +34,9 @@ func (c *Client) longest(to purpose) int64 {
 	switch to {
 	case toRun:
 		return longestRun
-	case toListHosts, toListScripts: // 3.0 lists scripts with their contents
+	case toListHosts, toListScripts, toListTasks: // 3.0 lists scripts with their contents, TAT tasks with their scripts
 		return c.longestList
-	case toReadScript, toListTasks:
+	case toReadScript, toListMachines, toStop:
 	}
 	return longestRead
 }
@@ -84,8 +84,9 @@ func readAll(resp *http.Response, limit int64) ([]byte, error) {
 // http.NoBody: either keeps net/http from sending the same bytes again on its own when a kept connection breaks.
 func (c *Client) newRequest(ctx context.Context, call signedCall) *http.Request {
 	u := c.url
+	u.Host = c.hostFor(call.at)
 	req := &http.Request{
-		Method: call.method, URL: &u, Host: c.host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Method: call.method, URL: &u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{"User-Agent": {"bmcmd"}, "Accept": {"application/json"}},
 	}
 	for k, v := range call.header {

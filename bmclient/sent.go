@@ -2,27 +2,54 @@ package bmclient
 
 import (
 	"context"
+	"slices"
 	"time"
 )
+
+// Sends reports whether a run of this API carries the script's own bytes, so that nobody can change them on the way: TAT.
+func Sends(api string) bool { return api == APITAT }
 
 // SentQuery describes a run that carried its script, and whose answer nobody has.
 type SentQuery struct {
 	Hosts   []string
 	Content []byte    // all that was sent
-	Since   time.Time // it began after this
+	Since   time.Time // it was taken at this time or later
 }
 
 // Sent answers the tasks that are recorded with exactly this content on some of these hosts since then, each once. Only an API that
-// is sent the script ([Sends]) can tell. It is repeated like Script.
+// is sent the script ([Sends]) can tell. It is repeated like Script. One that is ErrTooLong says that too much ran on them to be searched.
 func (c *Client) Sent(ctx context.Context, q SentQuery) ([]string, error) {
-	return nil, notSent("tasks", local("this API is not sent the script"))
+	if len(q.Hosts) == 0 || len(q.Content) == 0 {
+		return nil, notSent("tasks", local("no host or no content is named"))
+	}
+	return c.api.sent(ctx, c, q)
 }
 
-// Stop has the cloud stop a task on those hosts that have not ended, by name; an empty list stops nothing. It may be repeated. It
-// is nil once the cloud has taken the order; what became of each host is told by EachHost.
+// mostStopped is how many hosts one call stops: InstanceIds of CancelInvocation.
+const mostStopped = 100
+
+// Stop has the cloud stop a task on those of its hosts; an empty list stops nothing. It may be repeated: what has ended stays as it
+// is. It is nil once the cloud has taken the order; what became of each host is told by EachHost. Its error is an *Error.
 func (c *Client) Stop(ctx context.Context, key Key, task string, hosts []string) error {
-	return notSent("stop", local("this API cannot stop a run"))
+	for some := range slices.Chunk(hosts, mostStopped) {
+		order, err := c.api.stop(task, some)
+		if err != nil {
+			return err
+		}
+		if task == "" {
+			return notSent(order.action, local("no task is named"))
+		}
+		if err := c.stop(ctx, key, order); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// Sends reports whether a run of this API carries the script's own bytes, so that nobody can change them on the way: TAT.
-func Sends(api string) bool { return api == APITAT }
+func (c *Client) stop(ctx context.Context, key Key, order call) error {
+	if err := c.admit(ctx, order.action); err != nil {
+		return notSent(order.action, err)
+	}
+	_, _, err := c.sendRead(ctx, order, key, 1)
+	return err
+}

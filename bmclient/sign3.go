@@ -1,6 +1,7 @@
 package bmclient
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -22,11 +23,12 @@ func (api3) sign(c *Client, call call, key Key, at time.Time) (signedCall, error
 	if err != nil {
 		return signedCall{}, err
 	}
-	req := tchttp.NewCommonRequest(product3, version3, call.action)
+	at3 := cmp.Or(call.at, productBM)
+	req := tchttp.NewCommonRequest(at3.name, at3.version, call.action)
 	if err := req.SetActionParameters(call.fields); err != nil {
 		return signedCall{}, local("the vendor's client does not take these parameters")
 	}
-	signed, err := c.sign3(req, cred, at)
+	signed, err := c.sign3(req, c.hostFor(call.at), cred, at)
 	signed.call = call
 	return signed, err
 }
@@ -60,9 +62,9 @@ type request3 interface {
 }
 
 // sign3 signs for a moment of ours: the vendor's client reads its own clock, and takes any header set here instead of its own.
-func (c *Client) sign3(req request3, cred *tc.Credential, at time.Time) (signedCall, error) {
+func (c *Client) sign3(req request3, host string, cred *tc.Credential, at time.Time) (signedCall, error) {
 	req.SetScheme(c.url.Scheme)
-	req.SetDomain(c.host)
+	req.SetDomain(host)
 	header := map[string]string{"X-TC-Timestamp": strconv.FormatInt(at.Unix(), 10)}
 	for k, v := range req.GetHeader() {
 		header[k] = v

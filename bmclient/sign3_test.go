@@ -40,7 +40,7 @@ func TestPublishedTC3(t *testing.T) {
 		req.SetContentType("application/octet-stream") // has the vendor's client take the body as it is
 		req.SetBody([]byte(body))
 		req.SetHeader(map[string]string{"Content-Type": "application/json; charset=utf-8"})
-		got, err := c.sign3(req, &tc.Credential{SecretId: tt.id, SecretKey: tt.secret}, time.Unix(1551113065, 0))
+		got, err := c.sign3(req, c.host, &tc.Credential{SecretId: tt.id, SecretKey: tt.secret}, time.Unix(1551113065, 0))
 		if err != nil {
 			t.Fatal(err)
 		}

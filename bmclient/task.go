@@ -29,20 +29,25 @@ type TaskList struct {
 // two of the same second come in any order. It is repeated like Script. Its error is an *Error.
 func (c *Client) Tasks(ctx context.Context, p Page) (TaskList, error) {
 	p = p.orDefault()
-	total, tasks, err := list(ctx, c, c.api.tasks(p), p, c.api.names().tasks, decodeTask)
+	total, tasks, err := list(ctx, c, c.api.tasks(p), p, c.api.names().tasks, c.decodeTask)
 	return TaskList{Total: total, Tasks: tasks}, err
 }
 
 // taskEnded is the status of a task that has ended on every host; -1 is one that runs.
 const taskEnded = 0
 
-func decodeTask(f fields, _ func([]byte) []byte) (Task, error) {
-	t := Task{
+// taskOf reads a row of Bare Metal.
+func taskOf(f fields) Task {
+	return Task{
 		ID: f.text("taskId"), CmdID: f.text("cmdId"), Alias: f.text(f.n.taskAlias),
 		Hosts: f.number("instanceCount", -1), Succeeded: f.number("successCount", -1), Failed: f.number("failureCount", -1),
 		Ended: f.number("status", -1) == taskEnded,
 		Begun: f.time("runBeginTime"), Finished: f.time("runEndTime"),
 	}
+}
+
+func (c *Client) decodeTask(f fields, _ func([]byte) []byte) (Task, error) {
+	t := c.api.taskOf(f)
 	if t.ID == "" || t.CmdID == "" {
 		return Task{}, errors.New("a listed task has no id, or names no script")
 	}

@@ -12,7 +12,7 @@ import (
 // api2 is API 2.0: form parameters, an HMAC over all of them, numbers for errors.
 type api2 struct{}
 
-var names2 = names{total: "totalNum", scripts: "list", tasks: "list", hosts: "list", taskAlias: "cmdAlias"}
+var names2 = names{run: "RunUserCmd", total: "totalNum", scripts: "list", tasks: "list", hosts: "list", taskAlias: "cmdAlias", rowTask: "taskId"}
 
 func (api2) names() *names { return &names2 }
 
@@ -27,7 +27,7 @@ func (api2) run(c *Client, r Run, password string) call {
 	}
 	ps.add("password", password)
 	ps.add("userName", r.User)
-	return call{to: toRun, action: actionRun, own: ps}
+	return call{to: toRun, action: names2.run, own: ps}
 }
 
 func (api2) script(cmdID string) call {
@@ -51,6 +51,10 @@ func (api2) hosts(taskID string, p Page) call {
 	ps.add("taskId", taskID)
 	return call{to: toListHosts, action: "GetUserCmdTaskDetailList", own: ps}
 }
+
+func (api2) taskOf(f fields) Task                              { return taskOf(f) }
+func (api2) hostOf(f fields, hide func([]byte) []byte) HostRun { return hostOf(f, hide) }
+func (api2) scriptOf(f fields) (Script, error)                 { return decodeScript(f) }
 
 // params asks for one page, newest first.
 func (p Page) params(orderBy string) params {

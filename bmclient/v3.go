@@ -12,16 +12,13 @@ import (
 	"unicode/utf8"
 )
 
-const (
-	product3 = "bm"
-	version3 = "2018-04-23"
-)
+var productBM = product{"bm", "2018-04-23"}
 
 // api3 is API 3.0: JSON, TC3-HMAC-SHA256 by the vendor's client (sign3.go), words for errors.
 type api3 struct{}
 
 var names3 = names{
-	capital: true, total: "TotalCount", scripts: "UserCmds", tasks: "UserCmdTasks", hosts: "UserCmdTaskInfoSet", taskAlias: "alias",
+	run: "RunUserCmd", capital: true, total: "TotalCount", scripts: "UserCmds", tasks: "UserCmdTasks", hosts: "UserCmdTaskInfoSet", taskAlias: "alias",
 }
 
 func (api3) names() *names { return &names3 }
@@ -32,7 +29,7 @@ func (api3) run(_ *Client, r Run, password string) call {
 	if len(r.Parameters) > 0 {
 		fs["CmdParam"] = base64.StdEncoding.EncodeToString(r.Parameters)
 	}
-	return call{to: toRun, action: actionRun, fields: fs}
+	return call{to: toRun, action: names3.run, fields: fs}
 }
 
 // script asks for a list with one script: 3.0 has no action for one. It takes more than one row, in case the filter is not exact.
@@ -58,6 +55,10 @@ func (api3) hosts(taskID string, p Page) call {
 	return call{to: toListHosts, action: "DescribeUserCmdTaskInfo", fields: fs}
 }
 
+func (api3) taskOf(f fields) Task                              { return taskOf(f) }
+func (api3) hostOf(f fields, hide func([]byte) []byte) HostRun { return hostOf(f, hide) }
+func (api3) scriptOf(f fields) (Script, error)                 { return decodeScript(f) }
+
 // fields asks for one page, newest first.
 func (p Page) fields(orderBy string) map[string]any {
 	return map[string]any{"Offset": p.Offset, "Limit": p.Limit, "OrderField": orderBy, "Order": 1}
@@ -65,8 +66,8 @@ func (p Page) fields(orderBy string) map[string]any {
 
 // checkText refuses what JSON would alter: bytes that are not UTF-8 become others on the way.
 func (c call) checkText() error {
-	for _, key := range []string{"CmdId", "UserName", "Password", "SearchKey", "TaskId"} {
-		if s, ok := c.fields[key].(string); ok && !utf8.ValidString(s) {
+	for key, v := range c.fields {
+		if s, ok := v.(string); ok && !utf8.ValidString(s) {
 			return local("the value of %s is not UTF-8, which API 3.0 cannot be sent", key)
 		}
 	}
@@ -109,9 +110,12 @@ func (api3) judge(c *Client, e *Error, ans answer, date string) {
 		e.Number, e.Meaning = ans.code, "the API answered in the style of API 2.0"
 		return
 	}
-	known := lookUp3(ans.name)
-	e.Code, e.Name = ans.name, ""
-	e.Meaning, e.Class, e.hint = known.meaning, known.run, c.hint3(e.Action, ans.name, date)
+	c.judge3(e, ans.name, lookUp3(ans.name), date)
+}
+
+func (c *Client) judge3(e *Error, code string, known code3, date string) {
+	e.Code, e.Name, e.again = code, "", known.read
+	e.Meaning, e.Class, e.hint = known.meaning, known.run, c.hint3(e.Action, code, date)
 }
 
 func (api3) pick(c *Client, data json.RawMessage, cmdID string) (fields, bool, error) {
@@ -194,20 +198,30 @@ func oneTask(hosts []HostAccepted) (id string) {
 
 // objects reads a list of objects, which may be absent or null.
 func objects(m map[string]json.RawMessage, key string) ([]fields, error) {
-	if isEmpty(m[key]) {
-		return nil, nil
+	all, err := objectsOf(m[key], &names3)
+	if err != nil {
+		return nil, fmt.Errorf("%s in the answer is not a list of objects", key)
 	}
-	var raw []json.RawMessage
-	if err := json.Unmarshal(m[key], &raw); err != nil {
-		return nil, fmt.Errorf("%s in the answer is not a list", key)
-	}
+	return all, nil
+}
+
+func objectsOf(list json.RawMessage, n *names) ([]fields, error) {
+	raw, err := arrayOf(list)
 	all := make([]fields, 0, len(raw))
 	for _, r := range raw {
 		o, err := object(r)
 		if err != nil {
-			return nil, fmt.Errorf("a row of %s is not an object", key)
+			return nil, err
 		}
-		all = append(all, fields{o, &names3})
+		all = append(all, fields{o, n})
 	}
-	return all, nil
+	return all, err
+}
+
+// arrayOf is a list, which may be absent or null.
+func arrayOf(list json.RawMessage) (raw []json.RawMessage, err error) {
+	if !isEmpty(list) {
+		err = json.Unmarshal(list, &raw)
+	}
+	return raw, err
 }

@@ -1,0 +1,115 @@
+package bmclient
+
+import (
+	"context"
+	"strconv"
+)
+
+// Machines of Bare Metal: DescribeDevice of 2.0 (386/6728) and DescribeDevices of 3.0 (386/32904).
+
+func (api2) machines(ctx context.Context, c *Client, ids []string) ([]Machine, error) {
+	return inChunks(ids, defaultPage, func(ids []string) ([]Machine, error) {
+		return rowsOf(ctx, c, "deviceList", func(p Page) call {
+			ps := params{{"offset", strconv.Itoa(p.Offset)}, {"limit", strconv.Itoa(p.Limit)}}
+			for i, id := range ids {
+				ps.add("instanceIds."+strconv.Itoa(i), id)
+			}
+			return call{to: toListMachines, action: "DescribeDevice", own: ps}
+		}, 1, c.device)
+	})
+}
+
+func (api2) findMachines(ctx context.Context, c *Client, name string) ([]Machine, error) {
+	return rowsOf(ctx, c, "deviceList", func(p Page) call {
+		ps := params{{"offset", strconv.Itoa(p.Offset)}, {"limit", strconv.Itoa(p.Limit)}}
+		if name != "" {
+			ps.add("alias", name)
+		}
+		return call{to: toListMachines, action: "DescribeDevice", own: ps}
+	}, mostFound, c.device)
+}
+
+func (api3) machines(ctx context.Context, c *Client, ids []string) ([]Machine, error) {
+	return inChunks(ids, LargestPage, func(ids []string) ([]Machine, error) {
+		return rowsOf(ctx, c, "DeviceInfoSet", func(p Page) call {
+			return call{to: toListMachines, action: "DescribeDevices", fields: map[string]any{"Offset": p.Offset, "Limit": p.Limit, "InstanceIds": ids}}
+		}, 1, c.device)
+	})
+}
+
+func (api3) findMachines(ctx context.Context, c *Client, name string) ([]Machine, error) {
+	return rowsOf(ctx, c, "DeviceInfoSet", func(p Page) call {
+		fs := map[string]any{"Offset": p.Offset, "Limit": p.Limit}
+		if name != "" {
+			fs["Alias"] = name
+		}
+		return call{to: toListMachines, action: "DescribeDevices", fields: fs}
+	}, mostFound, c.device)
+}
+
+// device reads a row of either version.
+func (c *Client) device(f fields) Machine {
+	m := Machine{ID: f.text("instanceId"), Name: f.text("alias"), Told: true, Region: c.cfg.Region, Trouble: troubleOf(f)}
+	for _, key := range []string{"lanIp", "wanIp"} {
+		if ip := f.text(key); ip != "" {
+			m.Addresses = append(m.Addresses, ip)
+		}
+	}
+	if f.n.capital {
+		m.Tags = f.tags("Tags", "TagKey", "TagValues")
+	} else {
+		m.Tags = f.tags("tagDetail", "key", "value")
+	}
+	return m
+}
+
+// deviceStates and operations are what keeps a device from running anything, by deviceStatus and operateStatus. 4 and 1 are those of
+// one that runs; others that are not documented keep nothing.
+var (
+	deviceStates = map[int]string{
+		1: "is ordered and not there yet", 2: "is being set up", 3: "could not be set up", 5: "has a hardware fault", 6: "has a network fault",
+		7: "is being isolated", 8: "is isolated", 9: "is being isolated", 10: "is being given back", 11: "is being given back",
+		12: "is being given back", 13: "is not there any more", 14: "has expired", 16: "has a fault",
+	}
+	operations = map[int]string{
+		2: "is being shut down", 3: "is shut down", 5: "is being started", 7: "is being rebooted", 9: "is being reinstalled",
+		20: "is being imaged", 23: "is to be reinstalled", 24: "is to be given back",
+	}
+)
+
+func troubleOf(f fields) string {
+	if why := deviceStates[f.number("deviceStatus", 4)]; why != "" {
+		return why
+	}
+	return operations[f.number("operateStatus", 1)]
+}
+
+// Bare Metal names the script of a run and no more, and cannot stop one.
+
+func (api2) sent(context.Context, *Client, SentQuery) ([]string, error) {
+	return nil, notOffered("tasks")
+}
+
+func (api3) sent(context.Context, *Client, SentQuery) ([]string, error) {
+	return nil, notOffered("tasks")
+}
+
+func (api2) stop(string, []string) (call, error) { return call{}, notOffered("stop") }
+
+func (api3) stop(string, []string) (call, error) { return call{}, notOffered("stop") }
+
+func notOffered(what string) error {
+	return notSent(what, local("Bare Metal's API has no action for it"))
+}
+
+// texts reads a list of texts, or one alone.
+func texts(raw []byte) (all []string) {
+	rows, err := arrayOf(raw)
+	if err != nil {
+		return nil
+	}
+	for _, r := range rows {
+		all = append(all, flexText(r))
+	}
+	return all
+}

@@ -1,0 +1,302 @@
+package bmclient_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bmcmd/bmcmd/bmclient"
+)
+
+// tatCall is what a call to TAT said.
+type tatCall struct {
+	Action, Version, Region, Host string
+	Fields                        map[string]any
+}
+
+// tatAPI answers each action as answer says: an object, or an error's code. It is for answers that no document settles.
+type tatAPI struct {
+	mu     sync.Mutex
+	calls  []tatCall
+	answer func(tatCall) any
+}
+
+func startTAT(t *testing.T, answer func(tatCall) any) (*tatAPI, *bmclient.Client) {
+	t.Helper()
+	a := &tatAPI{answer: answer}
+	server := httptest.NewServer(a)
+	t.Cleanup(server.Close)
+	c := newClient(t, server.URL, func(c *bmclient.Config) { c.API, c.Region, c.ReadAttempts = bmclient.APITAT, "ap-guangzhou", 1 })
+	return a, c
+}
+
+func (a *tatAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	call := tatCall{Action: r.Header.Get("X-TC-Action"), Version: r.Header.Get("X-TC-Version"), Region: r.Header.Get("X-TC-Region"), Host: r.Host}
+	_ = json.Unmarshal(body, &call.Fields)
+	a.mu.Lock()
+	a.calls = append(a.calls, call)
+	out := a.answer(call)
+	a.mu.Unlock()
+	response, is := out.(map[string]any)
+	if code, wrong := out.(string); wrong {
+		response = map[string]any{"Error": map[string]any{"Code": code, "Message": "no"}}
+	} else if !is {
+		response = map[string]any{}
+	}
+	response["RequestId"] = "5d0c7a52"
+	_ = json.NewEncoder(w).Encode(map[string]any{"Response": response})
+}
+
+func (a *tatAPI) made(action string) (all []tatCall) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, c := range a.calls {
+		if c.Action == action {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+func b64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+
+type object = map[string]any
+
+// What is sent is the approved script, with nothing left to be filled in.
+func TestTATRun(t *testing.T) {
+	api, c := startTAT(t, func(tatCall) any { return object{"InvocationId": "inv-7c1d9e4fa0", "CommandId": "cmd-t4kq0x2m"} })
+	script := "#!/bin/sh\n# bmcmd r-abc\necho {{x}} \"$1\" é\r\n"
+	took, err := c.Run(t.Context(), runKey, bmclient.Run{
+		CmdID: "cmd-1", Hosts: []string{"ins-1", "ins-2"}, User: "root", Content: []byte(script),
+		How: bmclient.How{Type: "SHELL", Dir: "/srv", Timeout: 90 * time.Second, User: "other", Fillable: true},
+	})
+	if err != nil || took.TaskID != "inv-7c1d9e4fa0" {
+		t.Fatalf("%+v, %v", took, err)
+	}
+	want := object{
+		"Content": b64(script), "InstanceIds": []any{"ins-1", "ins-2"}, "Username": "root", "CommandType": "SHELL",
+		"WorkingDirectory": "/srv", "Timeout": 90.0, "EnableParameter": false, "SaveCommand": false,
+	}
+	call := api.made("RunCommand")[0]
+	if diff := cmp.Diff(want, call.Fields); diff != "" || call.Version != "2020-10-28" || call.Region != "ap-guangzhou" {
+		t.Errorf("%+v\n%s", call, diff)
+	}
+}
+
+// Nothing is sent of an order that is not whole.
+func TestTATRunRefusedHere(t *testing.T) {
+	api, c := startTAT(t, func(tatCall) any { return nil })
+	for why, r := range map[string]bmclient.Run{
+		"no script":       {CmdID: "cmd-1", Hosts: []string{"ins-1"}, User: "root"},
+		"no user":         {CmdID: "cmd-1", Hosts: []string{"ins-1"}, Content: []byte("x")},
+		"one host twice":  {CmdID: "cmd-1", Hosts: []string{"ins-1", "ins-1"}, User: "root", Content: []byte("x")},
+		"a script of 48K": {CmdID: "cmd-1", Hosts: []string{"ins-1"}, User: "root", Content: make([]byte, 48<<10+1)},
+	} {
+		if _, err := c.Run(t.Context(), runKey, r); !errors.Is(err, bmclient.ErrNotSent) {
+			t.Errorf("%s: %v", why, err)
+		}
+	}
+	if err := c.Stop(t.Context(), runKey, "inv-1", nil); err != nil || len(api.calls) != 0 {
+		t.Errorf("%v; %d calls: no hosts would stop all", err, len(api.calls))
+	}
+}
+
+func TestTATYesThatNamesNoInvocation(t *testing.T) {
+	_, c := startTAT(t, func(tatCall) any { return object{"CommandId": "cmd-x"} })
+	_, err := c.Run(t.Context(), runKey, bmclient.Run{CmdID: "cmd-1", Hosts: []string{"ins-1"}, User: "root", Content: []byte("x")})
+	if e := (*bmclient.Error)(nil); !errors.As(err, &e) || e.Class != bmclient.ClassUnknown {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestTATScript(t *testing.T) {
+	row := object{
+		"CommandId": "cmd-1", "CommandName": "restart", "Content": b64("echo {{a}}\n"), "CommandType": "SHELL", "Username": "root", "WorkingDirectory": "/root",
+		"Timeout": 60, "CreatedTime": "2026-11-20T03:04:05Z", "UpdatedTime": "2026-11-20T03:04:05+00:00", "EnableParameter": true, "DefaultParameters": `{"a":"1"}`,
+		"OutputCOSBucketUrl": nil, "Tags": nil,
+	}
+	want := bmclient.Script{
+		CmdID: "cmd-1", Alias: "restart", OSType: "linux", Content: []byte("echo {{a}}\n"),
+		How:     bmclient.How{Type: "SHELL", User: "root", Dir: "/root", Timeout: time.Minute, Fillable: true, Defaults: []bmclient.Default{{Name: "a", Value: "1"}}},
+		Created: time.Date(2026, 11, 20, 3, 4, 5, 0, time.UTC), Modified: time.Date(2026, 11, 20, 3, 4, 5, 0, time.UTC),
+	}
+	for _, tt := range []struct {
+		why    string
+		answer any
+		is     error
+		bad    bool
+	}{
+		{"as documented", object{"TotalCount": 1, "CommandSet": []any{row}}, nil, false},
+		{"an id that is not there is an empty set", object{"TotalCount": 0, "CommandSet": []any{}}, bmclient.ErrNoScript, false},
+		{"or null", object{"TotalCount": 0, "CommandSet": nil}, bmclient.ErrNoScript, false},
+		{"or an error", "ResourceNotFound.CommandNotFound", bmclient.ErrNoScript, false},
+		{"another script", object{"TotalCount": 1, "CommandSet": []any{object{"CommandId": "cmd-2", "Content": "", "CommandType": "SHELL"}}}, nil, true},
+		{"a type that nobody knows", object{"TotalCount": 1, "CommandSet": []any{object{"CommandId": "cmd-1", "Content": "", "CommandType": "RUBY"}}}, nil, true},
+		{"a content that is not base64", object{"TotalCount": 1, "CommandSet": []any{object{"CommandId": "cmd-1", "Content": "echo !", "CommandType": "SHELL"}}}, nil, true},
+	} {
+		_, c := startTAT(t, func(tatCall) any { return tt.answer })
+		s, err := c.Script(t.Context(), "cmd-1")
+		switch {
+		case tt.is != nil || tt.bad:
+			if err == nil || tt.is != nil && !errors.Is(err, tt.is) {
+				t.Errorf("%s: %v", tt.why, err)
+			}
+		case err != nil || !cmp.Equal(s, want, cmp.Comparer(time.Time.Equal)):
+			t.Errorf("%s: %v %s", tt.why, err, cmp.Diff(want, s))
+		}
+	}
+}
+
+// What each status proves. A colleague reads from it whether a host may still be touched.
+func TestTATStatuses(t *testing.T) {
+	words := map[string]bmclient.HostState{
+		"PENDING": bmclient.HostWaiting, "DELIVERING": bmclient.HostWaiting, "DELIVER_DELAYED": bmclient.HostWaiting,
+		"RUNNING": bmclient.HostRunning, "CANCELLING": bmclient.HostRunning,
+		"DELIVER_FAILED": bmclient.HostNever, "START_FAILED": bmclient.HostNever, "CANCELLED": bmclient.HostNever,
+		"SUCCESS": bmclient.HostEnded, "FAILED": bmclient.HostEnded, "TIMEOUT": bmclient.HostKilled, "TERMINATED": bmclient.HostKilled,
+		"TASK_TIMEOUT": bmclient.HostLost, "SOMETHING_NEW": bmclient.HostOther, "": bmclient.HostOther,
+	}
+	var rows []any
+	for word := range words {
+		rows = append(rows, object{
+			"InvocationId": "inv-1", "InstanceId": "ins-" + strings.ToLower(word), "TaskStatus": word, "ErrorInfo": "",
+			"TaskResult":      object{"ExitCode": map[bool]int{true: 0, false: 3}[word == "SUCCESS"], "Output": b64("41%\n"), "Dropped": 3120, "OutputUrl": "https://u:p@b.cos.example.com/x/inv-1.log?sign=SECRET#f"},
+			"CommandDocument": object{"Content": b64("df -h\n"), "CommandType": "SHELL", "Timeout": 60, "Username": "root", "WorkingDirectory": "/root"},
+		})
+	}
+	api, c := startTAT(t, func(tatCall) any { return object{"TotalCount": len(rows), "InvocationTaskSet": rows} })
+	n, err := c.EachHost(t.Context(), "inv-1", func(h bmclient.HostRun) error {
+		exit := map[string]int{"SUCCESS": 0, "FAILED": 3}
+		want, ran := exit[h.Word]
+		if !ran {
+			want = -1
+		}
+		if h.State != words[h.Word] || h.Exit != want {
+			t.Errorf("%q: %v, exit %d", h.Word, h.State, h.Exit)
+		}
+		if string(h.Content) != "df -h\n" || string(h.Output) != "41%\n" || h.Dropped != 3120 || h.Ran.User != "root" || h.URL != "https://b.cos.example.com/x/inv-1.log" {
+			t.Errorf("%+v", h)
+		}
+		return nil
+	})
+	if err != nil || n != len(words) {
+		t.Error(n, err)
+	}
+	if call := api.made("DescribeInvocationTasks")[0]; call.Fields["HideOutput"] != false {
+		t.Errorf("outputs are left out: %v", call.Fields)
+	}
+}
+
+func ran(id, host, content string, at time.Time) object {
+	return object{"InvocationId": id, "InstanceId": host, "TaskStatus": "RUNNING", "CreatedTime": at.UTC().Format(time.RFC3339), "CommandDocument": object{"Content": b64(content)}}
+}
+
+// A lost answer is found by the whole recorded content, in whatever order the list comes.
+func TestTATSent(t *testing.T) {
+	since := time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
+	const mine = "# bmcmd r-abc\ndf -h\n"
+	all := []any{
+		ran("inv-copy", "ins-1", mine+"# and more\n", since.Add(time.Second)),
+		ran("inv-old", "ins-1", mine, since.Add(-time.Hour)),
+		ran("inv-other", "ins-1", "df -h\n", since.Add(2*time.Second)),
+	}
+	for i := range 250 { // other work
+		all = append(all, ran(fmt.Sprint("inv-", i), "ins-1", "true\n", since.Add(time.Duration(i)*time.Second)))
+	}
+	all = append(all, ran("inv-mine", "ins-1", mine, since.Add(3*time.Second)), ran("inv-mine", "ins-2", mine, since.Add(3*time.Second)))
+	api, c := startTAT(t, func(call tatCall) any {
+		at, limit := int(call.Fields["Offset"].(float64)), int(call.Fields["Limit"].(float64))
+		return object{"TotalCount": len(all), "InvocationTaskSet": all[min(at, len(all)):min(at+limit, len(all))]}
+	})
+	hosts := []string{"ins-1", "ins-2", "ins-3", "ins-4", "ins-5", "ins-6"}
+	found, err := c.Sent(t.Context(), bmclient.SentQuery{Hosts: hosts, Content: []byte(mine), Since: since})
+	if err != nil || !slices.Equal(found, []string{"inv-mine"}) {
+		t.Errorf("%v, %v", found, err)
+	}
+	values := api.calls[0].Fields["Filters"].([]any)[0].(object)["Values"].([]any)
+	if len(values) != 5 || api.calls[0].Fields["HideOutput"] != true {
+		t.Errorf("%v", api.calls[0].Fields)
+	}
+	all = nil
+	for i := range 2500 {
+		all = append(all, ran(fmt.Sprint("inv-", i), "ins-1", "true\n", since.Add(time.Duration(i)*time.Second)))
+	}
+	if _, err := c.Sent(t.Context(), bmclient.SentQuery{Hosts: hosts, Content: []byte(mine), Since: since}); !errors.Is(err, bmclient.ErrTooLong) {
+		t.Errorf("not all was read, and that is said as if nothing were there: %v", err)
+	}
+}
+
+func TestTATMachines(t *testing.T) {
+	cvm := func(id, state string) object {
+		return object{"InstanceId": id, "InstanceName": "web-" + id, "InstanceState": state, "PrivateIpAddresses": []any{"10.0.0.1"}, "PublicIpAddresses": nil, "Tags": []any{object{"Key": "env", "Value": "prod"}}}
+	}
+	agent := func(id, status string) object {
+		return object{"InstanceId": id, "AgentStatus": status, "Environment": "Linux"}
+	}
+	for _, strict := range []bool{false, true} { // whether an id that is not there has the whole call refused
+		api, c := startTAT(t, func(call tatCall) any {
+			_, byIDs := call.Fields["InstanceIds"]
+			switch {
+			case strict && byIDs:
+				return map[string]string{"DescribeInstances": "InvalidInstanceId.NotFound"}[call.Action] + map[string]string{"DescribeAutomationAgentStatus": "InvalidParameterValue.InvalidInstanceId"}[call.Action] +
+					map[string]string{"DescribeRegisterInstances": "InvalidParameterValue"}[call.Action]
+			case call.Action == "DescribeInstances":
+				return object{"TotalCount": 3, "InstanceSet": []any{cvm("ins-up", "RUNNING"), cvm("ins-down", "STOPPED"), cvm("ins-bare", "RUNNING"), cvm("ins-deaf", "RUNNING")}}
+			case call.Action == "DescribeRegisterInstances":
+				return object{"TotalCount": 1, "RegisterInstanceSet": []any{object{"InstanceId": "rins-1", "InstanceName": "edge", "LocalIp": "10.1.0.1", "Status": "Online"}}}
+			}
+			return object{"TotalCount": 3, "AutomationAgentSet": []any{agent("ins-up", "Online"), agent("ins-down", "Offline"), agent("ins-deaf", "Offline"), agent("lhins-1", "Online")}}
+		})
+		found, err := c.In("ap-shanghai").Machines(t.Context(), []string{"ins-up", "ins-down", "ins-bare", "ins-deaf", "rins-1", "lhins-1", "lhins-2", "ins-none"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		for _, m := range found {
+			got[m.ID] = fmt.Sprintf("%s %v %s %s", m.Name, m.Told, m.OS, m.Trouble)
+		}
+		want := map[string]string{
+			"ins-up": "web-ins-up true linux ", "ins-down": "web-ins-down true linux is stopped", "ins-bare": "web-ins-bare true  has no TAT agent",
+			"ins-deaf": "web-ins-deaf true linux has a TAT agent that is offline", "rins-1": "edge true  ", "lhins-1": " false linux ",
+			"lhins-2": " false  is not known to TAT: there is no such machine here, or it has no agent",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("strict %v: %s", strict, diff)
+		}
+		if call := api.made("DescribeInstances")[0]; call.Version != "2017-03-12" || call.Region != "ap-shanghai" {
+			t.Errorf("%+v", call)
+		}
+	}
+}
+
+// What proves that nothing was started, and what does not.
+func TestTATClasses(t *testing.T) {
+	for code, want := range map[string]bmclient.Class{
+		"AuthFailure.SignatureFailure": bmclient.ClassRefused, "UnauthorizedOperation.CamAuthFailed": bmclient.ClassRefused, "InvalidParameter.Anything": bmclient.ClassRefused,
+		"InvalidParameterValue.InconsistentInstance": bmclient.ClassRefused, "MissingParameter": bmclient.ClassRefused, "UnknownParameter": bmclient.ClassRefused,
+		"ResourceNotFound.InstanceNotFound": bmclient.ClassRefused, "ResourceUnavailable.AgentStatusNotOnline": bmclient.ClassRefused, "ResourceUnavailable.AgentNotInstalled": bmclient.ClassRefused,
+		"ResourceUnavailable.InstanceStateNotRunning": bmclient.ClassRefused, "OperationDenied": bmclient.ClassRefused, "RequestLimitExceeded.UinLimitExceeded": bmclient.ClassRefused,
+		"UnauthorizedOperation.NeedApproval": bmclient.ClassUnknown, "InternalError": bmclient.ClassUnknown, "FailedOperation.CVMError": bmclient.ClassUnknown,
+		"ResourceUnavailable": bmclient.ClassUnknown, "ResourceUnavailable.SomethingNew": bmclient.ClassUnknown, "ServiceUnavailable": bmclient.ClassUnknown,
+		"ResponseSizeLimitExceeded": bmclient.ClassUnknown, "UnsupportedOperation": bmclient.ClassUnknown, "NeverHeardOf": bmclient.ClassUnknown,
+	} {
+		_, c := startTAT(t, func(tatCall) any { return code })
+		_, err := c.Run(t.Context(), runKey, bmclient.Run{CmdID: "cmd-1", Hosts: []string{"ins-1"}, User: "root", Content: []byte("x")})
+		var e *bmclient.Error
+		if !errors.As(err, &e) || e.Class != want || e.Code != code || e.Meaning == "" {
+			t.Errorf("%s: %v, want %v", code, err, want)
+		}
+	}
+}
