@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bmcmd/bmcmd/bmclient"
+	"github.com/bmcmd/bmcmd/bmclient/bmtest"
 )
 
 // tatCall is what a call to TAT said.
@@ -299,4 +300,60 @@ func TestTATClasses(t *testing.T) {
 			t.Errorf("%s: %v, want %v", code, err, want)
 		}
 	}
+}
+
+// The whole way, against an API that reads the documents by itself.
+func TestTATFromScriptToEnd(t *testing.T) {
+	api := startAPI(t)
+	c := newClient(t, api.URLTAT(), func(c *bmclient.Config) { c.API, c.Region = bmclient.APITAT, bmtest.HomeRegion })
+	s, err := c.Script(t.Context(), "cmd-nozcbhuw")
+	if err != nil || string(s.Content) != content {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	ms, err := c.Machines(t.Context(), []string{"ins-1", "ins-2", "ins-3"})
+	if err != nil || len(ms) != 2 || ms[0].Trouble+ms[1].Trouble != "" {
+		t.Fatalf("%+v, %v", ms, err)
+	}
+	sent := []byte("# bmcmd r-abc\n" + content)
+	took, err := c.Run(t.Context(), runKey, bmclient.Run{CmdID: s.CmdID, Hosts: []string{"ins-1", "ins-2"}, User: "root", Content: sent, How: s.How})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := c.Sent(t.Context(), bmclient.SentQuery{Hosts: []string{"ins-1"}, Content: sent, Since: time.Now().Add(-time.Minute)})
+	if err != nil || !slices.Equal(found, []string{took.TaskID}) {
+		t.Errorf("%v, %v", found, err)
+	}
+	if err := c.Stop(t.Context(), runKey, took.TaskID, []string{"ins-2"}); err != nil {
+		t.Error(err)
+	}
+	n, err := c.EachHost(t.Context(), took.TaskID, func(h bmclient.HostRun) error {
+		if string(h.Content) != string(sent) {
+			t.Errorf("%+v", h)
+		}
+		return nil
+	})
+	if err != nil || n != 2 {
+		t.Error(n, err)
+	}
+	if list, err := c.Tasks(t.Context(), bmclient.Page{}); err != nil || len(list.Tasks) != 1 || list.Tasks[0].Hosts != 2 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if list, err := c.Scripts(t.Context(), bmclient.ScriptQuery{}); err != nil || len(list.Scripts) != 1 || list.Scripts[0].Content != nil {
+		t.Errorf("%+v, %v", list, err)
+	}
+	for _, name := range []string{"", "web"} {
+		if _, err := c.FindMachines(t.Context(), name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Machines of Bare Metal, in both versions.
+func TestMachinesOfBareMetal(t *testing.T) {
+	both(t, nil, func(t *testing.T, api *bmtest.Server, c *bmclient.Client) {
+		ms, err := c.Machines(t.Context(), []string{"ins-1", "ins-3"})
+		if err != nil || len(ms) != 1 || ms[0].ID != "ins-1" || !ms[0].Told || ms[0].Trouble != "" {
+			t.Errorf("%+v, %v", ms, err)
+		}
+	})
 }

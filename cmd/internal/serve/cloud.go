@@ -156,7 +156,9 @@ func (s *Server) admit(ctx context.Context, action string) error {
 	if s.budget == nil {
 		return nil
 	}
-	take := func(ctx context.Context, quota string) error { return s.budget.Take(ctx, quota, slices.Contains(first, action)) }
+	take := func(ctx context.Context, quota string) error {
+		return s.budget.Take(ctx, quota, slices.Contains(first, action))
+	}
 	if by, is := ctx.Value(lookBy{}).(bot.Looker); is {
 		share := redisstore.Looks
 		if by.Asks { // it has a place that others wait for, and is made again
