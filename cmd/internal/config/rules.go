@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -178,9 +177,4 @@ func withinHosts(narrow, wide approvals.HostSet) bool {
 
 func contains(all, some []string) bool {
 	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
-}
-
-func match(pattern, id string) bool {
-	ok, err := path.Match(pattern, id)
-	return ok && err == nil
 }
