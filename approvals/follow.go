@@ -14,6 +14,7 @@ type Follow struct {
 	Hosts []HostResult `json:"hosts"`           // of each task; without a task, what is known of each host
 	Polls int          `json:"polls,omitempty"` // how often it was looked at
 	Why   string       `json:"why,omitempty"`   // why it was given up, or cannot be told; words for people
+	Stops []Stop       `json:"stops,omitempty"` // in order; the cloud hears of one at a time
 
 	Drawn   Progress `json:"drawn,omitzero"`    // what a look last had the card show
 	Alarmed bool     `json:"alarmed,omitempty"` // people were told that a host ran something else
@@ -40,6 +41,9 @@ const (
 	HostEnded   HostState = "ended"   // the script ran to its end
 	HostFailed  HostState = "failed"  // the API could not run it there
 	HostRefused HostState = "refused" // the API did not take this host
+	HostNever   HostState = "never"   // over, and nothing ran there, as the cloud recorded it
+	HostKilled  HostState = "killed"  // it ran there, and was killed before its end
+	HostLost    HostState = "lost"    // the cloud has lost sight of it: it may have run, and may still
 )
 
 // Proof is whether a host's record says that it ran what was approved.
@@ -65,11 +69,19 @@ type HostResult struct {
 	Drift    []Change  `json:"drift,omitempty"` // with ProofDiffers
 	BadLogin bool      `json:"bad_login,omitempty"`
 	Note     string    `json:"note,omitempty"` // the API's words, scrubbed
+
+	Word    string `json:"word,omitempty"`    // the cloud's own status, where it has words
+	Dropped int    `json:"dropped,omitempty"` // bytes of output that the cloud did not keep
+	URL     string `json:"url,omitempty"`     // where all of the output lies
 }
 
 // Over reports whether nothing more will happen on the host.
 func (h HostResult) Over() bool {
-	return h.State == HostEnded || h.State == HostFailed || h.State == HostRefused
+	switch h.State {
+	case HostEnded, HostFailed, HostRefused, HostNever, HostKilled, HostLost:
+		return true
+	}
+	return false
 }
 
 // Good reports whether the host ran what was approved, with exit code 0.

@@ -39,6 +39,8 @@ var allowed = []struct {
 	{"lose", Executing, Unknown},
 	{"find", Accepted, Accepted},
 	{"alarm", Accepted, Accepted},
+	{"stop", Accepted, Accepted},
+	{"stopped", Accepted, Accepted},
 	{"finish", Accepted, Succeeded},
 	{"finish", Accepted, Failed},
 	{"answer", Unknown, Accepted}, // the sender was slow to store its answer, not lost
@@ -104,6 +106,7 @@ var (
 	ErrNotAsked    = errors.New("nobody was asked yet whether it ran")
 	ErrTooSoon     = errors.New("what was signed at the claim may still be sent")
 	ErrLifted      = errors.New("its hosts are not held any more")
+	ErrStopped     = errors.New("there is nothing to stop that is not being stopped")
 	ErrTrying      = errors.New("somebody has pressed Run, and it is still being tried")
 	ErrRunEnough   = errors.New("one request takes no more presses of Run")
 	ErrSaidOften   = errors.New("this person has changed their word as often as counts")

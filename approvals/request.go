@@ -299,6 +299,7 @@ func (r Request) clone() Request {
 	r.Changes = slices.Clone(r.Changes)
 	r.Follow.Tasks = slices.Clone(r.Follow.Tasks)
 	r.Follow.Hosts = slices.Clone(r.Follow.Hosts)
+	r.Follow.Stops = slices.Clone(r.Follow.Stops)
 	r.Unsure.Statements = slices.Clone(r.Unsure.Statements)
 	return r
 }

@@ -2,8 +2,10 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
 )
@@ -17,6 +19,9 @@ func (b *Bot) beforeMe(ctx context.Context, k approvals.Kept) (*approvals.Move, 
 		return nil, nil // searched for already, or seen from the beginning
 	}
 	fits, err := b.listed(ctx, k)
+	if errors.Is(err, errNameless) {
+		return moved(approvals.Wait("This was approved before I was started, and "+errNameless.Error()+". So I cannot tell whether it was sent: press Cancel, look at the hosts, and ask again.", time.Time{})), nil
+	}
 	if err != nil {
 		ref := b.reference("a run could not be searched for", err, k.ID)
 		return moved(approvals.Wait(fmt.Sprintf("This was approved before I was started, and the API's list of tasks cannot be read, so I cannot tell whether it was sent. I keep trying until the approval is %s old. (%s)",

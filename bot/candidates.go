@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -50,6 +51,9 @@ type finds struct {
 // already.
 func (b *Bot) candidates(ctx context.Context, r approvals.Request, w window) (finds, error) {
 	found := finds{fit: map[fit][]string{}}
+	if bmclient.Sends(r.Plan.Target.API) {
+		return b.carried(ctx, r, w, found)
+	}
 	list, err := b.recentTasks(ctx, w.from)
 	if err != nil {
 		return found, err
@@ -72,6 +76,21 @@ func (b *Bot) candidates(ctx context.Context, r approvals.Request, w window) (fi
 		slices.Sort(tasks)
 	}
 	return found, nil
+}
+
+// errNameless says why nobody can tell which task a run is: its script takes no line with the request's id.
+var errNameless = errors.New("this script has no place for a line with the request's id, so its task cannot be told from others with the same script")
+
+// carried finds the tasks that were sent r's text, which holds its id: only the whole recorded content tells, for a line can be copied.
+func (b *Bot) carried(ctx context.Context, r approvals.Request, w window, found finds) (finds, error) {
+	if !r.Plan.Named() {
+		return found, errNameless
+	}
+	tasks, err := b.in(r).Sent(ctx, bmclient.SentQuery{Hosts: r.Plan.Hosts, Content: r.Plan.Text(), Since: w.from})
+	tasks = slices.DeleteFunc(tasks, func(t string) bool { return slices.Contains(r.Follow.Tasks, t) })
+	slices.Sort(tasks)
+	found.fit[same], found.listed = tasks, len(tasks)
+	return found, err
 }
 
 func (w window) has(t bmclient.Task) bool {

@@ -90,6 +90,9 @@ func (b *Bot) moveFor(ctx context.Context, c Click, k approvals.Kept, p approval
 	case Ran, DidNotRun, Lift:
 		return b.settling(ctx, c, k, p)
 	}
+	if c.Button == Stop {
+		return b.stopFor(ctx, c, k, p)
+	}
 	if err := k.Undecided(); err != nil {
 		return approvals.Move{}, err // before Slack is asked about groups
 	}
@@ -150,6 +153,15 @@ func (b *Bot) settling(ctx context.Context, c Click, k approvals.Kept, p approva
 	return approvals.Settle(p, c.Digest, approvals.DidNotRun, today), nil
 }
 
+// stopFor is the move of Stop. Who asked needs no look-up; for others the card's rule decides where today's is gone.
+func (b *Bot) stopFor(ctx context.Context, c Click, k approvals.Kept, p approvals.Person) (approvals.Move, error) {
+	if k.State != approvals.Accepted || k.Requester.Same(p) {
+		return approvals.StopRun(p, c.Digest, approvals.Facts{}), nil
+	}
+	today, err := b.factsUnder(ctx, k.Request, k.Plan.Rule)
+	return approvals.StopRun(p, c.Digest, today), err
+}
+
 // counted says what was recorded.
 func (b *Bot) counted(c Click, k approvals.Kept) Answer {
 	w := Words{Request: k.ID}
@@ -189,6 +201,8 @@ func (b *Bot) counted(c Click, k approvals.Kept) Answer {
 		if k.State == approvals.Settled {
 			w.Text = fmt.Sprintf("Recorded: you say that %s, and so it is settled. Press Ask again if it is to run now.", finding)
 		}
+	case Stop:
+		w.Text = "Recorded: the cloud is told to stop it where it has not ended. What became of each host comes into the card's thread."
 	case Lift:
 		w.Text = "Recorded: other runs of this script may go to its hosts. Whether this one ran is still to be settled."
 	}

@@ -31,6 +31,7 @@ const (
 	Ran       Button = "ran"         // of an unknown run: somebody saw that it ran
 	DidNotRun Button = "did_not_run" // … that it did not
 	Lift      Button = "lift"        // … others may run on its hosts
+	Stop      Button = "stop"        // of a run that is followed: it is to be stopped
 )
 
 // Click is a press of a button on a card, or the form with the reason for a denial sent off.

@@ -108,6 +108,8 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 		w.Text = "Not counted yet: I still search the API's list of tasks for this run. If that does not tell, I ask in its thread; press then."
 	case errors.Is(err, approvals.ErrTooSoon):
 		w.Text = fmt.Sprintf("Not counted yet: until %s the API would still take the request that was signed, so nobody can be sure that it does not run. Press again after that.", hour(k.LastSend().DeadFrom.Add(time.Minute)))
+	case errors.Is(err, approvals.ErrStopped):
+		w.Text = "It has ended on every host, or is being stopped already, so this changed nothing. Look at the card."
 	case errors.Is(err, approvals.ErrLifted):
 		w.Text = "Other runs may go to its hosts already. Look at the card."
 	case errors.Is(err, approvals.ErrDecided):

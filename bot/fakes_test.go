@@ -180,6 +180,11 @@ func (l *logins) Open(_ context.Context, g approvals.Grant) (Credentials, error)
 	return Credentials{Key: bmclient.Key{ID: canaryKeyID, Secret: secret(canaryKey)}, Password: secret(canaryPassword)}, nil
 }
 
+func (l *logins) OpenKey(_ context.Context, s approvals.StopOrder) (bmclient.Key, error) {
+	l.add("open the key to stop %s", s.Request())
+	return bmclient.Key{ID: canaryKeyID, Secret: secret(canaryKey)}, nil
+}
+
 func (l *logins) Forget(g approvals.Grant) { l.add("forget %s", g.Login().Name) }
 
 func (l *logins) set(f func(*logins)) {

@@ -36,6 +36,12 @@ func (b *Bot) follow(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 	last := k.Clock().Sub(k.Follow.Since) >= b.FollowFor
 	work, cancel := context.WithTimeout(ctx, workTime)
 	defer cancel()
+	if order, waits := k.StopOrder(); waits && !last {
+		return b.stopping(ctx, k, order)
+	}
+	if soon := k.Follow.Since.Add(firstLook(k.Request)); k.Follow.Polls == 0 && k.Clock().Before(soon) {
+		return b.advance(ctx, k, approvals.Delay(soon))
+	}
 	s, err := b.look(work, k)
 	again := k.Clock().Add(min(slowestLook, time.Second<<min(k.Follow.Polls, 5)))
 	switch {
@@ -51,7 +57,19 @@ func (b *Bot) follow(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 	case !k.Follow.Alarmed && approvals.Follow{Hosts: s.hosts}.Drifted():
 		return b.advance(ctx, k, approvals.Alarm(s.hosts, again))
 	}
+	if late := b.late(k, s.hosts); len(late) > 0 {
+		return b.advance(ctx, k, approvals.StopLate(late))
+	}
 	return b.advance(ctx, k, approvals.Look(s.hosts, again))
+}
+
+// firstLook is how long after it was taken a run is looked at: most scripts end within a second, and an agent tells so
+// within the next.
+func firstLook(r approvals.Request) time.Duration {
+	if bmclient.Sends(r.Plan.Target.API) {
+		return 2 * time.Second
+	}
+	return 0
 }
 
 // look asks the API. With an error it answers what was known before, or what was
@@ -105,7 +123,10 @@ func (b *Bot) givenUp(k approvals.Kept, s sight, err error) string {
 			continue
 		}
 		open = append(open, h.Host)
-		if h.State == approvals.HostRunning && h.Status < running {
+		switch {
+		case h.State == approvals.HostRunning && h.Word != "" && h.Word != "RUNNING" && h.Word != "CANCELLING":
+			odd = append(odd, h.Word)
+		case h.State == approvals.HostRunning && h.Word == "" && h.Status < running:
 			odd = append(odd, fmt.Sprint(h.Status))
 		}
 	}
@@ -162,4 +183,8 @@ var hostStates = map[bmclient.HostState]approvals.HostState{
 	bmclient.HostEnded:   approvals.HostEnded,
 	bmclient.HostFailed:  approvals.HostFailed,
 	bmclient.HostOther:   approvals.HostRunning, // not documented: looked at again until it is given up
+	bmclient.HostWaiting: approvals.HostWaiting,
+	bmclient.HostNever:   approvals.HostNever,
+	bmclient.HostKilled:  approvals.HostKilled,
+	bmclient.HostLost:    approvals.HostLost,
 }

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -73,7 +74,11 @@ func (b *Bot) mayHaveForgotten(ctx context.Context, k approvals.Kept) (*approval
 		return moved(approvals.Rest()), nil
 	case err != nil:
 		ref := b.reference("a run could not be searched for", err, k.ID)
-		return moved(approvals.Wait(fmt.Sprintf("%s (%s)", unlisted, ref), time.Time{})), nil
+		text := unlisted
+		if errors.Is(err, errNameless) {
+			text = changed + ", and " + errNameless.Error() + ". So I cannot tell whether it was sent before: press Cancel, look at the hosts, and ask again."
+		}
+		return moved(approvals.Wait(fmt.Sprintf("%s (%s)", text, ref), time.Time{})), nil
 	case k.DispatchBy.Add(-b.DispatchWithin).Before(until) && k.ApprovedAt.Before(until):
 		return moved(approvals.Wait(searchedInVain, time.Time{})), nil
 	}

@@ -102,6 +102,8 @@ type Logins interface {
 	Asks(login string) []string
 	// Open reads the values. Nobody without a grant gets them.
 	Open(ctx context.Context, g approvals.Grant) (Credentials, error)
+	// OpenKey reads the key for runs, to stop one. Nobody without an order gets it.
+	OpenKey(ctx context.Context, s approvals.StopOrder) (bmclient.Key, error)
 	// Forget has the next Open read again, after the API refused the values.
 	Forget(g approvals.Grant)
 }

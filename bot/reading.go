@@ -2,12 +2,14 @@ package bot
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/bmcmd/bmcmd/approvals"
@@ -65,7 +67,7 @@ func (r *reading) task(ctx context.Context, task string) ([]record, error) {
 	var rows []record
 	seen := map[string]bool{}
 	for range 2 {
-		total, err := r.Cloud.EachHost(ctx, task, func(h bmclient.HostRun) error {
+		total, err := r.in(r.request).EachHost(ctx, task, func(h bmclient.HostRun) error {
 			if seen[h.Host] {
 				return nil
 			}
@@ -104,7 +106,7 @@ func (r *reading) inOrder(tasks []string, rows []record, first bool) []approvals
 		for _, row := range rows {
 			if row.Host == host {
 				there = true
-				row.Note = known.Note
+				row.Note = cmp.Or(row.Note, known.Note)
 				out = append(out, row.HostResult)
 			}
 		}
@@ -126,14 +128,19 @@ func (r *reading) held(task string, h bmclient.HostRun) record {
 	res := record{HostResult: approvals.HostResult{
 		Host: clip(r.Scrub(h.Host), longestID), Task: task, State: hostStates[h.State], Status: h.Status, Exit: h.Exit,
 		Begun: h.Begun, Finished: h.Finished, Output: len(h.Output), BadLogin: h.BadLogin(),
+		Word: clip(r.Scrub(h.Word), longestID), Note: clip(r.Scrub(h.Reason), longestAgain), Dropped: h.Dropped, URL: clip(r.Scrub(h.URL), longestAgain),
 	}}
 	if len(h.Content) > 0 {
-		res.otherScript = !bytes.Equal(h.Content, p.Script.Content)
-		res.otherParameters = string(h.Parameters) != p.Parameters
+		res.otherScript = !bytes.Equal(h.Content, p.Text())
+		res.otherParameters = !bmclient.Sends(p.Target.API) && string(h.Parameters) != p.Parameters
 		res.Proof = approvals.ProofSame
+		res.Drift = r.otherHow(h.Ran)
+	}
+	if n := len(r.request.Follow.Tasks); n > 1 && bmclient.Sends(p.Target.API) {
+		res.Drift = append(res.Drift, approvals.Change{What: "run", Was: "sent once", Is: fmt.Sprintf("recorded %d times: %s", n, few(r.request.Follow.Tasks))})
 	}
 	if !slices.Contains(p.Hosts, h.Host) {
-		res.Drift = []approvals.Change{{What: "host", Was: "not asked for", Is: res.Host}}
+		res.Drift = append(res.Drift, approvals.Change{What: "host", Was: "not asked for", Is: res.Host})
 	}
 	if res.otherScript || res.otherParameters {
 		res.Drift = append(res.Drift, r.drift(h, res)...)
@@ -142,6 +149,33 @@ func (r *reading) held(task string, h bmclient.HostRun) record {
 		res.Proof = approvals.ProofDiffers
 	}
 	return res
+}
+
+// otherHow is what the cloud recorded of how it ran, and is not how it was approved. What it does not tell, or what was left to it,
+// cannot be compared.
+func (r *reading) otherHow(ran bmclient.How) (all []approvals.Change) {
+	p := r.request.Plan
+	how := p.Script.How
+	for _, c := range []approvals.Change{
+		{What: "type of the script", Was: how.Type, Is: ran.Type},
+		{What: "user on the hosts", Was: p.Login.User, Is: ran.User},
+		{What: "directory", Was: how.Dir, Is: ran.Dir},
+		{What: "timeout", Was: lasts(how.Timeout), Is: lasts(ran.Timeout)},
+	} {
+		if c.Was != "" && c.Is != "" && c.Was != c.Is {
+			c.Is = clip(r.Scrub(c.Is), longestAgain)
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// lasts is a time, or empty.
+func lasts(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return inWords(d)
 }
 
 const (
@@ -161,11 +195,11 @@ func (r *reading) drift(h bmclient.HostRun, res record) (all []approvals.Change)
 		longest = longestAgain
 	}
 	if res.otherScript {
-		c := approvals.Change{What: "script", Was: p.Script.SHA256(), Is: approvals.Script{Content: h.Content}.SHA256()}
-		ran := p
-		ran.Script.Content = []byte(r.Scrub(string(h.Content))) // before lines are parted
-		if !again && !bytes.Equal(ran.Script.Content, p.Script.Content) {
-			c.Diff = clip(p.Changes(ran)[0].Diff, longest)
+		approved := approvals.Script{Content: p.Text()}
+		c := approvals.Change{What: "script", Was: approved.SHA256(), Is: approvals.Script{Content: h.Content}.SHA256()}
+		ran := approvals.Plan{Script: approvals.Script{Content: []byte(r.Scrub(string(h.Content)))}} // before lines are parted
+		if !again && !bytes.Equal(ran.Script.Content, approved.Content) {
+			c.Diff = clip(approvals.Plan{Script: approved}.Changes(ran)[0].Diff, longest)
 		}
 		all = append(all, c)
 	}

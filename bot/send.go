@@ -119,11 +119,17 @@ func (b *Bot) call(ctx context.Context, k approvals.Kept, g approvals.Grant, cre
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.SendFor)
 	defer cancel()
-	took, err := b.Cloud.Run(ctx, creds.Key, bmclient.Run{
+	order := bmclient.Run{
 		CmdID: k.Plan.Script.CmdID, Hosts: k.Plan.Hosts, Parameters: []byte(k.Plan.Parameters),
 		User: k.Plan.Login.User, Password: creds.Password,
 		SignedAt: k.LastSend().ClaimedAt, // whatever holds this up, the API takes it for so long and no longer
-	})
+	}
+	if bmclient.Sends(k.Plan.Target.API) {
+		how := k.Plan.Script.How
+		order.Parameters, order.Content = nil, k.Plan.Text()
+		order.How = bmclient.How{Type: how.Type, Dir: how.Dir, Timeout: how.Timeout, Bucket: how.Bucket, Prefix: how.Prefix}
+	}
+	took, err := b.in(k.Request).Run(ctx, creds.Key, order)
 	a := b.answer(err)
 	if err == nil {
 		a.Tasks, a.Refused = b.named(took)

@@ -8,6 +8,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
 )
 
 // The buttons of a card; their action ids are these after "bmcmd:".
@@ -21,18 +22,19 @@ const (
 	ran       = "ran"
 	didNotRun = "did_not_run"
 	lift      = "lift"
+	stop      = "stop"
 )
 
 const actionPrefix = "bmcmd:"
 
-var known = []string{approve, deny, cancel, run, again, ran, didNotRun, lift}
+var known = []string{approve, deny, cancel, run, again, ran, didNotRun, lift, stop}
 
 // ButtonValue is what a button of request id carries: which request, and the
 // digest that its card shows. It gives nobody any right.
 func ButtonValue(id string, d approvals.Digest) string { return id + " " + string(d) }
 
 // ParseButton reads a click. button is "approve", "deny", "cancel", "run", "again", "ran",
-// "did_not_run" or "lift". The digest is empty if the request was never looked up.
+// "did_not_run", "lift" or "stop". The digest is empty if the request was never looked up.
 // Errors wrap [ErrMalformed].
 func ParseButton(actionID, value string) (button, id string, d approvals.Digest, err error) {
 	button, ours := strings.CutPrefix(actionID, actionPrefix)
@@ -62,7 +64,13 @@ func (p *page) buttons(r approvals.Request) {
 	}
 	var row []slack.BlockElement
 	switch {
-	case r.State == approvals.Executing, r.State == approvals.Accepted, r.State == approvals.Gone, r.Plan == nil && !r.State.Ended():
+	case r.State == approvals.Accepted:
+		if !bmclient.Sends(r.Plan.Target.API) || len(r.Follow.Unstopped()) == 0 {
+			return
+		}
+		row = append(row, press(stop, "Stop").WithStyle(slack.StyleDanger).WithConfirm(confirm("Stop this run?",
+			"It is stopped on "+count(len(r.Follow.Unstopped()), "host")+": what runs there is killed, and what has not begun does not begin. What has ended stays as it is.", "Stop")))
+	case r.State == approvals.Executing, r.State == approvals.Gone, r.Plan == nil && !r.State.Ended():
 		return
 	case r.State == approvals.Unknown:
 		row = unknownButtons(r, press)

@@ -120,6 +120,8 @@ var moves = map[string]safe{
 	"adopt":   "it ran, its task was found",
 	"ask":     "people have to say whether it ran",
 	"settle":  "said what they found",
+	"stop":    "to be stopped where it has not ended",
+	"stopped": "the cloud was told to stop it",
 	"lift":    "its hosts are free for other runs",
 	"finish":  "followed to its end",
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
 	"github.com/bmcmd/bmcmd/bot"
 	"github.com/bmcmd/bmcmd/cmd/internal/config"
 	"github.com/bmcmd/bmcmd/cmd/internal/vault"
@@ -39,6 +40,17 @@ func (l logins) Open(ctx context.Context, g approvals.Grant) (bot.Credentials, e
 		return bot.Credentials{}, err
 	}
 	return creds, nil
+}
+
+// OpenKey reads the key for runs, and no password.
+func (l logins) OpenKey(ctx context.Context, s approvals.StopOrder) (bmclient.Key, error) {
+	now, known := l.cfg.LoginNow(s.Login().Name)
+	if s.Request() == "" || !known || now != s.Login() {
+		return bmclient.Key{}, fmt.Errorf("%w: %w", bot.ErrCredentials, errMoved)
+	}
+	_, run, _ := l.cfg.LoginNamed(s.Login().Name)
+	l.forget(run)
+	return l.key(ctx, run)
 }
 
 func (l logins) Forget(g approvals.Grant) {

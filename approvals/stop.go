@@ -1,0 +1,117 @@
+package approvals
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Stop is an order to stop a run on some of its hosts. It is stored before the cloud hears of it.
+type Stop struct {
+	By    Person    `json:"by,omitzero"` // zero: the bot itself, where the run had not begun in time
+	Hosts []string  `json:"hosts"`
+	At    time.Time `json:"at"`
+	Done  time.Time `json:"done,omitzero"` // when the cloud took it, or refused it for good
+	Why   string    `json:"why,omitempty"` // with Done: why it was refused; words for people
+}
+
+// Stopping is the order that the cloud has not heard of yet, if there is one.
+func (f Follow) Stopping() (Stop, bool) {
+	i := slices.IndexFunc(f.Stops, func(s Stop) bool { return s.Done.IsZero() })
+	if i < 0 {
+		return Stop{}, false
+	}
+	return f.Stops[i], true
+}
+
+// Stopped reports whether a host is in an order that the cloud has not refused.
+func (f Follow) Stopped(host string) bool {
+	return slices.ContainsFunc(f.Stops, func(s Stop) bool { return s.Why == "" && slices.Contains(s.Hosts, host) })
+}
+
+// Unstopped are the hosts that are not over, as far as is known, and in no order yet.
+func (f Follow) Unstopped() (hosts []string) {
+	for _, h := range f.Hosts {
+		if !h.Over() && !f.Stopped(h.Host) && !slices.Contains(hosts, h.Host) {
+			hosts = append(hosts, h.Host)
+		}
+	}
+	return hosts
+}
+
+// StopOrder is the proof that a run is to be stopped. The key for runs is read for a [Grant] or for this; only the record
+// of a move [StopRun] makes one.
+type StopOrder struct {
+	request string
+	login   Login
+}
+
+// Request is the id of the request.
+func (s StopOrder) Request() string { return s.request }
+
+// Login is the login that was approved.
+func (s StopOrder) Login() Login { return s.login }
+
+// StopOrder is the proof, if an order waits for the cloud.
+func (r Request) StopOrder() (StopOrder, bool) {
+	if _, waits := r.Follow.Stopping(); !waits || r.State != Accepted {
+		return StopOrder{}, false
+	}
+	return StopOrder{r.ID, r.Plan.Login}, true
+}
+
+// StopRun orders that an accepted run is stopped where it is not over. Who asked may, and who may approve. today is not
+// looked at for the former.
+func StopRun(p Person, digest Digest, today Facts) Move {
+	return Move{Name: "stop", By: p, apply: func(r *Request, now time.Time) error {
+		if r.State != Accepted {
+			return r.is()
+		}
+		if err := r.shown(digest); err != nil {
+			return err
+		}
+		if !r.Requester.Same(p) {
+			if err := r.mayApprove(p, today); err != nil {
+				return err
+			}
+		}
+		return r.stop(Stop{By: p, Hosts: r.Follow.Unstopped(), At: now})
+	}}
+}
+
+// StopLate orders that a run is stopped on hosts where it has not begun in time.
+func StopLate(hosts []string) Move {
+	return Move{Name: "stop", Note: "not begun in time on " + strings.Join(hosts, ", "), apply: func(r *Request, now time.Time) error {
+		if r.State != Accepted {
+			return r.is()
+		}
+		left := r.Follow.Unstopped()
+		return r.stop(Stop{Hosts: slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return !slices.Contains(left, h) }), At: now})
+	}}
+}
+
+func (r *Request) stop(s Stop) error {
+	if len(s.Hosts) == 0 {
+		return ErrStopped
+	}
+	r.Follow.Stops = append(r.Follow.Stops, s)
+	r.RetryAt, r.Tries = time.Time{}, 0
+	return nil
+}
+
+// Stopped stores that the cloud took the order, or why it never will.
+func Stopped(why string) Move {
+	return Move{Name: "stopped", Note: why, apply: func(r *Request, now time.Time) error {
+		if r.State != Accepted {
+			return r.is()
+		}
+		for i, s := range r.Follow.Stops {
+			if s.Done.IsZero() {
+				r.Follow.Stops[i].Done, r.Follow.Stops[i].Why = now, why
+				r.RetryAt, r.Tries = time.Time{}, 0
+				return nil
+			}
+		}
+		return ErrStopped
+	}}
+}

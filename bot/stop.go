@@ -1,0 +1,66 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
+)
+
+// stopping has the cloud stop a run as the next order in its record says, whoever gave it. It may be repeated: what has ended
+// stays as it is.
+func (b *Bot) stopping(ctx context.Context, k approvals.Kept, order approvals.StopOrder) (approvals.Kept, error) {
+	work, cancel := context.WithTimeout(ctx, workTime)
+	defer cancel()
+	stop, _ := k.Follow.Stopping()
+	err := b.stopOn(work, k, order, stop.Hosts)
+	var said *bmclient.Error
+	switch {
+	case err == nil:
+		b.Log.Info("the cloud was told to stop a run", "request", k.ID, "hosts", len(stop.Hosts))
+		return b.advance(ctx, k, approvals.Stopped(""))
+	case errors.As(err, &said) && lasting(said) && !errors.Is(err, ErrCredentials):
+		return b.advance(ctx, k, approvals.Stopped(fmt.Sprintf("The cloud did not stop it: %s. Stop it in the console, or on the hosts.", b.Scrub(apiWords(said)))))
+	}
+	b.Log.Warn("a run could not be stopped yet", "request", k.ID, b.said(err))
+	return b.advance(ctx, k, approvals.Delay(k.Clock().Add(pause(err, k.Tries)/4)))
+}
+
+func (b *Bot) stopOn(ctx context.Context, k approvals.Kept, order approvals.StopOrder, hosts []string) error {
+	key, err := b.Logins.OpenKey(ctx, order)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCredentials, err)
+	}
+	for _, task := range k.Follow.Tasks {
+		if err := b.in(k.Request).Stop(ctx, key, task, hosts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// late are the hosts on which a run has not begun, although its approval is older than one may be to be sent. Nothing as root is
+// to start by itself an hour after people agreed to it.
+func (b *Bot) late(k approvals.Kept, hosts []approvals.HostResult) (late []string) {
+	send := k.LastSend()
+	if !bmclient.Sends(k.Plan.Target.API) || send == nil || k.Clock().Sub(send.ClaimedAt) < b.DispatchWithin {
+		return nil
+	}
+	for _, h := range hosts {
+		if h.State == approvals.HostWaiting && !k.Follow.Stopped(h.Host) && !slices.Contains(late, h.Host) && !b.refusedToStop(k, h.Host) {
+			late = append(late, h.Host)
+		}
+	}
+	return late
+}
+
+// refusedToStop reports whether the cloud has refused to stop it there before: it is not asked at every look.
+func (b *Bot) refusedToStop(k approvals.Kept, host string) bool {
+	return slices.ContainsFunc(k.Follow.Stops, func(s approvals.Stop) bool { return s.Why != "" && slices.Contains(s.Hosts, host) })
+}
+
+// in is the cloud in the region where r runs.
+func (b *Bot) in(r approvals.Request) Cloud { return b.Cloud.In(r.Plan.Target.Region) }
