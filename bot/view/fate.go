@@ -17,10 +17,14 @@ const (
 	strayed  ending = iota // ran something else than was approved
 	locked                 // the login was refused
 	declined               // the API did not take the host
+	lost                   // the cloud has lost sight of it
+	killed                 // it ran, and not to its end
+	never                  // for sure nothing ran there
 	stopped                // the API could not run it there
 	exited                 // ended with another exit code than 0, or with a status of the API
 	unproved               // ended with exit code 0, and no record says what ran
 	silent                 // nothing is recorded of it
+	waiting                // not begun
 	going                  // no end is recorded
 	good
 )
@@ -30,6 +34,7 @@ type fate struct {
 	ending ending
 	exit   int // for strayed and exited
 	status int // for stopped and exited
+	word   string // for killed and never: the cloud's own
 }
 
 func fateOf(h approvals.HostResult) fate {
@@ -44,12 +49,20 @@ func fateOf(h approvals.HostResult) fate {
 		return fate{ending: declined}
 	case h.State == approvals.HostFailed:
 		return fate{ending: stopped, status: h.Status}
+	case h.State == approvals.HostLost:
+		return fate{ending: lost}
+	case h.State == approvals.HostKilled:
+		return fate{ending: killed, word: h.Word}
+	case h.State == approvals.HostNever:
+		return fate{ending: never, word: h.Word}
+	case h.State == approvals.HostWaiting && h.Word != "":
+		return fate{ending: waiting}
 	case h.State == approvals.HostWaiting:
 		return fate{ending: silent}
 	case h.State != approvals.HostEnded:
 		return fate{ending: going}
 	case h.Exit != 0 || h.Status != 0:
-		return fate{exited, h.Exit, h.Status}
+		return fate{ending: exited, exit: h.Exit, status: h.Status}
 	}
 	return fate{ending: unproved}
 }
@@ -73,6 +86,23 @@ func (f fate) words(l approvals.Login) []span {
 		return []span{say(words)}
 	case unproved:
 		return []span{say("exit code 0, but no record says what ran")}
+	case lost:
+		return []span{say("the cloud has lost sight of it: it may have run, and may still run. Look at the host")}
+	case killed:
+		if f.word == "TIMEOUT" {
+			return []span{say("killed when its time was over")}
+		}
+		return []span{say("killed while it ran")}
+	case never:
+		switch f.word {
+		case "CANCELLED":
+			return []span{say("stopped before it began, nothing ran there")}
+		case "START_FAILED":
+			return []span{say("could not be started, nothing ran there")}
+		}
+		return []span{say("did not reach the host, nothing ran there")}
+	case waiting:
+		return []span{say("has not begun")}
 	case silent:
 		return []span{say("nothing is recorded of it")}
 	case going:
@@ -109,7 +139,7 @@ func byFate(all []approvals.HostResult) []kin {
 		out[i].hosts = append(out[i].hosts, h)
 	}
 	slices.SortStableFunc(out, func(a, b kin) int {
-		return cmp.Or(cmp.Compare(a.ending, b.ending), cmp.Compare(a.exit, b.exit), cmp.Compare(a.status, b.status))
+		return cmp.Or(cmp.Compare(a.ending, b.ending), cmp.Compare(a.exit, b.exit), cmp.Compare(a.status, b.status), cmp.Compare(a.word, b.word))
 	})
 	return out
 }

@@ -141,7 +141,7 @@ func adviceFollowed(r approvals.Request) safe {
 	case r.State == approvals.Accepted:
 		return "The hosts are followed until the last one has ended. What happened on each comes into this thread."
 	case r.State == approvals.Succeeded:
-		return "Each host’s own record says that it ran what was approved. " + whereabouts(r, "What they printed")
+		return "The cloud’s record of each host says that it ran what was approved. " + whereabouts(r, "What they printed")
 	}
 	text := whereabouts(r, "What happened on each host")
 	if r.Follow.Drifted() {
@@ -176,7 +176,26 @@ func (p *page) outcome(r approvals.Request, most int) {
 		p.passage("Why", r.Follow.Why, newsMeaning)
 	}
 	p.twins(r)
+	p.stops(r)
 	p.fates(troubled(r), login(r), most-(p.cost-start))
+}
+
+// stops says who had the run stopped, and where.
+func (p *page) stops(r approvals.Request) {
+	for _, s := range r.Follow.Stops {
+		hosts := said(hostList(s.Hosts), 160)
+		row := []span{label("Stopped: "), hosts, say(", by "), user(s.By.User)}
+		if s.By.User == "" {
+			row = []span{label("Stopped: "), hosts, say(", by me: it had not begun there in time")}
+		}
+		if s.Done.IsZero() {
+			row = append(row, say(" (the cloud is being told)"))
+		}
+		p.line(row...)
+		if s.Why != "" {
+			p.passage("Not stopped", s.Why, newsMeaning)
+		}
+	}
 }
 
 // twins says that more than one of the API's tasks may be this run.

@@ -30,6 +30,7 @@ func Result(r approvals.Request, out approvals.Outputs) (m Message, file []byte)
 		p.passage("Why", r.Follow.Why, newsWhy)
 	}
 	p.twins(r)
+	p.stops(r)
 	p.proof(r)
 	rows := ordered(r)
 	if len(rows) >= manyHosts {
@@ -53,7 +54,7 @@ func Result(r approvals.Request, out approvals.Outputs) (m Message, file []byte)
 func verdict(r approvals.Request) safe {
 	switch {
 	case r.State == approvals.Succeeded:
-		return " Each host’s own record says that it ran what was approved."
+		return " The cloud’s record of each host says that it ran what was approved."
 	case r.Follow.Drifted():
 		return " Look at these hosts now: somebody may have changed the script after it was approved."
 	case slices.ContainsFunc(r.Follow.Hosts, approvals.HostResult.Good):
@@ -153,6 +154,12 @@ func (p *page) rows(r approvals.Request, rows []approvals.HostResult, out approv
 // else its end. It reports whether all of it is shown.
 func (p *page) host(r approvals.Request, h approvals.HostResult, out approvals.Outputs, most int) (whole bool) {
 	row := hostRow(r, h)
+	if h.Dropped > 0 {
+		row = append(row, say(safe("; the cloud kept the first "+count(h.Output, "byte")+" that it printed, "+count(h.Dropped, "byte")+" are missing")))
+		if h.URL != "" {
+			row = append(row, say(", all of it is at "), said(h.URL, 160))
+		}
+	}
 	printed, kept := out[approvals.OutputKey(h.Task, h.Host)]
 	switch {
 	case h.Output == 0 && len(printed) == 0:
