@@ -128,6 +128,9 @@ func (r *Request) chain(e Event) Event {
 		if r.Asked.Alias != "" {
 			e.Asked = &Asked{Script: r.Asked.Script, Alias: r.Asked.Alias}
 		}
+		if r.Asked.Typed != nil {
+			e.Asked = &Asked{Script: r.Asked.Script, Alias: r.Asked.Alias, Hosts: r.Asked.Hosts, Typed: r.Asked.Typed}
+		}
 	case "open":
 		e.Plan = r.Plan
 	case "answer":

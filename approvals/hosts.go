@@ -17,6 +17,12 @@ type Host struct {
 	Name   string
 	Tags   map[string]string
 	Region string
+	Only   []string // the kinds of facts that are known of it, see [Fact]; nil: all, if Told
+}
+
+// knows reports whether all is known that m goes by.
+func (h Host) knows(m HostMatch) bool {
+	return h.Told && (h.Only == nil || !slices.ContainsFunc(HostSet{m}.Asks(), func(kind string) bool { return !slices.Contains(h.Only, kind) }))
 }
 
 // KnownHosts are machines by id.
@@ -34,6 +40,26 @@ func (h KnownHosts) Of(id string) Host {
 func (h KnownHosts) Each(ids []string) (all []Host) {
 	for _, id := range ids {
 		all = append(all, h.Of(id))
+	}
+	return all
+}
+
+// knownBy are the hosts of facts: nothing else is known of them.
+func knownBy(facts []Fact) KnownHosts {
+	all := KnownHosts{}
+	for _, f := range facts {
+		h := all.Of(f.Host)
+		h.Told, h.Only = true, append(h.Only, f.What)
+		if key, isTag := strings.CutPrefix(f.What, factTag); !isTag {
+			h.Name = f.Value
+		} else if f.Value != "" {
+			h.Tags = maps.Clone(h.Tags)
+			if h.Tags == nil {
+				h.Tags = map[string]string{}
+			}
+			h.Tags[key] = f.Value
+		}
+		all[f.Host] = h
 	}
 	return all
 }
@@ -57,9 +83,9 @@ var ErrHostUntold = errors.New("the tags and the name of a host are not known")
 func (s HostSet) Match(h Host) (by HostMatch, fits bool, err error) {
 	for _, m := range s {
 		switch {
-		case m.byID() && globbed(m.ID, h.ID), !m.byID() && h.Told && m.fits(h):
+		case m.byID() && globbed(m.ID, h.ID), !m.byID() && h.knows(m) && m.fits(h):
 			return m, true, nil
-		case !m.byID() && !h.Told:
+		case !m.byID() && !h.knows(m):
 			err = fmt.Errorf("%w: %s", ErrHostUntold, h.ID)
 		}
 	}

@@ -39,14 +39,20 @@ var (
 		"the id of a host", "it has small letters, digits and - only, and neither begins nor ends with -",
 		lower, lower, "-", len("x"), func(cmd int) bool { return cmd < len(scriptStart) },
 	}
+	// HostName is a name by which a host may be typed. No rule compares it in place of an id.
+	HostName = IDForm{
+		"the name of a host", "it has letters, digits, -, _ and . only, and begins and ends with a letter or digit",
+		lower + upper, lower + upper, "-_.", len("x"), func(cmd int) bool { return cmd < len(scriptStart) },
+	}
 	ChannelID = IDForm{
 		"the id of a channel", "it begins with C or G, and has capitals and digits only",
-		"CG", strings.ToUpper(lower), "", len("C0X"), func(int) bool { return true },
+		"CG", upper, "", len("C0X"), func(int) bool { return true },
 	}
 )
 
 const (
 	lower       = "abcdefghijklmnopqrstuvwxyz0123456789"
+	upper       = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	scriptStart = "cmd-"
 )
 

@@ -16,6 +16,7 @@ var allowed = []struct {
 }{
 	{"prepare", Received, Received},
 	{"open", Received, Pending},
+	{"wait", Received, Received},
 	{"refuse", Received, Refused},
 	{"refuse", Approved, Refused},
 	{"vote", Pending, Pending},
@@ -197,7 +198,10 @@ func Prepare(by Person, p Plan) Move {
 		if r.Asked.Script != p.Script.CmdID {
 			r.Asked.Alias, r.Asked.Script = cmp.Or(r.Asked.Alias, r.Asked.Script), p.Script.CmdID
 		}
-		r.Expires = now.Add(p.Rule.Lifetime)
+		if typed := r.Asked.HostsTyped(); !slices.Equal(typed, p.Hosts) {
+			r.Asked.Typed, r.Asked.Hosts = typed, p.Hosts
+		}
+		r.Expires, r.Waiting = now.Add(p.Rule.Lifetime), ""
 		return nil
 	}}
 }
@@ -259,6 +263,21 @@ func Expire() Move {
 			return fmt.Errorf("%w: its time has not passed", ErrNotAllowed)
 		}
 		r.end(Expired, "", Person{})
+		return nil
+	}}
+}
+
+// WaitToAsk says why a request cannot be looked up yet, and when that is tried again. The requester is told once.
+func WaitToAsk(why string, retry time.Time) Move {
+	return Move{Name: "wait", Note: why, apply: func(r *Request, _ time.Time) error {
+		if err := r.is(Received); err != nil {
+			return err
+		}
+		if r.Waiting == "" {
+			r.notify(NoticeWaiting)
+		}
+		r.Waiting = why
+		r.retry(retry)
 		return nil
 	}}
 }

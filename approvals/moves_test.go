@@ -44,6 +44,7 @@ func TestEveryMoveFromEveryState(t *testing.T) {
 		{"cancel", func(Request) Move { return Cancel(alice) }, nil, Cancelled, Cancelled, Cancelled, ErrRunning, ErrRunning, ErrRunning},
 		{"expire", func(Request) Move { return Expire() }, late, ErrNotReady, Expired, Expired, ErrRunning, ErrRunning, ErrRunning},
 		{"expire, too early", func(Request) Move { return Expire() }, nil, ErrNotReady, ErrNotAllowed, ErrNotAllowed, ErrRunning, ErrRunning, ErrRunning},
+		{"wait, to ask", func(Request) Move { return WaitToAsk("the hosts are not told", t0.Add(time.Minute)) }, nil, Received, ErrNotAllowed, ErrNotAllowed, ErrRunning, ErrRunning, ErrRunning},
 		{"wait", func(Request) Move { return Wait("the vault is away", t0.Add(time.Minute)) }, nil, ErrNotReady, ErrNotAllowed, Approved, ErrRunning, ErrRunning, ErrRunning},
 		{"run", func(r Request) Move { return RunNow(carol, r.Digest, someFacts(1), within) }, nil, ErrNotReady, ErrNotAllowed, Approved, ErrRunning, ErrRunning, ErrRunning},
 		{"claim", func(Request) Move { return Claim(grant(t, fresh), Intent{Worker: "w2", Lease: lease, Valid: valid}) }, nil, ErrNotReady, ErrNotAllowed, Executing, ErrRunning, ErrRunning, ErrRunning},

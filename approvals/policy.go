@@ -120,6 +120,7 @@ type Subject struct {
 	Script    string     // cmdId
 	Hosts     []string   // ids; none: only showing the script
 	Known     KnownHosts // what is known of them besides
+	Unnamed   bool       // for [Policy.MayMeetAny]: there are more hosts, of which nothing is known
 	Channel   string
 	Requester Person
 }
@@ -253,7 +254,7 @@ func (p Policy) MayMeetAny(s Subject, m Members, who func(Rule) Who) (bool, erro
 
 // fit reports whether all hosts of s fit, or may; and whether they do for sure.
 func (s Subject) fit(set HostSet) (fits, sure bool) {
-	sure = true
+	sure = !s.Unnamed || len(set) == 0
 	for _, h := range s.Hosts {
 		_, is, err := set.Match(s.Known.Of(h))
 		if !is && err == nil {

@@ -1,6 +1,7 @@
 package approvals
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -111,14 +112,29 @@ type Asked struct {
 	Reason     string   `json:"reason,omitempty"`
 	Again      string   `json:"again,omitempty"` // the ended request that this one repeats
 	Alias      string   `json:"alias,omitempty"` // what was typed instead of the script's id
+	Typed      []string `json:"typed,omitempty"` // what was typed instead of Hosts, once they are ids, if some were typed by their names
 }
 
-// check is nil if the hosts are ids, and the script is one or an alias.
-func (a Asked) check() error {
+// check is nil if the hosts are ids or names, and the script is an id or an alias. Which names and alias mean is found
+// out later.
+func (a Asked) check() (err error) {
 	if LikeScript(a.Script) {
-		return checkIDs(a.Script, a.Hosts)
+		err = ScriptID.Check(a.Script)
 	}
-	return checkIDs(scriptStart+"x", a.Hosts) // which script the alias means is found out later
+	for _, h := range a.Hosts {
+		if HostName.Check(h) != nil {
+			err = cmp.Or(err, HostID.Check(h))
+		}
+	}
+	return err
+}
+
+// HostsTyped are the hosts as they were typed.
+func (a Asked) HostsTyped() []string {
+	if a.Typed != nil {
+		return a.Typed
+	}
+	return a.Hosts
 }
 
 // Send is one attempt to hand the run to the API. It is stored before the
@@ -249,13 +265,17 @@ func (r Request) Twin() string {
 		script = r.Asked.Alias
 	}
 	e.text("bmcmd twin 1", r.Requester.Org, r.Requester.User, script, r.Asked.Parameters)
-	e.list(r.Asked.Hosts)
+	e.list(r.Asked.HostsTyped())
 	return hex.EncodeToString(e.h.Sum(nil)[:16])
 }
 
-// Subject is what rules are looked up for.
+// Subject is what rules are looked up for. Of its hosts it has the facts that decided something when it was looked up.
 func (r Request) Subject() Subject {
-	return Subject{Script: r.Asked.Script, Hosts: r.Asked.Hosts, Channel: r.Origin.Channel, Requester: r.Requester}
+	var facts []Fact
+	if r.Plan != nil {
+		facts = r.Plan.Facts
+	}
+	return Subject{Known: knownBy(facts), Script: r.Asked.Script, Hosts: r.Asked.Hosts, Channel: r.Origin.Channel, Requester: r.Requester}
 }
 
 // LastSend is the newest send, or nil.

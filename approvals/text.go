@@ -1,6 +1,7 @@
 package approvals
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +37,44 @@ func (h How) names() string {
 		all = append(all, d.Name+"="+strconv.Quote(d.Value))
 	}
 	return "filled in; " + strings.Join(all, ", ")
+}
+
+// Slot is a place in a script that is to be filled in: {{Name}}.
+type Slot struct {
+	At, Len int // in bytes
+	Name    string
+}
+
+var slot = regexp.MustCompile(`\{\{([a-zA-Z0-9_-]{1,64})\}\}`)
+
+// Slots are the places that are to be filled in, in order; none where [How.Fillable] is not set.
+func (s Script) Slots() (all []Slot) {
+	if !s.How.Fillable {
+		return nil
+	}
+	for _, at := range slot.FindAllSubmatchIndex(s.Content, -1) {
+		all = append(all, Slot{At: at[0], Len: at[1] - at[0], Name: string(s.Content[at[2]:at[3]])})
+	}
+	return all
+}
+
+// Names are what is to be filled in, each once.
+func (s Script) Names() (all []string) {
+	for _, p := range s.Slots() {
+		if !slices.Contains(all, p.Name) {
+			all = append(all, p.Name)
+		}
+	}
+	return all
+}
+
+// Default is what stands for a name if nobody says otherwise.
+func (h How) Default(name string) (value string, has bool) {
+	i := slices.IndexFunc(h.Defaults, func(d Default) bool { return d.Name == name })
+	if i < 0 {
+		return "", false
+	}
+	return h.Defaults[i].Value, true
 }
 
 // Edit is one difference between the stored script and what is sent: at byte At of the stored content, Del bytes

@@ -90,7 +90,7 @@ func TestTurnedAwayAgain(t *testing.T) {
 	m := newMemory()
 	d := NewDesk(m, "w1", time.Minute)
 	r := newRequest()
-	for _, asked := range []Asked{{Script: "cmd-NOZCBHUW", Hosts: []string{"ins-1"}}, {Script: "restart", Hosts: []string{"ins-DB1"}}} {
+	for _, asked := range []Asked{{Script: "cmd-NOZCBHUW", Hosts: []string{"ins-1"}}, {Script: "restart", Hosts: []string{"ins-db1-"}}} {
 		r.Asked = asked
 		if err := d.TurnAway(t.Context(), r, "No rule."); !errors.Is(err, ErrNotID) || len(m.away) > 0 {
 			t.Errorf("%v: %v, and %d events are left", asked, err, len(m.away))

@@ -203,8 +203,11 @@ func (l looks) Machines(ctx context.Context, by Looker, ids []string) ([]bmclien
 	return l.cloud.Machines(ctx, ids)
 }
 
-func (l looks) FindMachines(_ context.Context, by Looker, _ string) ([]bmclient.Machine, error) {
-	return nil, l.room(by)
+func (l looks) FindMachines(_ context.Context, by Looker, name string) ([]bmclient.Machine, error) {
+	if err := l.room(by); err != nil {
+		return nil, err
+	}
+	return l.cloud.FindMachines(name), nil
 }
 
 func (l looks) Scripts(_ context.Context, by Looker, q bmclient.ScriptQuery) (bmclient.ScriptList, error) {

@@ -20,8 +20,10 @@ type Config struct {
 	Directory Directory
 	Board     Board
 	Policy    approvals.Policy
-	Target    approvals.Target    // which cloud; AppID is filled in from each script
-	Scrub     func(string) string // takes credentials out of foreign text
+	Target    approvals.Target // which cloud; AppID is filled in from each script
+	// UncheckedHosts lets a request go on if its hosts cannot be looked up; else it waits.
+	UncheckedHosts bool
+	Scrub          func(string) string // takes credentials out of foreign text
 	// Durable answers whether the store keeps what it confirms, before each claim. An
 	// error that is no [approvals.ErrUnavailable] says what is wrong with it. nil: the
 	// config says that it may forget, and cards say so.

@@ -271,6 +271,6 @@ func (b *Bot) again(ctx context.Context, c Click, k approvals.Kept) Answer {
 		return Words{Request: k.ID, Text: "This request is still open, so there is no need to ask again. Look at the card."}
 	}
 	asked := k.Asked
-	asked.Again, asked.Repeated, asked.Alias = k.ID, nil, "" // the id that the alias stood for then
+	asked.Again, asked.Repeated, asked.Alias, asked.Typed = k.ID, nil, "", nil // the ids that alias and names stood for then
 	return b.receive(ctx, c.Event, c.By, k.Origin, asked)
 }

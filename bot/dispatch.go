@@ -98,24 +98,38 @@ func (p *planChanged) Error() string {
 
 // grant reads everything again and holds the approvals against it.
 func (b *Bot) grant(ctx context.Context, k approvals.Kept) (approvals.Grant, error) {
-	login, err := b.Logins.For(approvals.KnownHosts{}.Each(k.Asked.Hosts))
-	if err != nil {
-		return approvals.Grant{}, refuse("%s", sentence(err))
-	}
 	among := make(chan error, 1) // it may be shared since the card was posted
 	go func() { among <- b.amongUs(ctx, k.Origin.Channel) }()
-	plan, err := b.plan(ctx, b.Cloud.Script, k.Asked, login, k.Plan.Rule)
+	hosts := k.Asked.Hosts
+	if k.Plan.Blind { // as it was approved
+		hosts = nil
+	}
+	l, err := b.readAll(ctx, source{script: b.Cloud.Script, machines: b.Cloud.In(k.Plan.Target.Region).Machines}, k.Asked.Script, hosts)
+	if err != nil {
+		return approvals.Grant{}, err
+	}
+	l.blind = k.Plan.Blind
+	s := k.Subject()
+	s.Known = b.known(l)
+	login, err := b.loginFor(s.Known.Each(s.Hosts))
+	if err != nil {
+		return approvals.Grant{}, l.needs(err)
+	}
+	plan, err := b.plan(k.Request, l, login, k.Plan.Rule)
 	if err != nil {
 		return approvals.Grant{}, err
 	}
 	if plan.Digest() != k.Digest {
 		return approvals.Grant{}, &planChanged{k.Plan.Changes(plan)}
 	}
-	today, err := b.facts(ctx, k.Request, append(k.Approvers(), k.Requester)...)
+	today, err := b.factsOf(ctx, k.Request, s, append(k.Approvers(), k.Requester)...)
 	if errors.Is(err, approvals.ErrNoRule) || errors.Is(err, approvals.ErrRulesDiffer) {
 		return approvals.Grant{}, refuse("The rules have changed since the card was shown and do not allow this run any more. Ask whoever keeps the rules.")
 	}
 	if err != nil {
+		return approvals.Grant{}, l.needs(err)
+	}
+	if err := mayFill(plan, today.Rule); err != nil {
 		return approvals.Grant{}, err
 	}
 	if err := <-among; err != nil {

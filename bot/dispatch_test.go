@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -60,7 +61,7 @@ func TestWhatChangedAfterTheApprovalStopsTheRun(t *testing.T) {
 				reading, proceed := make(chan struct{}), make(chan struct{})
 				id := r.asks("ALICE")
 				// The vote is counted; the change comes before the dispatch reads anything.
-				r.first.Logins = &heldLogins{logins: r.logins, asked: reading, proceed: proceed}
+				r.first.Cloud = &heldCloud{cloud: r.cloud, asked: reading, proceed: proceed}
 				done := make(chan Answer)
 				go func() { done <- r.pressOn(r.first, "BOB", Approve, id) }()
 				<-done
@@ -84,17 +85,17 @@ func TestWhatChangedAfterTheApprovalStopsTheRun(t *testing.T) {
 	}
 }
 
-// heldLogins stops the dispatch at its first step.
-type heldLogins struct {
-	*logins
+// heldCloud stops the dispatch at its first step.
+type heldCloud struct {
+	*cloud
 	asked   chan<- struct{}
 	proceed <-chan struct{}
 }
 
-func (l *heldLogins) For(hosts []approvals.Host) (approvals.Login, error) {
-	l.asked <- struct{}{}
-	<-l.proceed
-	return l.logins.For(hosts)
+func (c *heldCloud) Script(ctx context.Context, id string) (bmclient.Script, error) {
+	c.asked <- struct{}{}
+	<-c.proceed
+	return c.cloud.Script(ctx, id)
 }
 
 func TestARotatedPasswordChangesNothing(t *testing.T) {
@@ -143,12 +144,12 @@ func TestWhatIsAwayIsWaitedFor(t *testing.T) {
 		votes := func(r *rig) string { // the outage begins between vote and dispatch
 			id := r.asks("ALICE")
 			reading, proceed := make(chan struct{}), make(chan struct{})
-			all := r.first.Logins
-			r.first.Logins = &heldLogins{logins: r.logins, asked: reading, proceed: proceed}
+			all := r.first.Cloud
+			r.first.Cloud = &heldCloud{cloud: r.cloud, asked: reading, proceed: proceed}
 			r.pressOn(r.first, "DAVE", Approve, id) // whom only a group names
 			<-reading
 			tt.begin(r)
-			r.first.Logins = all
+			r.first.Cloud = all
 			close(proceed)
 			r.settle()
 			k := r.is(id, approvals.Approved)

@@ -25,7 +25,12 @@ func (b *Bot) reference(what string, err error, request string) string {
 // cause is one sentence on why something could not be done just now.
 func (b *Bot) cause(err error) string {
 	var api *bmclient.Error
+	var hosts unlooked
 	switch {
+	case errors.As(err, &hosts):
+		return "The hosts cannot be looked up: " + b.cause(hosts.error)
+	case errors.Is(err, approvals.ErrHostUntold):
+		return "A rule or a login goes by tags or names of the hosts, and these are not known."
 	case errors.Is(err, ErrQuota):
 		return quotaUsedUp
 	case errors.Is(err, ErrCredentials):
@@ -136,6 +141,8 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 		w.Text = sentence(err) + " Nothing was changed; ask with the id as it is."
 	case errors.Is(err, approvals.ErrNoRule), errors.Is(err, approvals.ErrRulesDiffer):
 		w.Text = "Not counted: the rules have changed and do not allow this run any more. Ask whoever keeps the rules."
+	case errors.Is(err, approvals.ErrHostUntold):
+		w.Text = "Not counted: a rule goes by tags or names of the hosts that were not looked up for this request. Cancel it and ask again."
 	case errors.Is(err, ErrQuota):
 		w.Text = fmt.Sprintf("%s Try again in %s.", quotaUsedUp, soon(pause(err, 0)))
 	default:

@@ -14,8 +14,13 @@ import (
 // facts asks the directory and today's rules about a request. people are those
 // whose standing is asked for, too.
 func (b *Bot) facts(ctx context.Context, r approvals.Request, people ...approvals.Person) (approvals.Facts, error) {
+	return b.factsOf(ctx, r, r.Subject(), people...)
+}
+
+// factsOf is facts with what is known of the hosts at this moment.
+func (b *Bot) factsOf(ctx context.Context, r approvals.Request, s approvals.Subject, people ...approvals.Person) (approvals.Facts, error) {
 	ctx = askingOnce(ctx)
-	rule, err := b.Policy.Match(r.Subject(), b.members(ctx, b.Policy.RequesterGroups()))
+	rule, err := b.Policy.Match(s, b.members(ctx, b.Policy.RequesterGroups()))
 	if err != nil {
 		return approvals.Facts{}, err
 	}

@@ -90,6 +90,9 @@ type cloud struct {
 	onRun     func(ctx context.Context) error // what RunUserCmd answers
 	sent      []bmclient.Run
 	tasks     tasks
+
+	machines   []bmclient.Machine // nil: each that is asked for is there and up
+	onMachines func() error
 }
 
 func (c *cloud) Script(_ context.Context, id string) (bmclient.Script, error) {
@@ -128,12 +131,39 @@ func (c *cloud) Run(ctx context.Context, key bmclient.Key, r bmclient.Run) (bmcl
 
 func (c *cloud) In(string) Cloud { return c }
 
-// Machines tells of each that is asked for, as one that is up.
+// Machines tells of each that is asked for, as one that is up, unless the test says which there are.
 func (c *cloud) Machines(_ context.Context, ids []string) (all []bmclient.Machine, err error) {
-	for _, id := range ids {
-		all = append(all, bmclient.Machine{ID: id, Told: true})
+	c.add("machines %s", strings.Join(ids, ","))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.onMachines != nil {
+		err = c.onMachines()
 	}
-	return all, nil
+	if c.machines == nil {
+		for _, id := range ids {
+			all = append(all, bmclient.Machine{ID: id, Told: true})
+		}
+		return all, err
+	}
+	for _, m := range c.machines {
+		if slices.Contains(ids, m.ID) {
+			all = append(all, m)
+		}
+	}
+	return all, err
+}
+
+// FindMachines tells of those that the test has put there.
+func (c *cloud) FindMachines(name string) (all []bmclient.Machine) {
+	c.add("find %q", name)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range c.machines {
+		if strings.Contains(m.Name, name) {
+			all = append(all, m)
+		}
+	}
+	return all
 }
 
 func (c *cloud) Sent(context.Context, bmclient.SentQuery) ([]string, error) { return nil, nil }
@@ -151,6 +181,7 @@ type logins struct {
 	*journal
 	mu     sync.Mutex
 	login  approvals.Login
+	every  bool // it is for all hosts
 	onOpen func() error
 }
 
@@ -160,7 +191,7 @@ func (l *logins) For(hosts []approvals.Host) (approvals.Login, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, h := range hosts {
-		if !strings.HasPrefix(h.ID, "ins-") {
+		if !strings.HasPrefix(h.ID, "ins-") && !l.every {
 			return approvals.Login{}, fmt.Errorf("no login is configured for %s; ask whoever keeps the config", h.ID)
 		}
 	}

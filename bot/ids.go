@@ -93,14 +93,18 @@ func (l *words) hosts(in []word) (once, repeated []string, err error) {
 
 func partsHosts(r rune) bool { return strings.ContainsRune(",;，；、", r) }
 
+// checkHost is nil for what can be an instance's id or its name.
 func checkHost(id string) error {
-	switch bad := outside(id, isHostRune); {
+	near, named := approvals.HostID.Nearest(id), approvals.HostName.Check(id) == nil
+	switch bad := outside(id, isIDRune); {
 	case strings.ContainsAny(id, "*?{["):
 		return wrong("%q is a pattern. Name each instance, so that everybody sees where it runs.", cut(id))
 	case approvals.LikeScript(id):
 		return wrong("%q is a second script id. One request runs one script: ask for the other in a line of its own.", cut(id))
-	case approvals.HostID.Nearest(id) != "":
-		return meant(id, approvals.HostID.Nearest(id), sentence(approvals.HostID.Check(id)))
+	case near != "" && (!named || likeHost(near)):
+		return meant(id, near, sentence(approvals.HostID.Check(id)))
+	case named:
+		return nil
 	case bad != noRune:
 		return wrong("%q is no instance id: it holds %s. Parameters for the script stand after --.", cut(id), nameRune(bad))
 	case len(id) > longestID:
@@ -114,9 +118,7 @@ func checkHost(id string) error {
 	return nil
 }
 
-func isHostRune(r rune) bool { return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' }
-
-// isIDRune is for what stands in aliases, too.
+// isIDRune is for what stands in aliases and names of hosts, too.
 func isIDRune(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.'
 }

@@ -36,7 +36,7 @@ var turnedAway = []struct {
 	{"a rule that names others, by an alias", "run restart ins-1", onlyBob, "No rule lets you run anything on ins-1 from this channel. Look at the ids, or ask whoever keeps the rules."},
 	{"an alias in another channel", "run restart ins-1", func(r *rig) { r.policy[0].Channels = []string{"C0OTHER"} }, "No rule lets you run anything on ins-1 from this channel. Look at the ids, or ask whoever keeps the rules."},
 	{"an alias on other hosts", "run restart ins-1,ins-2", func(r *rig) { r.policy[0].Hosts = approvals.PlainHosts("ins-1") }, "No rule lets you run anything on ins-1 and ins-2 from this channel. Look at the ids, or ask whoever keeps the rules."},
-	{"hosts that nobody enters", "run cmd-nozcbhuw db-1", nil, "No login is configured for db-1; ask whoever keeps the config. Nothing ran."},
+	{"hosts that nobody enters", "run cmd-nozcbhuw cpm-1", nil, "No login is configured for cpm-1; ask whoever keeps the config. Nothing ran."},
 	{"a guest looks", "show restart", aGuest, "A guest may not use bmcmd. Ask a colleague."},
 	{"a guest lists scripts", "list scripts", aGuest, "A guest may not use bmcmd. Ask a colleague."},
 	{"a guest asks how a request stands", "status r-abc", aGuest, "A guest may not use bmcmd. Ask a colleague."},

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,7 +73,11 @@ func (b *Bot) lookUp(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 		return b.advance(ctx, k, approvals.Refuse(fmt.Sprintf("%s Nothing ran; ask again in a while. (%s)", b.cause(err), ref)))
 	}
 	b.Log.Warn("a look-up is tried again", "request", k.ID, b.said(err))
-	return b.advance(ctx, k, approvals.Delay(k.Clock().Add(pause(err, k.Tries))))
+	again := k.Clock().Add(pause(err, k.Tries))
+	if errors.As(err, &unlooked{}) && k.Waiting == "" {
+		return b.advance(ctx, k, approvals.WaitToAsk(fmt.Sprintf("%s Nobody is asked before that; I keep trying for %s.", b.cause(err), inWords(b.LookUpFor)), again))
+	}
+	return b.advance(ctx, k, approvals.Delay(again))
 }
 
 // showable refuses a plan that no card can show before it is stored: it may be megabytes.
@@ -123,7 +128,7 @@ func (b *Bot) prepare(ctx context.Context, r approvals.Request) (approvals.Perso
 		return approvals.Person{}, approvals.Plan{}, err
 	}
 	ctx = askingOnce(ctx)
-	may, err := b.mayAsk(ctx, r)
+	may, err := b.mayAsk(ctx, r, nil)
 	if err != nil {
 		return none(err)
 	}
@@ -133,14 +138,27 @@ func (b *Bot) prepare(ctx context.Context, r approvals.Request) (approvals.Perso
 		return none(err)
 	} else if id != r.Asked.Script {
 		r.Asked.Script = id
-		if may, err = b.mayAsk(ctx, r); err != nil {
+		if may, err = b.mayAsk(ctx, r, nil); err != nil {
 			return none(err)
 		}
 	}
-	read := func(ctx context.Context, id string) (bmclient.Script, error) {
-		return b.Looks.Script(ctx, by, id)
+	l, err := b.readAll(ctx, source{
+		script: func(ctx context.Context, id string) (bmclient.Script, error) { return b.Looks.Script(ctx, by, id) },
+		machines: func(ctx context.Context, ids []string) ([]bmclient.Machine, error) {
+			return b.Looks.Machines(ctx, by, ids)
+		},
+		blind: b.UncheckedHosts,
+	}, r.Asked.Script, r.Asked.Hosts)
+	if err != nil {
+		return none(err)
 	}
-	plan, err := b.plan(ctx, read, r.Asked, may.login, may.rule)
+	if r.Asked.Hosts, err = b.meant(ctx, by, r, &l); err != nil {
+		return none(err)
+	}
+	if may, err = b.mayAsk(ctx, r, &l); err != nil {
+		return none(l.needs(err))
+	}
+	plan, err := b.plan(r, l, may.login, may.rule)
 	if err != nil {
 		return none(err)
 	}
@@ -155,9 +173,10 @@ type entitled struct {
 	login approvals.Login
 }
 
-// mayAsk says whether a run may be asked for, without a call to the cloud. By an alias it
-// may be if it may for some script. A *refusal is final; other errors may pass.
-func (b *Bot) mayAsk(ctx context.Context, r approvals.Request) (e entitled, err error) {
+// mayAsk says whether a run may be asked for, without a call to the cloud. l is what was looked up of its hosts.
+// Before that, it may be if it may for some hosts, and by an alias if it may for some script. A *refusal is final;
+// other errors may pass.
+func (b *Bot) mayAsk(ctx context.Context, r approvals.Request, l *looked) (e entitled, err error) {
 	profile, err := b.Directory.Profile(ctx, userRef(r.Requester, r.Origin.Team))
 	if err != nil {
 		return e, fmt.Errorf("%w: %w", errWho, err)
@@ -166,16 +185,27 @@ func (b *Bot) mayAsk(ctx context.Context, r approvals.Request) (e entitled, err 
 		return e, refuse("You cannot ask for runs: %s. Ask a colleague to.", err)
 	}
 	e.who, r.Requester = profile.Person, profile.Person
-	if approvals.LikeScript(r.Asked.Script) {
-		e.rule, err = b.ruleFor(ctx, r)
+	s := r.Subject()
+	if l != nil {
+		s.Known = b.known(*l)
 	} else {
-		err = b.mayAskSome(ctx, r)
+		s.Hosts = sureHosts(s.Hosts)
+		s.Unnamed = len(s.Hosts) < len(r.Asked.Hosts)
+	}
+	err = approvals.ErrHostUntold
+	if !s.Unnamed && approvals.LikeScript(s.Script) {
+		e.rule, err = b.ruleFor(ctx, r, s)
+	}
+	if l == nil && errors.Is(err, approvals.ErrHostUntold) {
+		err = b.mayAskSome(ctx, s)
 	}
 	if err != nil {
 		return e, b.needsGroup(err)
 	}
-	if e.login, err = b.Logins.For(approvals.KnownHosts{}.Each(r.Asked.Hosts)); err != nil {
-		return e, refuse("%s Nothing ran.", sentence(err))
+	if len(s.Hosts) > 0 {
+		if e.login, err = b.loginFor(s.Known.Each(s.Hosts)); err != nil && (l != nil || !errors.Is(err, approvals.ErrHostUntold)) {
+			return e, err
+		}
 	}
 	return e, b.amongUs(ctx, r.Origin.Channel)
 }
@@ -192,18 +222,32 @@ func (b *Bot) mayKnow(ctx context.Context, r approvals.Request, who approvals.Pe
 	return b.mayShow(ctx, r.Origin, who, id)
 }
 
-// mayAskSome is nil if the requester may ask for some script on those hosts.
-func (b *Bot) mayAskSome(ctx context.Context, r approvals.Request) error {
-	may, err := b.mayAny(ctx, r.Subject(), func(r approvals.Rule) approvals.Who { return r.Ask })
+// loginFor is the login for hosts. An error is a *refusal, or wraps [approvals.ErrHostUntold].
+func (b *Bot) loginFor(hosts []approvals.Host) (approvals.Login, error) {
+	login, err := b.Logins.For(hosts)
+	if err != nil && !errors.Is(err, approvals.ErrHostUntold) {
+		err = refuse("%s Nothing ran.", sentence(err))
+	}
+	return login, err
+}
+
+// mayAskSome is nil if the requester may ask for that script, or by an alias for some, on hosts of which not all is
+// known.
+func (b *Bot) mayAskSome(ctx context.Context, s approvals.Subject) error {
+	may, err := b.mayAny(ctx, s, func(r approvals.Rule) approvals.Who { return r.Ask })
 	if err == nil && !may {
-		err = refuse("No rule lets you run anything on %s from this channel. Look at the ids, or ask whoever keeps the rules.", few(r.Asked.Hosts))
+		what := "anything"
+		if approvals.LikeScript(s.Script) {
+			what = s.Script
+		}
+		err = refuse("No rule lets you run %s on %s from this channel. Look at the ids, or ask whoever keeps the rules.", what, few(s.Hosts))
 	}
 	return err
 }
 
 // ruleFor finds the rule and holds the requester against it.
-func (b *Bot) ruleFor(ctx context.Context, r approvals.Request) (approvals.Rule, error) {
-	f, err := b.facts(ctx, r)
+func (b *Bot) ruleFor(ctx context.Context, r approvals.Request, s approvals.Subject) (approvals.Rule, error) {
+	f, err := b.factsOf(ctx, r, s)
 	switch {
 	case errors.Is(err, approvals.ErrNoRule), errors.Is(err, approvals.ErrRulesDiffer):
 		return approvals.Rule{}, refuse("%s", b.ruleWords(err, r.Asked.Script))
@@ -242,30 +286,44 @@ func (b *Bot) ruleWords(err error, script string) string {
 	return fmt.Sprintf("No rule lets %s run on %s from this channel. Look at the ids, or ask whoever keeps the rules.", script, strings.TrimSpace(host))
 }
 
-// plan reads the script and puts together what would be done.
-func (b *Bot) plan(ctx context.Context, read func(context.Context, string) (bmclient.Script, error), a approvals.Asked, login approvals.Login, rule approvals.Rule) (approvals.Plan, error) {
-	s, err := read(ctx, a.Script)
+// readScript reads a script. A *refusal is final; other errors may pass.
+func (b *Bot) readScript(ctx context.Context, from source, id string) (bmclient.Script, error) {
+	s, err := from.script(ctx, id)
 	var said *bmclient.Error
 	switch {
 	case errors.Is(err, bmclient.ErrNoScript):
-		return approvals.Plan{}, noScript(a.Script)
+		return s, noScript(id)
 	case errors.Is(err, ErrCredentials): // they may come back
-		return approvals.Plan{}, err
+		return s, err
 	case errors.As(err, &said) && lasting(said):
-		return approvals.Plan{}, refuse("The cloud did not let me read the script: %s. Nothing ran; tell whoever runs the bot.", b.Scrub(apiWords(said)))
-	case err != nil:
-		return approvals.Plan{}, err
+		return s, refuse("The cloud did not let me read the script: %s. Nothing ran; tell whoever runs the bot.", b.Scrub(apiWords(said)))
 	}
-	script, err := b.stored(s)
+	return s, err
+}
+
+// plan puts together what would be done. Of one that was approved, its edits of the script and the kinds of its
+// facts are kept.
+func (b *Bot) plan(r approvals.Request, l looked, login approvals.Login, rule approvals.Rule) (approvals.Plan, error) {
+	script, err := b.stored(l.script)
 	if err != nil {
 		return approvals.Plan{}, err
 	}
-	target := b.Target
-	target.AppID = b.Scrub(s.AppID)
-	return approvals.Plan{
-		Script: script, Parameters: a.Parameters, Hosts: a.Hosts,
-		Login: login, Target: target, Rule: rule,
-	}, nil
+	p := approvals.Plan{
+		Script: script, Parameters: r.Asked.Parameters, Hosts: r.Asked.Hosts,
+		Login: login, Target: b.Target, Rule: rule, Blind: l.blind,
+	}
+	p.Target.AppID, p.Target.Region = b.Scrub(l.script.AppID), cmp.Or(login.Region, b.Target.Region)
+	if err := unfit(p, l); err != nil {
+		return p, err
+	}
+	p.Seen = seen(p, b.known(l))
+	if r.Plan != nil {
+		p.Edits, p.Facts = r.Plan.Edits, b.factsNow(r.Plan.Facts, l)
+		return p, nil
+	}
+	p.Facts = b.factsFor(r.Subject(), p, l)
+	p.Edits, err = edits(p, r.ID)
+	return p, err
 }
 
 // lasting reports whether an answer to a read is one that will be the same for the
@@ -286,11 +344,20 @@ func apiWords(e *bmclient.Error) string {
 // stored is a script as it may be kept and shown. It must be shown as it is, so one
 // that holds a credential of ours is refused.
 func (b *Bot) stored(s bmclient.Script) (approvals.Script, error) {
-	if content := string(s.Content); b.Scrub(content) != content {
+	how := approvals.How{
+		Type: s.How.Type, User: s.How.User, Dir: s.How.Dir, Timeout: s.How.Timeout,
+		Bucket: s.How.Bucket, Prefix: s.How.Prefix, Fillable: s.How.Fillable,
+	}
+	all := strings.Join([]string{string(s.Content), how.User, how.Dir, how.Bucket, how.Prefix}, "\n")
+	for _, d := range s.How.Defaults {
+		how.Defaults = append(how.Defaults, approvals.Default(d))
+		all += "\n" + d.Value + "\n" + d.Description
+	}
+	if b.Scrub(all) != all {
 		return approvals.Script{}, refuse("The script %s holds one of my own credentials, so I show it nowhere. Take it out of the script, and change that credential.", s.CmdID)
 	}
 	return approvals.Script{
 		CmdID: s.CmdID, Alias: b.Scrub(s.Alias), OSType: b.Scrub(s.OSType), Content: s.Content,
-		Created: s.Created, Modified: s.Modified,
+		Created: s.Created, Modified: s.Modified, How: how,
 	}, nil
 }

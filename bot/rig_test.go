@@ -2,6 +2,7 @@ package bot
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -12,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bmclient"
@@ -39,6 +40,9 @@ type rig struct {
 	follow  time.Duration
 	later   func() // what a test does once its request is pending
 	durable func(context.Context) error
+
+	api       string // empty: 2.0
+	unchecked bool
 }
 
 // logBuffer keeps what is logged.
@@ -110,8 +114,9 @@ func (r *rig) config() Config {
 	return Config{
 		Desk:  approvals.NewDesk(r.store, fmt.Sprintf("worker-%d", len(r.bots)+1), hold),
 		Cloud: r.cloud, Looks: looks{cloud: r.cloud}, Logins: r.logins, Directory: r.people, Board: r.board, Policy: r.policy,
-		Target: approvals.Target{API: "2.0", Endpoint: "https://bm.example", ArrayKey: "instanceId"},
-		Poll:   r.poll, FollowFor: r.follow, SearchFor: 10 * time.Minute, Durable: r.durable,
+		UncheckedHosts: r.unchecked,
+		Target:         approvals.Target{API: cmp.Or(r.api, "2.0"), Endpoint: "https://bm.example", ArrayKey: "instanceId"},
+		Poll:           r.poll, FollowFor: r.follow, SearchFor: 10 * time.Minute, Durable: r.durable,
 		Scrub: scrub, Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }
@@ -216,7 +221,7 @@ func (r *rig) words(a Answer) Words {
 func (r *rig) hears(a Answer, want string) Words {
 	r.Helper()
 	w := r.words(a)
-	if diff := cmp.Diff(want, w.Text); diff != "" {
+	if diff := gocmp.Diff(want, w.Text); diff != "" {
 		r.Errorf("the answer (-want +got):\n%s", diff)
 	}
 	return w
@@ -261,7 +266,7 @@ func (r *rig) is(id string, want approvals.State) approvals.Kept {
 // did checks the journal's lines that begin with words.
 func (r *rig) did(words string, want ...string) {
 	r.Helper()
-	if diff := cmp.Diff(want, r.journal.of(strings.Fields(words)...)); diff != "" {
+	if diff := gocmp.Diff(want, r.journal.of(strings.Fields(words)...)); diff != "" {
 		r.Errorf("%s (-want +got):\n%s", words, diff)
 	}
 }

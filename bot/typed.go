@@ -64,7 +64,7 @@ func (b *Bot) turnAway(ctx context.Context, r approvals.Request) error {
 	asking, cancel := context.WithTimeout(ctx, tellTime)
 	defer cancel()
 	var no *refusal
-	if _, err := b.mayAsk(asking, r); errors.As(err, &no) {
+	if _, err := b.mayAsk(asking, r, nil); errors.As(err, &no) {
 		b.noteTurnedAway(ctx, r, b.Scrub(no.text))
 		return no
 	} else if err != nil {
@@ -199,7 +199,7 @@ func (b *Bot) person(ctx context.Context, u UserRef) (approvals.Person, error) {
 func (b *Bot) show(ctx context.Context, t Typed, id string) Answer {
 	ctx, cancel := context.WithTimeout(ctx, workTime)
 	defer cancel()
-	s, err := b.readFor(ctx, t, id)
+	s, rule, err := b.readFor(ctx, t, id)
 	if err != nil {
 		return b.explainShow(err)
 	}
@@ -207,27 +207,29 @@ func (b *Bot) show(ctx context.Context, t Typed, id string) Answer {
 	if err != nil {
 		return b.explainShow(err)
 	}
-	return Shown{Script: script}
+	return Shown{Script: script, Rule: rule}
 }
 
-func (b *Bot) readFor(ctx context.Context, t Typed, word string) (bmclient.Script, error) {
-	none := bmclient.Script{}
+func (b *Bot) readFor(ctx context.Context, t Typed, word string) (s bmclient.Script, rule approvals.Rule, err error) {
 	p, err := b.person(ctx, t.By)
 	if err != nil {
-		return none, err
+		return s, rule, err
 	}
 	if err := b.mayShow(ctx, t.Origin, p, word); err != nil {
-		return none, err
+		return s, rule, err
 	}
 	id, err := b.scriptID(ctx, Looker{User: t.By.User}, word, func(id string) error { return b.mayShow(ctx, t.Origin, p, id) })
 	if err != nil {
-		return none, err
+		return s, rule, err
 	}
-	s, err := b.Looks.Script(ctx, Looker{User: t.By.User}, id)
+	s, err = b.Looks.Script(ctx, Looker{User: t.By.User}, id)
 	if errors.Is(err, bmclient.ErrNoScript) {
-		return none, noScript(id)
+		return s, rule, noScript(id)
 	}
-	return s, err
+	if err == nil {
+		rule, err = b.Policy.Match(approvals.Subject{Script: id, Channel: t.Origin.Channel, Requester: p}, b.members(ctx, b.Policy.RequesterGroups()))
+	}
+	return s, rule, err
 }
 
 // explainShow is explain for a command that counts nothing.

@@ -61,13 +61,13 @@ func steady(r approvals.Request) (*page, error) {
 		return nil, err
 	}
 	total := scriptSize(r) + size(parameters(r)) + size(r.Asked.Reason)
-	if r.Plan != nil && !utf8.Valid(r.Plan.Script.Content) {
-		return nil, fmt.Errorf("%w: it has %s", ErrUnreadable, count(len(r.Plan.Script.Content), "byte"))
+	if r.Plan != nil && !utf8.Valid(r.Plan.Text()) {
+		return nil, fmt.Errorf("%w: it has %s", ErrUnreadable, count(len(r.Plan.Text()), "byte"))
 	}
 	if total <= maxCost { // more is refused without drawing it
 		body.facts(r, 0)
 		if r.Plan != nil {
-			body.content(scriptText(r.Plan.Script.Content))
+			body.content(scriptText(marked(*r.Plan)))
 			body.quiet(target(r.Plan.Target) + " · digest " + r.Digest.Short())
 		}
 		body.flush()
@@ -86,7 +86,12 @@ func names(r approvals.Request) error {
 		return nil
 	}
 	for _, s := range []struct{ what, is string }{
-		{"script's id", r.Plan.Script.CmdID}, {"login's name", r.Plan.Login.Name}, {"user on the hosts", r.Plan.Login.User},
+		{"script's directory", r.Plan.Script.How.Dir},
+		{"script's user", r.Plan.Script.How.User},
+		{"bucket for its output", r.Plan.Script.How.Bucket + " " + r.Plan.Script.How.Prefix},
+		{"script's id", r.Plan.Script.CmdID},
+		{"login's name", r.Plan.Login.Name},
+		{"user on the hosts", r.Plan.Login.User},
 	} {
 		if n := size(inline(s.is)); n > maxName {
 			return fmt.Errorf("%w: the %s has %s, %s too many", ErrTooLong, s.what, count(n, "character"), number(n-maxName))

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -41,6 +42,7 @@ func (p *page) facts(r approvals.Request, most int) {
 	p.parameters(r, most)
 	if r.Plan != nil {
 		p.plan(*r.Plan)
+		p.filledIn(r.Plan.Edits)
 	}
 }
 
@@ -55,8 +57,17 @@ func (p *page) reason(s string, most int) {
 func (p *page) hosts(r approvals.Request, most int) {
 	all := hosts(r)
 	title := safe("Hosts (" + strconv.Itoa(len(all)) + ")")
+	if r.Plan != nil && len(r.Plan.Seen) > 0 {
+		all = namesBeside(all, r.Plan.Seen)
+	}
 	p.write(title + ": " + escape(cut(hostList(all), textHosts)))
 	p.pre(title, short(hostLines(all), most))
+	if r.Plan != nil {
+		p.matched(*r.Plan)
+	}
+	if r.Asked.Typed != nil {
+		p.line(say("Typed as "), said(hostList(r.Asked.Typed), 300))
+	}
 	if len(r.Asked.Repeated) > 0 {
 		p.line(say("Typed more than once, counted once: "), said(hostList(r.Asked.Repeated), 300))
 	}
@@ -83,8 +94,45 @@ func parameters(r approvals.Request) string {
 
 // plan is as whom, by which rule, for how long.
 func (p *page) plan(plan approvals.Plan) {
-	p.line(label("Login: "), said(plan.Login.Name, maxName), say(", user "), code(plan.Login.User, maxName), say(" on the hosts"))
+	row := []span{label("Login: "), said(plan.Login.Name, maxName), say(", user "), code(plan.Login.User, maxName), say(" on the hosts")}
+	if stored := plan.Script.How.User; stored != "" && stored != plan.Login.User {
+		row = append(row, say("; the script is stored with the user "), code(stored, maxName))
+	}
+	p.line(row...)
 	p.line(label("Rule: "), said(plan.Rule.Name, maxName), say(", "+safe(count(plan.Rule.Quorum, "approval"))+" needed"))
+}
+
+// namesBeside are hosts with what is called their name.
+func namesBeside(all []string, seen []approvals.HostNote) (out []string) {
+	for _, h := range all {
+		if i := slices.IndexFunc(seen, func(n approvals.HostNote) bool { return n.Host == h && n.Name != "" }); i >= 0 {
+			h += " (" + seen[i].Name + ")"
+		}
+		out = append(out, h)
+	}
+	return out
+}
+
+// matched is what of the hosts the rule went by, where that is not their ids, and that they were not looked up.
+func (p *page) matched(plan approvals.Plan) {
+	var by []string
+	hosts := map[string][]string{}
+	for _, n := range plan.Seen {
+		if n.Matched != "" && hosts[n.Matched] == nil {
+			by = append(by, n.Matched)
+		}
+		hosts[n.Matched] = append(hosts[n.Matched], n.Host)
+	}
+	for _, m := range by {
+		which := said(hostList(hosts[m]), 300)
+		if len(hosts[m]) == len(plan.Hosts) {
+			which = say("all of them")
+		}
+		p.line(say("Matched by "), said(m, maxName), say(": "), which)
+	}
+	if plan.Blind {
+		p.line(label("Take care: "), say("these hosts were not checked. The cloud did not tell whether they are there, what they are called, and whether they run."))
+	}
 }
 
 // target is which cloud is called.

@@ -60,6 +60,8 @@ func TestCardGolden(t *testing.T) {
 			r.Plan.Parameters = "--soft" + strings.Repeat("\t", 1500) + "; reboot"
 			r.Asked.Reason = "a" + strings.Repeat("\u0301", 60)
 		})},
+		{"pending_sent", "what an API that is sent the script has besides", request(pending, sentScript)},
+		{"pending_blind", "nobody knows whether the hosts are there", request(pending, func(r *approvals.Request) { r.Plan.Blind = true })},
 		{"approved", "only a veto is left", request(approved)},
 		{"waiting_retry", "the API refused, the approval stands", request(waiting("the API refused the run before anything could start", time.Time{}),
 			func(r *approvals.Request) {
@@ -154,6 +156,10 @@ func TestNoticeGolden(t *testing.T) {
 		{"failed_audit", "it ends here, so the chain's head stands there", approvals.NoticeAnswer, request(sent(approvals.Failed, failed), headed)},
 		{"expired_audit", "the chain's head", approvals.NoticeEnded, request(ended(approvals.Expired, "", nil), headed)},
 		{"result_audit", "the chain's head comes last", approvals.NoticeResult, request(followed(approvals.Succeeded, "", ran("ins-1", 0)), headed)},
+		{"waiting_to_ask", "nobody is asked before that", approvals.NoticeWaiting, request(func(r *approvals.Request) {
+			r.Plan, r.Waiting = nil, "The hosts cannot be looked up: the cloud's API did not give a usable answer."
+		})},
+		{"waited_to_ask", "Slack did not take the notice before", approvals.NoticeWaiting, request(pending)},
 		{"waiting", "says what to press", approvals.NoticeWaiting, request(waiting("the vault does not answer", time.Time{}))},
 		{"denied", "to the requester", approvals.NoticeEnded, request(ended(approvals.Denied, "wrong hosts", &bob))},
 		{"refused_change", "with the differences", approvals.NoticeEnded, request(changed)},
@@ -176,8 +182,9 @@ func TestAnswerGolden(t *testing.T) {
 		name string
 		m    view.Message
 	}{
-		{"script", view.Script(script())},
-		{"script_binary", view.Script(approvals.Script{CmdID: "cmd-b", Content: []byte{0x7f, 'E', 'L', 'F', 0xff}})},
+		{"script", view.Script(script(), plan().Rule)},
+		{"script_takes", view.Script(request(sentScript).Plan.Script, request(sentScript).Plan.Rule)},
+		{"script_binary", view.Script(approvals.Script{CmdID: "cmd-b", Content: []byte{0x7f, 'E', 'L', 'F', 0xff}}, plan().Rule)},
 		{"help", view.Help("/bmcmd", "", "")},
 		{"help_unknown", view.Help("/bmcmd", "rnu", "run")},
 		{"words_when", view.Words("Not counted yet: the search ends at "+view.When(start)+".", "r-abcdefghjk", cardLink)},

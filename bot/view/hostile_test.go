@@ -68,6 +68,9 @@ func everywhere(s string) func(*approvals.Request) {
 			r.Plan.Login = approvals.Login{Name: s, User: s, Ref: "ref+env://X"}
 			r.Plan.Target = approvals.Target{API: s, Endpoint: s, Region: s, AppID: s}
 			r.Plan.Rule.Name = s
+			r.Plan.Script.How = approvals.How{Type: s, User: s, Dir: s, Bucket: s, Prefix: s, Fillable: true, Defaults: []approvals.Default{{Name: s, Value: s}}}
+			r.Plan.Edits = []approvals.Edit{{Put: s, Name: s}, {Put: "# bmcmd r-1\n"}, {At: len(s), Put: s, Name: "b"}}
+			r.Plan.Seen, r.Plan.Blind, r.Asked.Typed = []approvals.HostNote{{Host: s, Name: s, Matched: s}}, true, []string{s}
 		}
 		noise(r, s)
 	}
@@ -200,7 +203,10 @@ func TestHostileTextNowhereHarms(t *testing.T) {
 			fine(t, view.List(view.Lists{
 				Here: repeat(view.Listed{Request: r, Link: s}, 12), Mine: repeat(long, 12), Waiting: repeat(long, 12), More: true, Untold: true,
 			}))
-			fine(t, view.Script(request(everywhere(s)).Plan.Script))
+			shown := request(everywhere(s)).Plan
+			shown.Script.Content = []byte("{{a}}{{b}}{{c}}" + s)
+			shown.Rule.Parameters = approvals.Parameters{{Name: "a", Example: s, Match: s}, {Name: "b", Example: s, Choices: []string{s}}}
+			fine(t, view.Script(shown.Script, shown.Rule))
 			fine(t, view.Help(s, s, s))
 			fine(t, view.Scripts(repeat(approvals.Script{CmdID: s, Alias: s, OSType: s}, 20), 1<<40, 1<<30, s, true))
 			fine(t, view.Scripts(nil, 0, 1, s, false))

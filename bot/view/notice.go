@@ -138,6 +138,11 @@ func (p *page) noticeFile(r approvals.Request) {
 
 func (p *page) noticeWaiting(r approvals.Request) {
 	switch {
+	case r.ApprovedAt.IsZero() && r.Waiting == "":
+		p.section(call(r, false) + "It had to wait before anybody could be asked. Now: " + state(r) + ".")
+	case r.State == approvals.Received:
+		p.section(call(r, false) + "Nobody is asked yet.")
+		p.waiting(r)
 	case r.State != approvals.Approved:
 		p.section(call(r, false) + "It was approved and had to wait; the card says how it stands now.")
 	case r.Waiting == "":

@@ -116,7 +116,7 @@ func (p *page) oddRequest(r approvals.Request) {
 	alias := r.Asked.Alias
 	var script []byte
 	if r.Plan != nil {
-		alias, script = r.Plan.Script.Alias, r.Plan.Script.Content
+		alias, script = r.Plan.Script.Alias, r.Plan.Text()
 	}
 	p.lookClosely(
 		text{"script", string(script), true, 4}, text{"parameters", parameters(r), true, 2}, text{"hosts", strings.Join(hosts(r), "\n"), true, 1},

@@ -82,6 +82,21 @@ func approved(r *approvals.Request) {
 	r.State, r.ApprovedAt, r.DispatchBy = approvals.Approved, start.Add(time.Minute), start.Add(3*time.Minute)
 }
 
+// sentScript makes it one for an API that is sent the script, with a value that was typed and one by default.
+func sentScript(r *approvals.Request) {
+	p := r.Plan
+	p.Script.Content = []byte("#!/bin/sh\ndu -sh {{dir}} | sort -{{order}} # ⟦not filled in⟧\n")
+	p.Script.How = approvals.How{
+		Type: "SHELL", User: "ubuntu", Dir: "/srv", Timeout: 2 * time.Minute, Bucket: "https://logs-125.cos.ap-beijing.myqcloud.com", Prefix: "du",
+		Fillable: true, Defaults: []approvals.Default{{Name: "order", Value: "rh"}},
+	}
+	p.Edits = []approvals.Edit{{At: 10, Put: "# bmcmd r-abcdefghjk\n"}, {At: 17, Del: 7, Put: "/var/log", Name: "dir"}, {At: 33, Del: 9, Put: "rh", Name: "order"}}
+	p.Parameters, p.Login.Ref, p.Login.Region, p.Target = "dir=/var/log", "", "ap-shanghai", approvals.Target{API: "tat", Endpoint: "https://tat.tencentcloudapi.com", Region: "ap-shanghai"}
+	p.Seen = []approvals.HostNote{{Host: "ins-1", Name: "web-1", Matched: "tags env=prod"}, {Host: "ins-2", Name: "web-2", Matched: "tags env=prod"}}
+	p.Rule.Parameters = approvals.Parameters{{Name: "dir", Example: "/var/log"}, {Name: "order", Example: "rh", Choices: []string{"h", "rh"}}}
+	r.Asked.Typed = []string{"web-1", "ins-2"}
+}
+
 // searching has a request wait while a send is searched for that Redis may have forgotten.
 func searching(until time.Time) func(*approvals.Request) {
 	return func(r *approvals.Request) {

@@ -2,6 +2,7 @@ package view
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,6 +18,67 @@ func (p *page) scriptFacts(s approvals.Script) {
 	p.line(label("Script: "), alias, say(", "), code(s.CmdID, maxName), say(", "), said(s.OSType, 60),
 		say(", modified "+stamp(s.Modified)))
 	p.line(label("sha256: "), code(s.SHA256(), maxName))
+	p.how(s.How)
+}
+
+// how is how a script is run, where the API keeps that beside it.
+func (p *page) how(h approvals.How) {
+	if h.Type == "" {
+		return
+	}
+	row := []span{label("Type: "), said(h.Type, 60), say(", stopped after " + lasting(h.Timeout)), say(", in ")}
+	if h.Dir == "" {
+		row = append(row, say("the user’s own directory"))
+	} else {
+		row = append(row, code(h.Dir, maxName))
+	}
+	p.line(row...)
+	if h.Bucket != "" {
+		p.line(label("Output is copied to "), code(strings.TrimSpace(h.Bucket+" "+h.Prefix), maxName))
+	}
+}
+
+// The marks around what was filled into a script. In the script itself they are spelled out.
+const fillBegins, fillEnds = "⟦", "⟧"
+
+var spelled = strings.NewReplacer(fillBegins, `\u{27e6}`, fillEnds, `\u{27e7}`)
+
+// marked is the text that runs, with marks around what was filled in.
+func marked(p approvals.Plan) []byte {
+	if !slices.ContainsFunc(p.Edits, func(e approvals.Edit) bool { return e.Name != "" }) {
+		return p.Text()
+	}
+	var b strings.Builder
+	at := 0
+	for _, e := range p.Edits {
+		b.WriteString(spelled.Replace(string(p.Script.Content[at:e.At])))
+		if put := spelled.Replace(e.Put); e.Name == "" {
+			b.WriteString(put)
+		} else {
+			b.WriteString(fillBegins + put + fillEnds)
+		}
+		at = e.At + e.Del
+	}
+	b.WriteString(spelled.Replace(string(p.Script.Content[at:])))
+	return []byte(b.String())
+}
+
+// filledIn says what was filled in.
+func (p *page) filledIn(edits []approvals.Edit) {
+	row := []span{label("Filled in, between " + fillBegins + " and " + fillEnds + " below: ")}
+	told := map[string]bool{"": true}
+	for _, e := range edits {
+		if !told[e.Name] {
+			if len(told) > 1 {
+				row = append(row, say(", "))
+			}
+			row = append(row, code(e.Name, maxName), say(" "), quoted(e.Put))
+		}
+		told[e.Name] = true
+	}
+	if len(told) > 1 {
+		p.line(row...)
+	}
 }
 
 // scriptText is a script as it is shown, and what has to be said of it.
@@ -117,5 +179,5 @@ func scriptSize(r approvals.Request) int {
 	if r.Plan == nil {
 		return 0
 	}
-	return size(string(r.Plan.Script.Content))
+	return size(string(marked(*r.Plan)))
 }

@@ -1,14 +1,15 @@
 package view
 
 import (
+	"strings"
 	"unicode/utf8"
 
 	"github.com/bmcmd/bmcmd/approvals"
 )
 
-// Script shows a stored script to one person. What does not fit is left out, and
+// Script shows a stored script to one person, and what may be filled in by the rule. What does not fit is left out, and
 // how much that is stands above it.
-func Script(s approvals.Script) Message {
+func Script(s approvals.Script, rule approvals.Rule) Message {
 	p := &page{}
 	p.headline("Script " + s.CmdID)
 	p.line(label("Alias: "), said(s.Alias, maxName))
@@ -16,6 +17,8 @@ func Script(s approvals.Script) Message {
 	p.line(label("Created: "), say(stamp(s.Created)), say(", "), label("modified: "), say(stamp(s.Modified)))
 	p.line(label("Size: "), say(safe(count(len(s.Content), "byte")+", "+count(lines(s.Content), "line"))))
 	p.line(label("sha256: "), code(s.SHA256(), maxName))
+	p.how(s.How)
+	p.takes(s, rule)
 	if !utf8.Valid(s.Content) {
 		p.line(say(unreadable(s)))
 		return p.message("script")
@@ -29,4 +32,31 @@ func Script(s approvals.Script) Message {
 	}
 	p.content(kept, notes)
 	return p.message("script")
+}
+
+// takes says what is to be filled in, and what the rule lets be filled in.
+func (p *page) takes(s approvals.Script, rule approvals.Rule) {
+	names := s.Names()
+	if s.How.Type == "" { // by position, for any script
+		for _, may := range rule.Parameters {
+			names = append(names, may.Name)
+		}
+	}
+	for _, name := range names {
+		row := []span{label("Takes "), code(name, maxName)}
+		if value, has := s.How.Default(name); has {
+			row = append(row, say(", else "), quoted(value))
+		}
+		switch may, named := rule.Parameters.Of(name); {
+		case !named:
+			row = append(row, say("; the rule lets nobody fill it in"))
+		case len(may.Choices) > 0:
+			row = append(row, say(": one of "), said(strings.Join(may.Choices, ", "), maxName))
+		case may.Match != "":
+			row = append(row, say(": what matches "), code(may.Match, maxName), say(", like "), code(may.Example, maxName))
+		default:
+			row = append(row, say(": letters, digits and @%_+=:,./-, like "), code(may.Example, maxName))
+		}
+		p.line(row...)
+	}
 }

@@ -185,6 +185,9 @@ func (w *world) addHost(h string) {
 		password = w.secrets["db_password"]
 	}
 	w.cloud.AddHost(h, map[string]string{"root": password})
+	if kind, n, ok := strings.Cut(strings.TrimRight(h, "0123456789"), "-"); ok && kind == "ins" {
+		w.cloud.SetMachine(h, bmtest.Machine{Name: n + "-" + h[len(kind+"-"+n):]}) // web-1
+	}
 }
 
 func (w *world) startRedis() error {

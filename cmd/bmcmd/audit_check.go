@@ -191,7 +191,7 @@ func inRecord(r approvals.Request, events []approvals.Event) string {
 	}
 	first, last := events[0], events[len(events)-1]
 	if a := first.Asked; r.Requester.User != first.By.User || r.Origin.Channel != first.Channel || a == nil ||
-		!slices.Equal(r.Asked.Hosts, a.Hosts) || r.Asked.Script != a.Script && r.Asked.Alias != a.Script {
+		!slices.Equal(r.Asked.HostsTyped(), a.Hosts) || r.Asked.Script != a.Script && r.Asked.Alias != a.Script {
 		return "its record says otherwise than its first event who asked, where, for which script, or for which hosts"
 	}
 	if r.Received.UnixMilli() != first.At.UnixMilli() {

@@ -1,0 +1,149 @@
+package bot
+
+import (
+	"encoding/base64"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
+)
+
+// A script of an API that is sent it may have {{names}} that are to be filled in. That is done here, so that
+// people approve the text that will run; the API is told to fill in nothing.
+
+var (
+	oddSlot   = regexp.MustCompile(`\{\{(\s*tat-hidden:[^{}]*|\s+[a-zA-Z0-9_-]{1,64}\s*|[a-zA-Z0-9_-]{1,64}\s+)\}\}`)
+	typedPart = regexp.MustCompile(`^([a-zA-Z0-9_-]{1,64})=(?:"([^"]*)"|'([^']*)'|([^\s"']\S*)?)(?:\s+|$)`)
+)
+
+// mostText is how long a text the API takes, in base64.
+const mostText = 64 << 10
+
+// edits are what is sent besides the stored script, where the API is sent it. Errors are refusals.
+func edits(p approvals.Plan, id string) ([]approvals.Edit, error) {
+	if !bmclient.Sends(p.Target.API) {
+		return nil, mayFill(p, p.Rule)
+	}
+	fills, err := fillIn(p.Script, p.Parameters)
+	if err == nil {
+		err = mayFill(p, p.Rule)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.Edits = withName(p.Script, fills, id)
+	if n := base64.StdEncoding.EncodedLen(len(p.Text())); n > mostText {
+		return nil, refuse("The text that would run has %d bytes in base64, and the cloud takes %d. Shorten the script.", n, mostText)
+	}
+	return p.Edits, nil
+}
+
+// mayFill is nil if a rule takes the parameters of a plan.
+func mayFill(p approvals.Plan, rule approvals.Rule) error {
+	shell := p.Script.How.Type != "POWERSHELL" && p.Script.How.Type != "BAT" && p.Script.OSType != "windows"
+	if !bmclient.Sends(p.Target.API) {
+		if err := rule.Parameters.CheckWords(p.Parameters, shell); err != nil {
+			return refuse("%s. Nothing ran: the rule %q says what may stand after the --.", strings.TrimSuffix(sentence(err), "."), rule.Name)
+		}
+		return nil
+	}
+	values, err := typedValues(p.Parameters, p.Script)
+	if err != nil {
+		return err
+	}
+	for _, v := range values {
+		takes, named := rule.Parameters.Of(v.name)
+		if !named {
+			return refuse("The rule %q does not let anybody fill in %s. Leave it out, or ask whoever keeps the rules.", rule.Name, v.name)
+		}
+		if err := takes.Check(v.value, shell); err != nil {
+			return refuse("%s. Nothing ran: the rule %q says what may be filled in.", strings.TrimSuffix(sentence(err), "."), rule.Name)
+		}
+	}
+	return nil
+}
+
+// fillIn are the edits that put values for the names of a script in their places, each once: a value is not looked into
+// for names. Errors are refusals.
+func fillIn(s approvals.Script, typed string) ([]approvals.Edit, error) {
+	values, err := typedValues(typed, s)
+	if err != nil {
+		return nil, err
+	}
+	if odd := oddSlot.FindString(string(s.Content)); odd != "" && s.How.Fillable {
+		why := "no document says what the cloud makes of that"
+		if strings.Contains(odd, ":") {
+			why = "the card would not show what is hidden"
+		}
+		return nil, refuse("The script %s has %s in it, and %s. Store it with plain names, like {{name}}.", s.CmdID, cut(odd), why)
+	}
+	for _, v := range values {
+		if !slices.Contains(s.Names(), v.name) {
+			return nil, refuse("The script %s has no {{%s}} to be filled in. %s", s.CmdID, v.name, takes(s))
+		}
+	}
+	var edits []approvals.Edit
+	var missing []string
+	for _, p := range s.Slots() {
+		value, given := values.get(p.Name)
+		if !given {
+			value, given = s.How.Default(p.Name)
+		}
+		if given {
+			edits = append(edits, approvals.Edit{At: p.At, Del: p.Len, Put: value, Name: p.Name})
+		} else if !slices.Contains(missing, p.Name) {
+			missing = append(missing, p.Name)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, refuse("The script %s needs a value for %s. %s", s.CmdID, few(missing), takes(s))
+	}
+	return edits, nil
+}
+
+// takes says what may be typed for a script.
+func takes(s approvals.Script) string {
+	var all, line []string
+	for _, name := range s.Names() {
+		line = append(line, name+"=…")
+		if value, has := s.How.Default(name); has {
+			name += fmt.Sprintf(" (else %q)", cut(value))
+		}
+		all = append(all, name)
+	}
+	if len(all) == 0 {
+		return "It takes no parameters: leave out the -- and what follows it."
+	}
+	return fmt.Sprintf("It takes %s, typed like: -- %s", strings.Join(all, ", "), strings.Join(line, " "))
+}
+
+type filling struct{ name, value string }
+
+type fillings []filling
+
+func (v fillings) get(name string) (string, bool) {
+	i := slices.IndexFunc(v, func(f filling) bool { return f.name == name })
+	if i < 0 {
+		return "", false
+	}
+	return v[i].value, true
+}
+
+// typedValues reads name=value parted by blanks. A value that holds blanks stands in quotes; nothing else in it has
+// a meaning.
+func typedValues(typed string, s approvals.Script) (all fillings, err error) {
+	for rest := strings.TrimSpace(typed); rest != ""; {
+		m := typedPart.FindStringSubmatch(rest)
+		if m == nil {
+			return nil, refuse("%q is not name=value, with a value that holds blanks in quotes. %s", cut(strings.Fields(rest)[0]), takes(s))
+		}
+		if _, twice := all.get(m[1]); twice {
+			return nil, refuse("There are two values for %s. Give one.", m[1])
+		}
+		all, rest = append(all, filling{m[1], m[2] + m[3] + m[4]}), rest[len(m[0]):]
+	}
+	return all, nil
+}

@@ -1,0 +1,308 @@
+package bot
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
+)
+
+// Machines are looked up before anybody is asked, so that nobody approves what cannot run or runs elsewhere than
+// they think; and again before the send.
+
+// source is where a plan is read: as one who asks may, or for an approved run.
+type source struct {
+	script   func(context.Context, string) (bmclient.Script, error)
+	machines func(context.Context, []string) ([]bmclient.Machine, error)
+	blind    bool // it goes on without the machines if they cannot be looked up
+}
+
+// looked is what was read for a plan.
+type looked struct {
+	script   bmclient.Script
+	machines []bmclient.Machine // those of the words that are ids, then those that were found by name
+	named    []string           // ids of those that were found by name
+	blind    bool               // they could not be looked up, and it goes on
+}
+
+func (l looked) machine(id string) (bmclient.Machine, bool) {
+	i := slices.IndexFunc(l.machines, func(m bmclient.Machine) bool { return m.ID == id })
+	if i < 0 {
+		return bmclient.Machine{ID: id}, false
+	}
+	return l.machines[i], true
+}
+
+// unlooked says that the hosts could not be looked up.
+type unlooked struct{ error }
+
+func (u unlooked) Unwrap() error { return u.error }
+
+// readAll reads the script and the hosts, at the same time. A *refusal is final; other errors may pass.
+func (b *Bot) readAll(ctx context.Context, from source, script string, hosts []string) (l looked, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	told := make(chan error, 1)
+	go func() {
+		var err error
+		if len(hosts) > 0 {
+			l.machines, err = from.machines(ctx, hosts)
+		}
+		told <- err
+	}()
+	s, err := b.readScript(ctx, from, script)
+	if err != nil {
+		cancel()
+		<-told
+		return looked{}, err
+	}
+	unasked := <-told
+	l.script = s
+	if unasked != nil && from.blind && !errors.Is(unasked, ErrQuota) {
+		b.Log.Warn("a request goes on although its hosts could not be looked up", "script", script, b.said(unasked))
+		l.machines, l.blind = nil, true
+		return l, nil
+	}
+	return l, b.lookFailed(unasked)
+}
+
+// lookFailed makes of an error of a look-up of machines a refusal, if it will be the same the next time.
+func (b *Bot) lookFailed(err error) error {
+	var said *bmclient.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &said) && lasting(said) && !errors.Is(err, ErrCredentials):
+		return refuse("The cloud did not let me look up the hosts (%s): %s. Nothing ran. Whoever runs the bot gives its read key the right to %s, or lets requests go on unchecked (bm.unchecked_hosts: allow).", said.Action, b.Scrub(apiWords(said)), said.Action)
+	case errors.Is(err, ErrQuota):
+		return err
+	}
+	return unlooked{err}
+}
+
+// mostNames is how many hosts of one request may be typed by name: each costs a call.
+const mostNames = 10
+
+// meant are the ids of the hosts that were typed, each once: a word is an id if the cloud knows it as one, else a
+// name if exactly one machine has it. A *refusal is final; other errors may pass.
+func (b *Bot) meant(ctx context.Context, by Looker, r approvals.Request, l *looked) (ids []string, err error) {
+	var names, none []string
+	add := func(id string) {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	for _, word := range r.Asked.Hosts {
+		if _, known := l.machine(word); !known && !l.blind {
+			names = append(names, word)
+		} else if err := approvals.HostID.Check(word); err != nil {
+			return nil, refuse("The hosts cannot be looked up now, so I cannot tell which one %s is. Give its id.", word)
+		}
+	}
+	if len(names) > mostNames {
+		return nil, slip("%d of the hosts are not ids that the cloud knows, and I look for %d names at most. Look at %s, or give ids.", len(names), mostNames, few(names))
+	}
+	for _, word := range r.Asked.Hosts {
+		if !slices.Contains(names, word) {
+			add(word)
+			continue
+		}
+		m, err := b.byName(ctx, by, r, word)
+		if err != nil {
+			return nil, err
+		}
+		if m.ID == "" {
+			none = append(none, word)
+			continue
+		}
+		l.machines, l.named = append(l.machines, m), append(l.named, m.ID)
+		add(m.ID)
+	}
+	if len(none) > 0 {
+		return nil, b.noHost(ctx, by, r, none)
+	}
+	return ids, nil
+}
+
+// byName is the one machine of this name, or none. Of those on which the person may run nothing it tells nothing.
+func (b *Bot) byName(ctx context.Context, by Looker, r approvals.Request, name string) (bmclient.Machine, error) {
+	found, err := b.Looks.FindMachines(ctx, by, name)
+	if err != nil {
+		return bmclient.Machine{}, b.lookFailed(err)
+	}
+	if len(found) >= 3*bmclient.LargestPage { // as many as are looked at
+		return bmclient.Machine{}, slip("Too many machines have %s in their names for me to tell which one you mean. Give its id.", name)
+	}
+	have := slices.DeleteFunc(found, func(m bmclient.Machine) bool { return m.Name != name || approvals.HostID.Check(m.ID) != nil })
+	var may []string
+	for _, m := range have {
+		if b.mayAskOn(ctx, r, m) {
+			may = append(may, m.ID)
+		}
+	}
+	switch {
+	case len(may) == 0:
+		return bmclient.Machine{}, nil
+	case len(have) > 1:
+		return bmclient.Machine{}, slip("More than one machine is called %s: give the id of the one you mean. Those on which you may run something: %s.", name, few(may))
+	}
+	return have[0], nil
+}
+
+// mayAskOn reports whether the requester may run something on a machine.
+func (b *Bot) mayAskOn(ctx context.Context, r approvals.Request, m bmclient.Machine) bool {
+	s := r.Subject()
+	s.Hosts, s.Known = []string{m.ID}, b.known(looked{machines: []bmclient.Machine{m}})
+	may, err := b.mayAny(ctx, s, func(r approvals.Rule) approvals.Who { return r.Ask })
+	return may && err == nil
+}
+
+// noHost says that there are no such hosts, and which there are that may have been meant: only those on which the person
+// may run something.
+func (b *Bot) noHost(ctx context.Context, by Looker, r approvals.Request, words []string) error {
+	all, err := b.Looks.FindMachines(ctx, by, "")
+	if err != nil {
+		return cmp.Or(b.lookFailed(err), err)
+	}
+	var near []string
+	for _, word := range words {
+		away := func(m bmclient.Machine) int { return min(distance(word, m.ID), distance(word, cut(m.Name))) }
+		slices.SortStableFunc(all, func(a, c bmclient.Machine) int {
+			return cmp.Or(cmp.Compare(away(a), away(c)), strings.Compare(a.ID, c.ID))
+		})
+		for _, m := range all[:min(len(all), mostNames)] {
+			if away(m) <= 2 && b.mayAskOn(ctx, r, m) {
+				near = append(near, strings.TrimSpace(m.ID+" "+inBrackets(b.Scrub(cut(m.Name)))))
+			}
+		}
+	}
+	if near = compact(near); len(near) > 0 {
+		return slip("No host %s. Nearest: %s.", few(words), few(near))
+	}
+	return slip("No host %s. Look at its id or name; the console's list of machines has both.", few(words))
+}
+
+func inBrackets(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "(" + s + ")"
+}
+
+// unfit says why a run cannot go to some of these machines, all of them in one answer: at the API one bad host refuses the
+// whole call.
+func unfit(p approvals.Plan, l looked) error {
+	if l.blind {
+		return nil
+	}
+	var reasons []string
+	hosts := map[string][]string{}
+	kinds := map[string]string{}
+	add := func(id, why string) {
+		if hosts[why] == nil {
+			reasons = append(reasons, why)
+		}
+		hosts[why] = append(hosts[why], id)
+	}
+	for _, id := range p.Hosts {
+		m, known := l.machine(id)
+		windows, system := p.Script.How.Type == "POWERSHELL" || p.Script.How.Type == "BAT", strings.ToLower(m.OS)
+		kind, _, _ := strings.Cut(id, "-")
+		kinds[kind] = cmp.Or(kinds[kind], id)
+		switch {
+		case !known:
+			add(id, "is not there any more")
+		case m.Trouble != "":
+			add(id, m.Trouble)
+		case p.Script.How.Type == "SHELL" && system == "windows":
+			add(id, "runs Windows, and the script is for a shell of Linux")
+		case windows && system == "linux":
+			add(id, "runs Linux, and the script is for Windows")
+		case bmclient.Sends(p.Target.API) && m.Region != "" && m.Region != p.Target.Region:
+			add(id, "is in "+m.Region+", and the login "+p.Login.Name+" is for "+p.Target.Region)
+		}
+	}
+	var all []string
+	for _, why := range reasons {
+		all = append(all, strings.Join(hosts[why], ", ")+" "+why)
+	}
+	if len(all) > 0 {
+		return refuse("%s. Nothing ran: the cloud would refuse all hosts for one. Ask again once that is mended, or without them.", strings.Join(all, "; "))
+	}
+	if bmclient.Sends(p.Target.API) && len(kinds) > 1 {
+		var each []string
+		for _, id := range kinds {
+			each = append(each, id)
+		}
+		return refuse("%s are machines of different kinds, and one run takes one kind. Nothing ran; ask for each kind in a request of its own.", few(compact(each)))
+	}
+	return nil
+}
+
+// known are the machines as rules and logins see them.
+func (b *Bot) known(l looked) approvals.KnownHosts {
+	all := approvals.KnownHosts{}
+	for _, m := range l.machines {
+		h := approvals.Host{ID: m.ID, Told: m.Told, Name: b.Scrub(m.Name), Region: m.Region, Tags: map[string]string{}}
+		for key, value := range m.Tags {
+			h.Tags[key] = b.Scrub(value)
+		}
+		all[m.ID] = h
+	}
+	return all
+}
+
+// needs is err, but where a rule or a login goes by what is not known of a host: if the hosts could not be looked up,
+// the request waits until they can; of what the cloud never tells, it is refused.
+func (l looked) needs(err error) error {
+	switch {
+	case !errors.Is(err, approvals.ErrHostUntold):
+		return err
+	case l.blind:
+		return unlooked{err}
+	}
+	return refuse("%s The cloud does not tell them, so nobody can tell which rule or login is meant. Nothing ran; ask whoever keeps the config to name such hosts by their ids.", sentence(err))
+}
+
+// seen is what is shown of the hosts besides their ids.
+func seen(p approvals.Plan, known approvals.KnownHosts) (all []approvals.HostNote) {
+	for _, h := range known.Each(p.Hosts) {
+		n := approvals.HostNote{Host: h.ID, Name: cut(h.Name)}
+		if by, fits, err := p.Rule.Hosts.Match(h); fits && err == nil && by.ID == "" {
+			n.Matched = by.String()
+		}
+		if n.Name != "" || n.Matched != "" {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// factsFor are the facts of the hosts that rules and login went by, and the names that were typed.
+func (b *Bot) factsFor(s approvals.Subject, p approvals.Plan, l looked) []approvals.Fact {
+	known := b.known(l)
+	kinds := compact(slices.Concat(b.Policy.Asks(s, p.Rule), b.Logins.Asks(p.Login.Name)))
+	facts := known.Facts(p.Hosts, kinds)
+	if !slices.Contains(kinds, approvals.FactName) {
+		facts = append(facts, known.Facts(compact(slices.Clone(l.named)), []string{approvals.FactName})...)
+	}
+	return slices.DeleteFunc(facts, func(f approvals.Fact) bool { return !known.Of(f.Host).Told })
+}
+
+// factsNow are the same facts as they are now.
+func (b *Bot) factsNow(was []approvals.Fact, l looked) (now []approvals.Fact) {
+	known := b.known(l)
+	for _, f := range was {
+		now = append(now, known.Facts([]string{f.Host}, []string{f.What})...)
+	}
+	return now
+}
+
+// sureHosts are the words of a request that are surely ids, or meant to be: others may be names of any hosts.
+func sureHosts(words []string) []string {
+	return slices.DeleteFunc(slices.Clone(words), func(w string) bool { return !likeHost(cmp.Or(approvals.HostID.Nearest(w), w)) })
+}
