@@ -39,6 +39,7 @@ type apiHost struct {
 	bmclient.HostRun
 	listed time.Time // there is no row of it before
 	ends   time.Time // zero: never
+	late   bool      // it has not begun, and may still
 }
 
 // begin makes the task of a run.
@@ -47,7 +48,11 @@ func (c *cloud) begin(r bmclient.Run) bmclient.Accepted {
 	defer c.mu.Unlock()
 	a := bmclient.Accepted{}
 	if c.tasks.known {
-		t := c.newTask(r.CmdID, r.Hosts, c.scripts[r.CmdID].Content, r.Parameters)
+		content := c.scripts[r.CmdID].Content
+		if r.Content != nil {
+			content = r.Content
+		}
+		t := c.newTask(r.CmdID, r.Hosts, content, r.Parameters)
 		if c.tasks.made != nil {
 			c.tasks.made(t)
 		}
@@ -95,6 +100,10 @@ func (h *apiHost) now() (bmclient.HostRun, bool) {
 	run, now := h.HostRun, time.Now()
 	if now.Before(h.listed) {
 		return run, false
+	}
+	if h.late {
+		run.State, run.Word, run.Exit, run.Output = bmclient.HostWaiting, "DELIVER_DELAYED", -1, nil
+		return run, true
 	}
 	if h.ends.IsZero() || now.Before(h.ends) {
 		run.State, run.Status, run.Exit, run.Output = bmclient.HostRunning, -1, -1, nil

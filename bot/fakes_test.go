@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bmclient"
@@ -88,6 +89,7 @@ type cloud struct {
 	onRead    func() error
 	onScripts func() error
 	onRun     func(ctx context.Context) error // what RunUserCmd answers
+	onStop    func() error
 	sent      []bmclient.Run
 	tasks     tasks
 
@@ -114,7 +116,7 @@ func (c *cloud) Script(_ context.Context, id string) (bmclient.Script, error) {
 
 func (c *cloud) Run(ctx context.Context, key bmclient.Key, r bmclient.Run) (bmclient.Accepted, error) {
 	c.add("run %s on %s as %s with %q", r.CmdID, strings.Join(r.Hosts, ","), r.User, r.Parameters)
-	if r.Password.Reveal() != canaryPassword || key.Secret.Reveal() != canaryKey {
+	if r.Content == nil && r.Password.Reveal() != canaryPassword || key.Secret.Reveal() != canaryKey {
 		panic("sent with other credentials than the vault's")
 	}
 	c.mu.Lock()
@@ -166,9 +168,45 @@ func (c *cloud) FindMachines(name string) (all []bmclient.Machine) {
 	return all
 }
 
-func (c *cloud) Sent(context.Context, bmclient.SentQuery) ([]string, error) { return nil, nil }
+// Sent compares whole contents, as the real one does.
+func (c *cloud) Sent(_ context.Context, q bmclient.SentQuery) (found []string, err error) {
+	c.add("search %s", strings.Join(q.Hosts, ","))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.tasks.all {
+		if len(t.hosts) > 0 && string(t.hosts[0].Content) == string(q.Content) && !t.begun.Before(q.Since) {
+			found = append(found, t.id)
+		}
+	}
+	return found, nil
+}
 
-func (c *cloud) Stop(context.Context, bmclient.Key, string, []string) error { return nil }
+// Stop stops what has not ended.
+func (c *cloud) Stop(_ context.Context, key bmclient.Key, task string, hosts []string) error {
+	c.add("stop %s on %s", task, strings.Join(hosts, ","))
+	if key.Secret.Reveal() != canaryKey {
+		panic("stopped with another key than the vault's")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.onStop != nil {
+		if err := c.onStop(); err != nil {
+			return err
+		}
+	}
+	for _, t := range c.tasks.all {
+		for _, h := range t.hosts {
+			switch {
+			case t.id != task || !slices.Contains(hosts, h.Host) || !h.ends.IsZero() && !time.Now().Before(h.ends):
+			case h.late:
+				h.late, h.ends, h.State, h.Word, h.Exit = false, time.Now(), bmclient.HostNever, "CANCELLED", -1
+			default:
+				h.ends, h.State, h.Word, h.Exit = time.Now(), bmclient.HostKilled, "TERMINATED", -1
+			}
+		}
+	}
+	return nil
+}
 
 func (c *cloud) set(f func(*cloud)) {
 	c.mu.Lock()

@@ -32,8 +32,8 @@ const (
 // fate is what became of a host. Hosts with the same are told of together.
 type fate struct {
 	ending ending
-	exit   int // for strayed and exited
-	status int // for stopped and exited
+	exit   int    // for strayed and exited
+	status int    // for stopped and exited
 	word   string // for killed and never: the cloud's own
 }
 

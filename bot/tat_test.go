@@ -1,0 +1,233 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
+)
+
+// playTAT is playFollow on an API that is sent the script and names its task.
+func playTAT(t *testing.T, prepare func(*rig), f func(r *rig)) {
+	t.Helper()
+	playFollow(t, func(r *rig) {
+		r.api = bmclient.APITAT
+		r.logins.login = approvals.Login{Name: "ops", User: "root"}
+		r.cloud.set(func(c *cloud) {
+			c.tasks.named = true
+			s := c.scripts[theScript]
+			s.AppID, s.How = "", bmclient.How{Type: "SHELL", User: "root", Timeout: time.Minute}
+			c.scripts[theScript] = s
+		})
+		if prepare != nil {
+			prepare(r)
+		}
+	}, f)
+}
+
+// on has the hosts of each task be as f says.
+func (r *rig) on(f func(host string, h *apiHost)) {
+	r.cloud.set(func(c *cloud) { c.tasks.host = f })
+}
+
+func (r *rig) asksTAT() string {
+	r.Helper()
+	w := r.words(r.says("ALICE", "run "+theScript+" ins-1,ins-2"))
+	r.settle()
+	return w.Request
+}
+
+// tatText is what is sent for a request.
+func tatText(id string) string { return "#!/bin/sh\n# bmcmd " + id + "\nreboot\n" }
+
+func (r *rig) sentText(id string) {
+	r.Helper()
+	if got := string(r.cloud.sent[0].Content); got != tatText(id) {
+		r.Errorf("sent %q", got)
+	}
+}
+
+// The script changes after the last reading: what was approved is what runs, and there is no alarm. Nothing is listed.
+func TestTATSendsTheApprovedText(t *testing.T) {
+	playTAT(t, nil, func(r *rig) {
+		id := r.asksTAT()
+		r.cloud.set(func(c *cloud) {
+			c.onRun = func(context.Context) error {
+				c.set(func(c *cloud) {
+					s := c.scripts[theScript]
+					s.Content = []byte("evil")
+					c.scripts[theScript] = s
+				})
+				return nil
+			}
+		})
+		r.press("BOB", Approve, id)
+		r.pass(time.Minute)
+		k := r.is(id, approvals.Succeeded)
+		r.sentText(id)
+		if k.Follow.Alarmed || r.cloud.sent[0].How.Timeout != time.Minute {
+			t.Errorf("%+v, sent %+v", k.Follow, r.cloud.sent[0])
+		}
+		r.did("tasks") // never
+		r.did("search")
+		r.did("rows", "rows cmdtask-1")
+	})
+}
+
+// A lost answer is found by the whole recorded text, whatever else ran.
+func TestTATFindsALostAnswer(t *testing.T) {
+	for _, tt := range []struct {
+		why     string
+		others  func(r *rig, id string)
+		want    approvals.State
+		alarmed bool
+	}{
+		{"it ran", func(r *rig, id string) { r.cloud.byHand(theScript, both, tatText(id), "") }, approvals.Succeeded, false},
+		{"and somebody ran the same script in the same minute", func(r *rig, id string) {
+			r.cloud.byHand(theScript, both, "#!/bin/sh\nreboot\n", "")
+			r.cloud.byHand(theScript, both, tatText(id), "")
+			r.cloud.byHand(theScript, both, "#!/bin/sh\nreboot\n", "")
+		}, approvals.Succeeded, false},
+		{"a decoy has the line", func(r *rig, id string) {
+			r.cloud.byHand(theScript, both, tatText(id)+"rm -rf /srv\n", "")
+		}, approvals.Unknown, false},
+		{"only somebody's own run", func(r *rig, id string) { r.cloud.byHand(theScript, both, "#!/bin/sh\nreboot\n", "") }, approvals.Unknown, false},
+		{"it ran twice", func(r *rig, id string) {
+			r.cloud.byHand(theScript, both, tatText(id), "")
+			r.cloud.byHand(theScript, both, tatText(id), "")
+		}, approvals.Failed, true},
+		{"it did not run", nil, approvals.Unknown, false},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			playTAT(t, nil, func(r *rig) {
+				id := r.asksTAT()
+				unanswered(r, func() {
+					if tt.others != nil {
+						tt.others(r, id)
+					}
+				})
+				r.press("BOB", Approve, id)
+				r.pass(11 * time.Minute)
+				k := r.is(id, tt.want)
+				if k.Follow.Alarmed != tt.alarmed || k.State == approvals.Unknown && k.Unsure.Asked.IsZero() {
+					t.Errorf("alarmed %v, people asked %v", k.Follow.Alarmed, k.Unsure.Asked)
+				}
+				r.did("tasks")
+			})
+		})
+	}
+}
+
+// Where the script takes no line with the id, nobody guesses: people are asked at once.
+func TestTATWithoutALineIsLeftToPeople(t *testing.T) {
+	playTAT(t, func(r *rig) {
+		r.cloud.set(func(c *cloud) {
+			s := c.scripts[theScript]
+			s.Content = []byte("#!/usr/bin/env node\nconsole.log(1)\n")
+			c.scripts[theScript] = s
+		})
+	}, func(r *rig) {
+		id := r.asksTAT()
+		unanswered(r, func() { r.cloud.byHand(theScript, both, "#!/usr/bin/env node\nconsole.log(1)\n", "") })
+		r.press("BOB", Approve, id)
+		r.pass(time.Minute)
+		k := r.is(id, approvals.Unknown)
+		if k.Unsure.Asked.IsZero() || !strings.Contains(k.Unsure.Evidence, "no place for a line") {
+			t.Errorf("%+v", k.Unsure)
+		}
+		r.did("search")
+	})
+}
+
+// What has not begun within two minutes of the send does not begin an hour later: an event, then the call for those hosts.
+func TestTATLateStartsAreStopped(t *testing.T) {
+	playTAT(t, nil, func(r *rig) {
+		r.on(func(host string, h *apiHost) {
+			if host == "ins-2" {
+				h.late, h.ends = true, time.Now().Add(time.Hour)
+			}
+		})
+		id := r.asksTAT()
+		r.press("BOB", Approve, id)
+		r.pass(time.Minute)
+		r.is(id, approvals.Accepted)
+		r.did("stop")
+		r.pass(90 * time.Second)
+		k := r.is(id, approvals.Failed)
+		r.did("stop", "stop cmdtask-1 on ins-2")
+		r.did("open", "open ops", "open the key to stop "+id)
+		if s := k.Follow.Stops; len(s) != 1 || !slices.Equal(s[0].Hosts, []string{"ins-2"}) || s[0].By.User != "" || s[0].Done.IsZero() {
+			t.Errorf("%+v", s)
+		}
+		if h := k.Follow.Hosts[1]; h.State != approvals.HostNever || h.Word != "CANCELLED" {
+			t.Errorf("%+v", h)
+		}
+		if m := r.moves(id); !slices.Contains(m, "stop") || slices.Index(m, "stop") > slices.Index(m, "stopped") {
+			t.Errorf("%v", m)
+		}
+	})
+}
+
+// Who asked and who may approve stop a run; others do not, and it costs no call.
+func TestTATStop(t *testing.T) {
+	playTAT(t, nil, func(r *rig) {
+		r.on(func(host string, h *apiHost) {
+			if host == "ins-2" {
+				h.ends = time.Time{}
+			}
+		})
+		id := r.asksTAT()
+		r.press("BOB", Approve, id)
+		r.pass(20 * time.Second)
+		r.hears(r.press("EVE", Stop, id), "Not counted: the rule does not name you. These may:")
+		r.did("stop")
+		away := true
+		r.cloud.set(func(c *cloud) {
+			c.onStop = func() error {
+				if away {
+					return errors.New("connection reset")
+				}
+				return nil
+			}
+		})
+		r.hears(r.press("ALICE", Stop, id), "Recorded: the cloud is told to stop it where it has not ended. What became of each host comes into the card's thread.")
+		r.hears(r.press("BOB", Stop, id), "It has ended on every host, or is being stopped already, so this changed nothing. Look at the card.")
+		r.pass(10 * time.Second)
+		r.is(id, approvals.Accepted)
+		away = false
+		r.pass(time.Minute)
+		k := r.is(id, approvals.Failed)
+		if a, b := k.Follow.Hosts[0], k.Follow.Hosts[1]; !a.Good() || b.State != approvals.HostKilled {
+			t.Errorf("%+v\n%+v", a, b)
+		}
+	})
+}
+
+// A clean run on one host that takes a second costs eight calls, of which the look-ups of the machine before asking and before
+// the send are two each.
+func TestTATCallsOfACleanRun(t *testing.T) {
+	playTAT(t, nil, func(r *rig) {
+		r.on(func(_ string, h *apiHost) { h.ends = time.Now().Add(time.Second) })
+		w := r.words(r.says("ALICE", "run "+theScript+" ins-1"))
+		r.settle()
+		r.press("BOB", Approve, w.Request)
+		r.pass(time.Minute)
+		r.is(w.Request, approvals.Succeeded)
+		n := 0
+		for word, calls := range map[string]int{"read ": 1, "machines ": 2, "run ": 1, "rows ": 1, "tasks ": 1, "search ": 1} {
+			for _, line := range r.journal.of("read", "machines", "run", "rows", "tasks", "search") {
+				if strings.HasPrefix(line, word) {
+					n += calls
+				}
+			}
+		}
+		if n > 8 {
+			t.Errorf("%d calls: %q", n, r.journal.of("read", "machines", "run", "rows", "tasks", "search"))
+		}
+	})
+}
