@@ -99,8 +99,10 @@ func (m HostMatch) Check() error {
 		return errors.New("an id stands alone; write tags and names as an item of their own")
 	case m.byID():
 		return HostID.CheckPattern(m.ID)
-	case len(m.Tags) == 0 && len(m.Names) == 0:
-		return errors.New("this is not a pattern: " + globHint + "; nor does it name tags or names, and would fit every host")
+	case m.Tags != nil && len(m.Tags) == 0, m.Names != nil && len(m.Names) == 0:
+		return errors.New("tags or names is empty, and would fit every host; remove the key, or write what is meant")
+	case m.Tags == nil && m.Names == nil:
+		return errors.New("this names no host; write a pattern over ids with * ? and [a-z], or tags, or names")
 	}
 	for key, values := range m.Tags {
 		if key == "" || len(values) == 0 {

@@ -3,6 +3,7 @@ package approvals
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -58,7 +59,9 @@ func TestHostMatchCheck(t *testing.T) {
 		{"a pattern", HostMatch{ID: "ins-*"}, ""},
 		{"tags and names", HostMatch{Tags: map[string][]string{"env": {"prod"}}, Names: []string{"web-?"}}, ""},
 		{"a pattern that no id matches", HostMatch{ID: "INS-1"}, "no id matches"},
-		{"nothing", HostMatch{}, "nor does it name tags"},
+		{"nothing", HostMatch{}, "this names no host"},
+		{"no tags beside names, which would be any tags", HostMatch{Tags: map[string][]string{}, Names: []string{"a"}}, "would fit every host"},
+		{"no names beside tags", HostMatch{Tags: map[string][]string{"env": {"prod"}}, Names: []string{}}, "would fit every host"},
 		{"a pattern with tags", HostMatch{ID: "ins-*", Tags: map[string][]string{"env": {"prod"}}}, "stands alone"},
 		{"a tag without a value", HostMatch{Tags: map[string][]string{"env": nil}}, "no name or no value"},
 		{"a tag without a key", HostMatch{Tags: map[string][]string{"": {"x"}}}, "no name or no value"},
@@ -134,6 +137,11 @@ func TestParameterCheck(t *testing.T) {
 		{"one that only begins so", like, "v1;reboot", true, false},
 		{"one that only ends so", like, "x latest", true, false},
 		{"a line end behind it", like, "latest\n", true, false},
+		{"what turns the line around, whatever matches", Parameter{Name: "x", Example: "a", Match: `.*`}, "a\u202eb", true, false},
+		{"a line end of other systems", Parameter{Name: "x", Example: "a", Match: `.*`}, "a\u2028b", true, false},
+		{"bytes that are no text", Parameter{Name: "x", Example: "a", Match: `.*`}, "a\xffb", true, false},
+		{"flags of the expression end with it", Parameter{Name: "x", Example: "ab", Match: `(?im)^a|b$`}, "Axx", true, false},
+		{"a quote that takes the anchor in", Parameter{Name: "x", Example: "a", Match: `a|\Qb`}, "b)\\z", true, false},
 		{"a control character, whatever matches", Parameter{Name: "x", Example: "a", Match: `(?s).*`}, "a\x1bb", true, false},
 		{"nothing, if that matches", Parameter{Name: "x", Example: "a", Match: `a?`}, "", true, true},
 	} {
@@ -169,10 +177,13 @@ func TestParametersOfARule(t *testing.T) {
 		ps        Parameters
 	}{
 		{"good", "", Parameters{name, version}},
-		{"twice", "an earlier one", Parameters{name, name}},
+		{"twice", "an earlier parameter", Parameters{name, name}},
 		{"an example that does not fit", "example:", Parameters{{Name: "x", Example: "a b"}}},
 		{"an expression that is none", "regular expression", Parameters{{Name: "x", Example: "a", Match: "("}}},
 		{"two ways", "keep one", Parameters{{Name: "x", Example: "a", Match: "a", Choices: []string{"a"}}}},
+		{"no choices, which would be any value", "choices:", Parameters{{Name: "x", Example: "a", Choices: []string{}}}},
+		{"no parameters, which would be any", "parameters: the list", Parameters{}},
+		{"more than the API fills in", "more than 20", make20and1()},
 		{"an empty choice", "choices:", Parameters{{Name: "x", Example: "a", Choices: []string{"a", ""}}}},
 		{"a name that no script has", "name:", Parameters{{Name: "x y", Example: "a"}}},
 	} {
@@ -181,4 +192,11 @@ func TestParametersOfARule(t *testing.T) {
 			t.Errorf("%s: %v", tt.why, err)
 		}
 	}
+}
+
+func make20and1() (ps Parameters) {
+	for i := range mostParameters + 1 {
+		ps = append(ps, Parameter{Name: fmt.Sprint("p", i), Example: "a"})
+	}
+	return ps
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Parameter says what may be filled in for a name.
@@ -26,14 +27,14 @@ var (
 
 // Check is nil if the value may be filled in: one of the choices, or what the expression matches whole. With neither, it
 // is what no shell takes for more than a word, and does not begin with a dash; outside of a shell it holds no %, @ or
-// comma either. A control character never may. The error says in words for people what may be.
+// comma either. What cannot be seen never may. The error says in words for people what may be.
 func (p Parameter) Check(value string, shell bool) error {
 	not := func(why string) error {
 		return fmt.Errorf("%q is no value for %s: %s; one is %q", value, p.Name, why, p.Example)
 	}
 	switch {
-	case strings.ContainsFunc(value, unicode.IsControl):
-		return not("it holds a control character")
+	case hidden(value):
+		return not("it holds a control character, or another that cannot be seen")
 	case len(p.Choices) > 0:
 		if !slices.Contains(p.Choices, value) {
 			return not("it is one of " + strings.Join(p.Choices, ", "))
@@ -51,20 +52,27 @@ func (p Parameter) Check(value string, shell bool) error {
 	return nil
 }
 
+// hidden reports whether s holds what a card cannot show as it is, such as a control character.
+func hidden(s string) bool {
+	return !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
 // fault says why a parameter could never be used.
 func (p Parameter) fault() error {
 	_, err := regexp.Compile(p.Match)
 	switch {
 	case !parameterName.MatchString(p.Name):
 		return errors.New("name: use up to 64 letters, digits, - and _")
+	case p.Choices != nil && len(p.Choices) == 0:
+		return errors.New("choices: the list is empty, so nothing could be filled in; write some, or remove the key")
 	case len(p.Choices) > 0 && p.Match != "":
 		return errors.New("choices and match are two ways to say the same; keep one")
 	case err != nil:
 		return errors.New("match: this is not a regular expression")
 	}
 	for _, c := range p.Choices {
-		if c == "" || strings.ContainsFunc(c, unicode.IsControl) {
-			return errors.New("choices: one is empty or holds a control character")
+		if c == "" || hidden(c) {
+			return errors.New("choices: one is empty or holds a character that cannot be seen")
 		}
 	}
 	if p.Check(p.Example, true) != nil {
@@ -116,14 +124,17 @@ func (ps Parameters) String() string {
 }
 
 func (ps Parameters) faults() (errs []error) {
+	if ps != nil && len(ps) == 0 {
+		errs = append(errs, errors.New("parameters: the list is empty; write what may be filled in, or remove the key"))
+	}
 	seen := map[string]bool{}
 	for i, p := range ps {
 		err := p.fault()
 		if err == nil && seen[p.Name] {
-			err = fmt.Errorf("an earlier one has the name %s", p.Name)
+			err = errors.New("name: an earlier parameter has this name; give it another")
 		}
 		if err == nil && i == mostParameters {
-			err = fmt.Errorf("there are more than %d", mostParameters)
+			err = fmt.Errorf("there are more than %d parameters, and the API fills in no more", mostParameters)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("parameters: item %d: %w", i+1, err))

@@ -27,10 +27,13 @@ const keepAtLeast = 2 * maxLifetime
 var (
 	commandForm = regexp.MustCompile(`^/[a-z0-9_-]{1,31}$`)
 	regionForm  = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
+	longRegion  = regexp.MustCompile(`^[a-z]{2}-[a-z0-9-]{1,29}$`) // as the cloud says where a machine is
 	nameForm    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 	mountForm   = regexp.MustCompile(`^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$`)
 	userForm    = regexp.MustCompile(`^[!-~]{1,64}$`)
 )
+
+const notLong = "this is not a region as the cloud writes it; write one such as ap-beijing"
 
 const nameHint = "use up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit"
 
@@ -46,7 +49,7 @@ func (d *decoder) check(c *Config) {
 	d.oneOf("log.format", c.Log.Format, "json", "text")
 	d.checkLogins(c.Logins, c.BM)
 	d.checkApart(c)
-	d.checkRules(c.Rules)
+	d.checkRules(c.Rules, c.BM.API)
 	d.checkEntrances(c)
 }
 
@@ -156,7 +159,8 @@ func (d *decoder) checkBM(b *BM) {
 	}
 	d.oneOf("bm.unchecked_hosts", b.Unchecked, Wait, Allow)
 	d.faultIf(b.Region != "" && !regionForm.MatchString(b.Region), "bm.region", "this is no region; write one such as ap-beijing, or remove the key")
-	d.checkKeys(*b)
+	d.checkKey("bm.read_key", b.ReadKey)
+	d.checkRunKey("bm.run_key", b.RunKey, b.ReadKey)
 }
 
 // checkBM3 is for what API 3.0 and TAT have otherwise, and takes the defaults of 2.0 away.
@@ -172,6 +176,7 @@ func (d *decoder) checkBM3(b *BM, name, endpoint string) {
 	}
 	d.faultIf(!d.has("bm.region"), "bm.region", "this is missing, and "+name+" needs it; write one such as ap-beijing")
 	d.faultIf(d.has("bm.region") && b.Region == "", "bm.region", name+" needs a region; write one such as ap-beijing")
+	d.faultIf(b.API == APITAT && !longRegion.MatchString(b.Region), "bm.region", notLong)
 	for _, key := range []string{"array_key", "signature", "reads_by_get"} {
 		d.faultIf(d.has("bm."+key), "bm."+key, "this is for API 2.0 only; remove the key")
 	}
@@ -187,10 +192,9 @@ func (d *decoder) checkLoginFor(at string, l Login, b BM) {
 		return
 	}
 	d.faultIf(d.has(at+".password"), at+".password", "TAT needs no password on hosts; remove the key")
-	d.faultIf(d.has(at+".region") && !regionForm.MatchString(l.Region), at+".region", "this is no region; write one such as ap-beijing, or remove the key")
+	d.faultIf(d.has(at+".region") && !longRegion.MatchString(l.Region), at+".region", notLong)
 	if d.has(at + ".run_key") {
-		d.faultIf(l.RunKey.ID == l.RunKey.Secret, at+".run_key.secret", "this is the same reference as id; they are two values, SecretId and SecretKey")
-		d.faultIf(l.RunKey.ID == b.ReadKey.ID, at+".run_key.id", "this is the same reference as in read_key; make a key that may run scripts, and let read_key only read")
+		d.checkRunKey(at+".run_key", l.RunKey, b.ReadKey)
 	}
 }
 
@@ -200,24 +204,16 @@ func under(value, domain string) bool {
 	return err == nil && strings.HasSuffix(strings.ToLower(u.Hostname()), domain)
 }
 
-// checkKeys holds the two keys against each other.
-func (d *decoder) checkKeys(b BM) {
-	for _, same := range []struct {
-		at        string
-		read, run vault.Ref
-	}{
-		{"bm.run_key.id", b.ReadKey.ID, b.RunKey.ID},
-		{"bm.run_key.secret", b.ReadKey.Secret, b.RunKey.Secret},
-	} {
-		d.faultIf(same.read == same.run, same.at,
-			"this is the same reference as in read_key; make a second key that may run scripts, and let the first only read")
-	}
-	for _, k := range []struct {
-		at string
-		Key
-	}{{"bm.read_key", b.ReadKey}, {"bm.run_key", b.RunKey}} {
-		d.faultIf(k.ID == k.Secret, k.at+".secret", "this is the same reference as id; they are two values, SecretId and SecretKey")
-	}
+// checkRunKey holds a key that may run scripts against the one that may only read.
+func (d *decoder) checkRunKey(at string, run, read Key) {
+	const same = "this is the same reference as in read_key; make a second key that may run scripts, and let the first only read"
+	d.faultIf(run.ID == read.ID, at+".id", same)
+	d.faultIf(run.Secret == read.Secret, at+".secret", same)
+	d.checkKey(at, run)
+}
+
+func (d *decoder) checkKey(at string, k Key) {
+	d.faultIf(k.ID == k.Secret, at+".secret", "this is the same reference as id; they are two values, SecretId and SecretKey")
 }
 
 func (d *decoder) checkTimes(c *Config) {

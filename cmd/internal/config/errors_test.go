@@ -777,7 +777,7 @@ c.yaml:1: limits.commands_a_minute: this must be 1 or more, or nobody could ask 
 c.yaml:11: logins.hosts item 1: no id matches this pattern: a blank at character 6 stands in no id; write one pattern an item
 c.yaml:11: logins.hosts item 2: no id matches this pattern: , at character 2 stands in no id; write one pattern an item
 c.yaml:11: logins.hosts item 3: this is not a pattern: use * ? and [a-z], one pattern an item
-c.yaml:11: logins.hosts item 4: this is not a pattern: use * ? and [a-z], one pattern an item; nor does it name tags or names, and would fit every host
+c.yaml:11: logins.hosts item 4: this names no host; write a pattern over ids with * ? and [a-z], or tags, or names
 c.yaml:12: logins.user: this is no user name; write it without spaces, such as root`,
 	},
 	{
@@ -939,7 +939,7 @@ c.yaml:19: rules.ask: it names nobody; name users or groups, or say anyone`,
     hosts: [""]`,
 		`c.yaml:17: rules.scripts item 1: this is not a pattern: use * ? and [a-z], one pattern an item
 c.yaml:18: rules.scripts item 2: no id matches this pattern: a blank at character 2 stands in no id; write one pattern an item
-c.yaml:19: rules.hosts item 1: this is not a pattern: use * ? and [a-z], one pattern an item; nor does it name tags or names, and would fit every host`,
+c.yaml:19: rules.hosts item 1: this names no host; write a pattern over ids with * ? and [a-z], or tags, or names`,
 	},
 	{
 		"patterns that no id matches: a weaker rule would take their hosts",
@@ -1076,6 +1076,128 @@ slack:
 		"    scripts:\n    requesters:",
 		`c.yaml:16: rules.scripts: this must be a list; write it in [ ] or as lines that begin with -
 c.yaml:17: rules.requesters: this must say who; write the word anyone, or {users: [U…], groups: [S…]}`,
+	},
+	{
+		"TAT without a region, with what only 2.0 has, and with a password",
+		"bm:\n",
+		"bm:\n  api: tat\n  array_key: instanceId\n  endpoint: https://bm.tencentcloudapi.com\n",
+		`c.yaml:6: bm.region: this is missing, and TAT needs it; write one such as ap-beijing
+c.yaml:8: bm.array_key: this is for API 2.0 only; remove the key
+c.yaml:9: bm.endpoint: this is where another API answers; remove the key
+c.yaml:16: logins.password: TAT needs no password on hosts; remove the key`,
+	},
+	{
+		"regions that are Bare Metal's short ones, and endpoints of others",
+		"bm:\n",
+		"bm:\n  api: tat\n  region: bj\n  endpoint: https://bm.api.qcloud.com/v2/index.php\n",
+		`c.yaml:8: bm.region: this is not a region as the cloud writes it; write one such as ap-beijing
+c.yaml:9: bm.endpoint: this is where API 2.0 answers; remove the key
+c.yaml:16: logins.password: TAT needs no password on hosts; remove the key`,
+	},
+	{
+		"what becomes of hosts that cannot be looked up",
+		"bm:\n",
+		"bm:\n  unchecked_hosts: always\n",
+		`c.yaml:7: bm.unchecked_hosts: this must be wait or allow`,
+	},
+	{
+		"a login of Bare Metal with what only TAT has",
+		"    password: ref+env://WEB_ROOT\n",
+		"    region: ap-shanghai\n    run_key: {id: ref+env://A, secret: ref+env://B}\n",
+		`c.yaml:10: logins.password: this is missing; write a reference to the user's password
+c.yaml:13: logins.region: this is for api: tat only; remove the key
+c.yaml:14: logins.run_key: this is for api: tat only; remove the key`,
+	},
+	{
+		"hosts by nothing, which would be every host",
+		`["ins-*"]`,
+		"[{}, {tags: {}}, {names: []}, {tags: {}, names: [a]}, {tags: {env: prod}, names: []}, {tags: {env: []}}, {tags: {\"\": x}}]",
+		`c.yaml:11: logins.hosts.tags: a tag's key must be text, in quotes if it looks like something else, and stand there once
+c.yaml:11: logins.hosts item 1: this names no host; write a pattern over ids with * ? and [a-z], or tags, or names
+c.yaml:11: logins.hosts item 2: tags or names is empty, and would fit every host; remove the key, or write what is meant
+c.yaml:11: logins.hosts item 3: tags or names is empty, and would fit every host; remove the key, or write what is meant
+c.yaml:11: logins.hosts item 4: tags or names is empty, and would fit every host; remove the key, or write what is meant
+c.yaml:11: logins.hosts item 5: tags or names is empty, and would fit every host; remove the key, or write what is meant
+c.yaml:11: logins.hosts item 6: tags: a key has no name or no value; write them like {env: prod}`,
+	},
+	{
+		"tags and names that are not written as such",
+		`["ins-*"]`,
+		"[{tags: [env]}, {tags: {env: yes, on: 1}}, {tags: {a: b, a: c}}, {tags: {1: b}}, {names: web}, {names: [\"[\"]}, {id: ins-1}, {tag: {a: b}}, {hunter2: x}]",
+		`c.yaml:11: logins.hosts.tags: this must be keys with values, such as {env: prod, role: [web, api]}
+c.yaml:11: logins.hosts.tags item 2: this must be text; put it in quotes
+c.yaml:11: logins.hosts.tags: a tag's key must be text, in quotes if it looks like something else, and stand there once
+c.yaml:11: logins.hosts.tags: a tag's key must be text, in quotes if it looks like something else, and stand there once
+c.yaml:11: logins.hosts.names: this must be a list; write it in [ ] or as lines that begin with -
+c.yaml:11: logins.hosts item 7: there is no key "id" here; it belongs under bm.read_key or under bm.run_key or under logins.run_key
+c.yaml:11: logins.hosts item 8: there is no key "tag"; did you mean tags?
+c.yaml:11: logins.hosts item 9: there is no such key; the keys here are tags, names
+c.yaml:11: logins.hosts item 6: names: this is not a pattern: use * ? and [a-z], one pattern an item`,
+	},
+	{
+		"a secret where a tag's key is meant",
+		`["ins-*"]`,
+		"{tags: {hunter2: {hunter2: hunter2}}}",
+		`c.yaml:11: logins.hosts.tags item 1: this must be one text, not a list or keys`,
+	},
+	{
+		"one mapping alone, of nothing",
+		`["ins-*"]`,
+		"{}",
+		`c.yaml:11: logins.hosts: this names no host; write a pattern over ids with * ? and [a-z], or tags, or names`,
+	},
+	{
+		"parameters that could never be filled in",
+		"    ask: anyone\n",
+		`    parameters:
+      - {name: a b, example: x}
+      - {name: b}
+      - {name: c, example: -x}
+      - {name: d, example: x, choices: []}
+      - {name: e, example: x, choices: [x, ""]}
+      - {name: f, example: x, choices: [x], match: x}
+      - {name: g, example: x, match: '('}
+      - {name: h, example: x, match: ''}
+      - {name: i, example: xy, match: 'x'}
+      - {name: j, example: a b, choices: [a b]}
+      - {name: k, example: x}
+      - {name: k, example: x}
+      - {name: l, example: x, default: y}
+    ask: anyone
+`,
+		`c.yaml:18: rules.parameters.name: use up to 64 letters, digits, - and _
+c.yaml:19: rules.parameters.example: this is missing; write a value that is right, for people to see
+c.yaml:20: rules.parameters.example: this is not a value that the parameter takes; write one
+c.yaml:21: rules.parameters.choices: the list is empty, so nothing could be filled in; write some, or remove the key
+c.yaml:22: rules.parameters.choices: one is empty or holds a character that cannot be seen
+c.yaml:23: rules.parameters item 6: choices and match are two ways to say the same; keep one
+c.yaml:24: rules.parameters.match: this is not a regular expression
+c.yaml:25: rules.parameters.match: the expression is empty; write one, or remove the key
+c.yaml:26: rules.parameters.example: this is not a value that the parameter takes; write one
+c.yaml:27: rules.parameters item 10: a value here holds a blank, and on Bare Metal each parameter is one word; write one without
+c.yaml:29: rules.parameters.name: an earlier parameter has this name; give it another
+c.yaml:30: rules.parameters item 13: there is no such key; the keys here are name, example, choices, match`,
+	},
+	{
+		"parameters of nothing would be anything",
+		"    ask: anyone\n",
+		"    parameters: []\n    ask: anyone\n",
+		`c.yaml:17: rules.parameters: the list is empty; write what may be filled in, or remove the key`,
+	},
+	{
+		"a strict rule after one with fewer tags",
+		"rules:\n",
+		`rules:
+  - {name: weak, hosts: {tags: {env: [prod, dev]}}, ask: anyone, approve: {groups: [S0LEADS]}}
+  - {name: strict, hosts: [{tags: {env: prod, role: db}, names: ["db-*"]}], ask: anyone, approve: {groups: [S0LEADS]}, quorum: 2}
+`,
+		`c.yaml:16: rules item 2: no request ever meets this rule, since the rule on line 15 takes all that it matches; put the narrower rule first`,
+	},
+	{
+		"a login after one that takes all by tags",
+		"  - name: web-root\n",
+		"  - {name: first, hosts: {names: [\"web-*\"]}, user: root, password: ref+env://A}\n  - {name: second, hosts: [{tags: {env: prod}, names: [\"web-*\"]}], user: root, password: ref+env://A}\n  - name: web-root\n",
+		`c.yaml:11: logins.hosts: no host ever gets this login, since earlier logins take all of its hosts; put the narrower login first`,
 	},
 }
 

@@ -42,7 +42,11 @@ func (d *decoder) hosts(n ast.Node, path string, to *approvals.HostSet) {
 
 func (d *decoder) hostMatch(n ast.Node, path string) approvals.HostMatch {
 	var m hostMatch
+	known := len(d.errs)
 	d.mapping(n, path, reflect.ValueOf(&m).Elem())
+	if len(d.errs) > known {
+		d.faulty[path] = true // said; what is left of it means nothing
+	}
 	return approvals.HostMatch(m)
 }
 
@@ -54,9 +58,9 @@ func (d *decoder) tags(n ast.Node, path string, to *map[string][]string) {
 		return
 	}
 	*to = map[string][]string{}
-	for _, pair := range pairs {
+	for i, pair := range pairs {
 		key, ok := keyOf(pair.Key)
-		at := child(path, key)
+		at := item(path, i) // not the key: it may be a secret in a wrong place
 		d.lines[at] = lineOf(pair.Key, d.line(path))
 		if _, twice := (*to)[key]; !ok || key == "" || twice || pair.Key.IsMergeKey() {
 			d.breaks(path, "a tag's key must be text, in quotes if it looks like something else, and stand there once")

@@ -16,7 +16,7 @@ func (d *decoder) checkLogins(logins []Login, b BM) {
 		return
 	}
 	d.faultIf(len(logins) == 0, "logins", "the list is empty; say how hosts are entered")
-	var earlier approvals.HostSet
+	earlier := map[string]approvals.HostSet{} // by region
 	names := map[string]bool{}
 	for i, l := range logins {
 		at := item("logins", i)
@@ -27,13 +27,15 @@ func (d *decoder) checkLogins(logins []Login, b BM) {
 		d.faultIf(len(l.Hosts) == 0, at+".hosts", "the list is empty, so the login would never be used; write patterns such as cpm-* or ins-*")
 		d.checkLoginFor(at, l, b)
 		d.hostSet(at+".hosts", l.Hosts)
-		d.faultIf(len(earlier) > 0 && len(l.Hosts) > 0 && withinHosts(l.Hosts, earlier), at+".hosts",
+		in := b.regionOf(l)
+		d.faultIf(len(l.Hosts) > 0 && len(earlier[in]) > 0 && withinHosts(l.Hosts, earlier[in]), at+".hosts",
 			"no host ever gets this login, since earlier logins take all of its hosts; put the narrower login first")
-		if l.Region == "" { // one of a region leaves the hosts of others
-			earlier = append(earlier, l.Hosts...)
-		}
+		earlier[in] = append(earlier[in], l.Hosts...)
 	}
 }
+
+// regionOf is where the hosts of a login are: machines of other regions are not its own.
+func (b BM) regionOf(l Login) string { return cmp.Or(l.Region, b.Region) }
 
 // checkEntrances looks for hosts that a rule names and no login enters. A rule of which
 // that is all could never be used.
@@ -58,23 +60,25 @@ func (d *decoder) checkEntrances(c *Config) {
 }
 
 // WithoutLogin are the patterns of hosts for which there is never a login, and those hosts for
-// which it cannot be told whether each has one.
+// which it cannot be told whether each has one, in whichever region it is.
 func (c *Config) WithoutLogin(hosts approvals.HostSet) (never, perhaps []string) {
 	var all approvals.HostSet
+	entered := map[string]approvals.HostSet{c.BM.Region: nil}
 	for _, l := range c.Logins {
 		all = append(all, l.Hosts...)
+		entered[c.BM.regionOf(l)] = append(entered[c.BM.regionOf(l)], l.Hosts...)
 	}
-	entered, plain := all.Patterns()
+	ids, plain := all.Patterns()
 	for _, m := range hosts {
-		switch p := m.ID; {
-		case p == "": // by tags or names
-			if !within(approvals.HostID, nil, entered) {
+		if plain && m.ID != "" && !slices.ContainsFunc(ids, func(l string) bool { return approvals.HostID.Meet(m.ID, l) }) {
+			never = append(never, m.ID)
+			continue
+		}
+		for _, set := range entered {
+			if !inside(m, set) {
 				perhaps = append(perhaps, m.String())
+				break
 			}
-		case plain && !slices.ContainsFunc(entered, func(l string) bool { return approvals.HostID.Meet(p, l) }):
-			never = append(never, p)
-		case !within(approvals.HostID, []string{p}, entered):
-			perhaps = append(perhaps, p)
 		}
 	}
 	return never, perhaps
@@ -128,14 +132,19 @@ func (c *Config) LoginNow(name string) (approvals.Login, bool) {
 	return l.approved(), known
 }
 
-// loginOf is the first login that takes the host. One of a region takes only hosts that were found there, and may
-// take any that was not looked up.
+// loginOf is the first login that takes the host, where it was found. Where that is not known, one of another region
+// than the config's may be the host's, and is not skipped.
 func (c *Config) loginOf(host approvals.Host) (Login, bool, error) {
 	for _, l := range c.Logins {
-		if l.Region != "" && host.Region != "" && host.Region != l.Region {
+		in := c.BM.regionOf(l)
+		if host.Region != "" && host.Region != in {
 			continue
 		}
-		if _, takes, err := l.Hosts.Match(host); takes || err != nil {
+		_, takes, err := l.Hosts.Match(host)
+		if takes && host.Region == "" && in != c.BM.Region {
+			err = fmt.Errorf("%w, nor is its region: %s; the login %s is for hosts in %s", approvals.ErrHostUntold, host.ID, l.Name, in)
+		}
+		if takes || err != nil {
 			return l, takes, err
 		}
 	}

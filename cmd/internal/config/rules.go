@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -12,12 +11,12 @@ import (
 
 const maxLifetime = 24 * time.Hour
 
-func (d *decoder) checkRules(p approvals.Policy) {
+func (d *decoder) checkRules(p approvals.Policy, api string) {
 	if !d.sound("rules") {
 		return
 	}
 	for i, r := range p {
-		d.checkRule(item("rules", i), r)
+		d.checkRule(item("rules", i), r, api)
 	}
 	d.validate(p)
 	for i, r := range p {
@@ -30,7 +29,7 @@ func (d *decoder) checkRules(p approvals.Policy) {
 	}
 }
 
-func (d *decoder) checkRule(at string, r approvals.Rule) {
+func (d *decoder) checkRule(at string, r approvals.Rule, api string) {
 	d.faultIf(r.Name != "" && !nameForm.MatchString(r.Name), at+".name", "this is no name for a rule; "+nameHint)
 	d.patterns(at+".scripts", approvals.ScriptID, r.Scripts)
 	d.hostSet(at+".hosts", r.Hosts)
@@ -51,12 +50,24 @@ func (d *decoder) checkRule(at string, r approvals.Rule) {
 		d.ids(at+"."+who.key+".users", who.Users, userID)
 		d.ids(at+"."+who.key+".groups", who.Groups, groupID)
 	}
+	d.checkParameters(at+".parameters", r.Parameters, api)
 	d.faultIf(r.Lifetime > maxLifetime, at+".lifetime", "this is too long; write at most 24h")
 	if d.soundBelow(at+".requesters", at+".ask") && onlyUsers(r.Requesters) && onlyUsers(r.Ask) {
 		d.faultIf(!slices.ContainsFunc(r.Ask.Users, func(u string) bool { return slices.Contains(r.Requesters.Users, u) }), at+".ask",
 			"nobody here is a requester of this rule, so nothing can ever run by it; name somebody in both lists, by the same id")
 	}
 	d.checkAlone(at, r)
+}
+
+// checkParameters looks for values that could never be typed, and an expression that is left empty.
+func (d *decoder) checkParameters(at string, ps approvals.Parameters, api string) {
+	for i, p := range ps {
+		at := item(at, i)
+		d.faultIf(d.has(at+".match") && p.Match == "", at+".match", "the expression is empty; write one, or remove the key")
+		for _, v := range slices.Concat(p.Choices, []string{p.Example}) {
+			d.faultIf(api != APITAT && strings.Contains(v, " "), at, "a value here holds a blank, and on Bare Metal each parameter is one word; write one without")
+		}
+	}
 }
 
 // onlyUsers reports whether w names people and no group.
@@ -115,6 +126,14 @@ func (d *decoder) validate(p approvals.Policy) {
 		if key, rest, ok := strings.Cut(text, ": "); ok && at != "rules" {
 			at, text = at+"."+key, rest
 		}
+		if which, rest, ok := strings.Cut(text, ": "); ok && strings.HasSuffix(at, ".parameters") {
+			if _, err := fmt.Sscanf(which, "item %d", &n); err == nil {
+				at, text = item(at, n-1), rest
+			}
+			if key, rest, ok := strings.Cut(text, ": "); ok {
+				at, text = child(at, key), rest
+			}
+		}
 		if key, ok := strings.CutSuffix(at, ".quorum"); ok && !d.sound(key+".approve") {
 			continue // how many there are is not known
 		}
@@ -157,22 +176,29 @@ func within(form approvals.IDForm, narrow, wide []string) bool {
 	return !slices.ContainsFunc(narrow, func(n string) bool { return !form.Covers(wide, n) })
 }
 
-// withinHosts is within for hosts. What goes by tags or names is taken to lie within the very same only.
+// withinHosts is within for hosts.
 func withinHosts(narrow, wide approvals.HostSet) bool {
-	ids, plain := narrow.Patterns()
-	same := func(m approvals.HostMatch) bool {
-		return slices.ContainsFunc(wide, func(w approvals.HostMatch) bool { return reflect.DeepEqual(w, m) })
+	if len(narrow) == 0 {
+		narrow = approvals.PlainHosts("*")
 	}
-	wideIDs, _ := wide.Patterns()
-	switch {
-	case len(wide) == 0:
-		return true
-	case len(wideIDs) == 0:
-		return len(narrow) > 0 && !slices.ContainsFunc(narrow, func(m approvals.HostMatch) bool { return !same(m) })
-	case !plain:
-		return within(approvals.HostID, nil, wideIDs)
+	return len(wide) == 0 || !slices.ContainsFunc(narrow, func(n approvals.HostMatch) bool { return !inside(n, wide) })
+}
+
+// inside reports whether every host that m fits, fits one of set. Of tags and names it may miss some, and is never wrong
+// when it says yes.
+func inside(m approvals.HostMatch, set approvals.HostSet) bool {
+	ids, _ := set.Patterns()
+	if m.ID != "" {
+		return approvals.HostID.Covers(ids, m.ID)
 	}
-	return within(approvals.HostID, ids, wideIDs)
+	return approvals.HostID.Covers(ids, "*") || slices.ContainsFunc(set, func(w approvals.HostMatch) bool {
+		for key, values := range w.Tags {
+			if asks, has := m.Tags[key]; !has || !contains(values, asks) {
+				return false
+			}
+		}
+		return w.ID == "" && (len(w.Names) == 0 || len(m.Names) > 0 && contains(w.Names, m.Names))
+	})
 }
 
 func contains(all, some []string) bool {
