@@ -1,16 +1,23 @@
-// Package bmclient is a signed client for the script API of Tencent Cloud Bare Metal, in its versions 2.0 and 3.0 (Config.API): it reads
-// and lists scripts ([Client.Script], [Client.Scripts]), runs one ([Client.Run]), and reads what became of it ([Client.Tasks], [Client.Task],
-// [Client.EachHost]). It knows nothing of Slack, Redis or vaults. Its half for 2.0 uses the standard library only; 3.0 is signed by the
-// vendor's own client.
+// Package bmclient is a signed client for what runs scripts on Tencent Cloud (Config.API): TAT, and Bare Metal in its versions 2.0 and
+// 3.0. What may be asked of it reads the same for each:
 //
-// It promises, for both versions:
+//	send this script to these hosts     [Client.Run]
+//	what became of it                   [Client.Tasks], [Client.Task], [Client.EachHost]; of a lost answer, [Client.Sent]
+//	stop it                             [Client.Stop], TAT only
+//	what scripts and machines are there [Client.Script], [Client.Scripts], [Client.Machines], [Client.FindMachines]
 //
-//   - Run sends once. Nothing in it, and nothing in net/http or the vendor's client below it, sends RunUserCmd a second time: not after a
+// It knows nothing of Slack, Redis or vaults. Its part for 2.0 uses the standard library only; the others are signed by the vendor's own
+// client.
+//
+// It promises, for all:
+//
+//   - Run sends once. Nothing in it, and nothing in net/http or the vendor's client below it, sends a run a second time: not after a
 //     break, not after a 5xx or a refusal for quota, not along a redirect.
 //   - [ErrNotSent] is a proof. No byte of the request has left, and none will.
 //   - What cannot be known is not guessed. An answer is accepted only as HTTP 200 with a whole JSON body that says success. Only
 //     the errors that the documents allow are [ClassRefused] or [ClassFailed]; all else is [ClassUnknown], the zero value.
 //   - No secret of a call, no URL and no body stands in an error or a log line, even when the API repeats them.
+//   - TAT is sent the script itself, with nothing left to be filled in: nobody can change it on the way.
 //   - A script is what the API sent, byte for byte, and so is a host's record of what it ran. An answer without content, or about another
 //     script or task, is an error, never an empty one.
 //
@@ -18,11 +25,49 @@
 //
 //	errors.Is(err, ErrNotSent)   nothing happened; the order may be given again. Its Class is ClassRefused too
 //	ClassRefused                 the API refused before anything could run; the same order may be given again
-//	ClassFailed                  18xxx documented for RunUserCmd: it did not run, and would fail again
+//	ClassFailed                  documented for a run of Bare Metal: it did not run, and would fail again
 //	ClassUnknown                 it may have run, on some hosts or all
 //
 // Where API 2.0 puts a module's number into the message, "(18018)…", that number is the Error's Number and the other its Outer, and the
 // more doubtful of the two decides the class.
+//
+// # How an API is added
+//
+// Each is a dialect (dialect.go) in files of its own: v2.go, v3.go, and tat.go with tatstates.go, machinetat.go and codestat.go. The dialect
+// says what is called and how an answer is read; sending once, the gate, repeating reads, scrubbing, lists and their pages are shared, so a
+// new one cannot get them wrong. They are files of one package and not packages: a dialect in its own would need some forty names of this
+// one exported, which nobody else may use.
+//
+// What AWS SSM Run Command would take, as a measure of that:
+//
+//	sign          SigV4, by the vendor's signer, for a moment of ours, as sign3.go does it; region and service from the call
+//	decode        JSON without an envelope; the error's __type as the code
+//	judge         a table like codestat.go; InvalidInstanceId and InvalidDocument prove that nothing started
+//	run           SendCommand with AWS-RunShellScript or AWS-RunPowerShellScript, the lines as parameters.commands, workingDirectory,
+//	              executionTimeout; TimeoutSeconds is the time to begin, so late starts end by themselves; CommandId is the task
+//	tasks, hosts  ListCommands, ListCommandInvocations with Details; pages by NextToken, so [Page] would need a token beside its offset
+//	hostOf        Pending, Delayed: waiting; InProgress, Cancelling: running; Success, Failed: ended; TimedOut (of delivery), Undeliverable:
+//	              nothing ran; Cancelled: not told which, so lost; output is cut at 24,000 characters, OutputS3BucketName has all
+//	sent          ListCommands by instance and InvokedAfter, Parameters compared: the line with the id is in them
+//	stop          CancelCommand with InstanceIds
+//	script        GetDocument of the account's own documents, a template in JSON or YAML: the steps' commands are the script
+//	machines      DescribeInstanceInformation (agent: PingStatus), EC2 DescribeInstances (name, tags, state), as machinetat.go joins CVM's
+//	user          none: the agent is root, so a login would be a region and a key
+//
+// # TAT
+//
+//	one script, scripts   DescribeCommands (1340/52697…), the account's own
+//	run                   RunCommand: content, type, timeout, directory and user; EnableParameter and SaveCommand off
+//	task, hosts           DescribeInvocations, DescribeInvocationTasks with HideOutput off: it is on unless said. Tasks are followed, the
+//	                      invocation only sums up
+//	lost answer           DescribeInvocationTasks by host; the whole recorded content is compared
+//	stop                  CancelInvocation, always with hosts: without any it stops all
+//	machines              CVM DescribeInstances, TAT DescribeRegisterInstances and DescribeAutomationAgentStatus; of Lighthouse the agent only
+//	times                 RFC 3339, UTC
+//	quota                 20 a second for an action, 60 for agents
+//
+// Nothing is reported for a single host: one that is not fit has the whole call refused, which proves that nothing started. What each
+// status of a host proves stands in tatstates.go, what each error proves in codestat.go.
 //
 // # What differs between 2.0 and 3.0
 //
@@ -116,9 +161,23 @@
 // reverse is not tried: a host's record is never taken as the text of its own base64, or a script whose text is the base64 of another would
 // prove that the other is what was approved.
 //
-// # What rests on inference
+// # What it has not met
 //
-// No live endpoint was ever asked. Inferred from documents are: which array key 2.0 takes (Config.ArrayKey); what is answered for a
+// No live endpoint was ever asked. On TAT, each of these has a test for either answer where the answer matters:
+//
+//   - the order of lists: all pages are read unless they come newest first
+//   - whether instance-name and command-name match a part: who looks for one name compares
+//   - whether an id that is not there has a look-up of machines refused: then a filter is used
+//   - whether an id that is not there is an empty set or ResourceNotFound
+//   - whether the record has the content before or after what is filled in: nothing is left to be filled in
+//   - how long ids are, how InvocationSource is spelled, whether CommandName is kept of an unsaved run: none is relied on
+//   - whether CancelInvocation without hosts stops all: it is never called without
+//   - how long records are kept, and how many runs may go on at once
+//   - whether an agent may be given one task twice: its host would then have run it twice
+//   - whether UnauthorizedOperation.NeedApproval may start a run later: it counts as unknown
+//   - whether a run without a directory is recorded with the one it was given: what was left to the cloud is not compared
+//
+// On Bare Metal, inferred from documents are: which array key 2.0 takes (Config.ArrayKey); what is answered for a
 // script or a task that does not exist; that times are in UTC+8, in 3.0 too; that CmdTaskId is what DescribeUserCmdTaskInfo wants; that a
 // page may have 100 rows (EachHost asks for 20 where that is refused); that the filter CmdId is exact (a row of another id is not taken);
 // that statuses above 0 are errors of the host ([HostFailed]) and that a wrong login shows as the one documented text ([HostRun.BadLogin]);
