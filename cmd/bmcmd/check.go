@@ -17,6 +17,7 @@ func checkCommand() *cobra.Command {
 	var path string
 	var runbooks []string
 	var live, secrets bool
+	var try string
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Check the config, its rules and references, and runbooks against them",
@@ -25,7 +26,9 @@ func checkCommand() *cobra.Command {
 			"and held against the rules; what is written like one and is none is named, and makes the exit status 1, too. With --live, the vault,\n" +
 			"Slack, Redis and the cloud are used as the bot uses them, with its keys and rights; what the rules name and\n" +
 			"aliases in runbooks are looked up; nothing is posted and nothing is run. With --secrets, the key for runs\n" +
-			"and the passwords of hosts are read, and it is said whether each is there.",
+			"and the passwords of hosts are read, and it is said whether each is there. With --try, the records of a\n" +
+			"request that was approved in Slack and has ended (a stored true on one machine will do) tell which reading\n" +
+			"is true here of what the cloud's documents leave open; nothing is run for that.",
 		Example: "  bmcmd check -c bmcmd.yaml --runbook runbooks/web.md\n  bmcmd check -c bmcmd.yaml --live --secrets",
 		Args:    alone,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -52,8 +55,11 @@ func checkCommand() *cobra.Command {
 				return err
 			}
 			failed := 0
+			if try != "" && !live {
+				return errors.New("--try asks Redis and the cloud; use it with --live")
+			}
 			if live || secrets {
-				failed = checkLive(c.Context(), out, cfg, path, live, secrets)
+				failed = checkLive(c.Context(), out, cfg, path, live, secrets, try)
 			}
 			return errors.Join(
 				some(refused, "1 line of the runbooks would be refused", "%d lines of the runbooks would be refused"),
@@ -64,6 +70,7 @@ func checkCommand() *cobra.Command {
 	configFlag(c, &path)
 	c.Flags().StringArrayVar(&runbooks, "runbook", nil, "a Markdown `file` to check; may be repeated")
 	c.Flags().BoolVar(&live, "live", false, "also try the vault, Slack, Redis and the cloud")
+	c.Flags().StringVar(&try, "try", "", "with --live, also say what the records of the `request` (r-…) show of the cloud")
 	c.Flags().BoolVar(&secrets, "secrets", false, "also read the key for runs and the passwords of hosts")
 	return c
 }
@@ -101,7 +108,7 @@ func counted(n int, noun string) string {
 const checkFor = 3 * time.Minute
 
 // checkLive prints a line for each thing that it tries and counts the faults.
-func checkLive(ctx context.Context, out io.Writer, cfg *config.Config, path string, live, secrets bool) (faults int) {
+func checkLive(ctx context.Context, out io.Writer, cfg *config.Config, path string, live, secrets bool, try string) (faults int) {
 	ctx, cancel := context.WithTimeout(ctx, checkFor)
 	defer cancel()
 	say := func(p serve.Probed) {
@@ -118,6 +125,11 @@ func checkLive(ctx context.Context, out io.Writer, cfg *config.Config, path stri
 			say(serve.Probed{Part: "config", How: serve.Bad, Says: err.Error()})
 		}
 		for p := range serve.Probe(ctx, cfg) {
+			say(p)
+		}
+	}
+	if try != "" {
+		for p := range serve.ProbeTried(ctx, cfg, try) {
 			say(p)
 		}
 	}

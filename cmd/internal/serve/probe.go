@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -158,7 +159,7 @@ func (p *probe) cloudReads(ctx context.Context) {
 			return err
 		},
 		func() error { _, err := p.cloud.Tasks(ctx, bmclient.Page{Limit: 1}); return err },
-		func() error { _, err := p.cloud.EachHost(ctx, "cmdtask-doesnotexist", noHost); return err },
+		func() error { _, err := p.cloud.EachHost(ctx, noTask(p.cfg.BM.API), noHost); return err },
 	} {
 		if err := ask(); err != nil && !looked(err) {
 			p.says("cloud", Bad, "%v", err)
@@ -166,8 +167,30 @@ func (p *probe) cloudReads(ctx context.Context) {
 			return
 		}
 	}
+	p.machines(ctx)
 	p.says("cloud", Good, "%s takes the key for reads, API %s", p.cfg.BM.Endpoint, p.cfg.BM.API)
 }
+
+// machines looks a machine up in each region, as is done before anybody is asked for a run.
+func (p *probe) machines(ctx context.Context) {
+	for _, region := range append([]string{""}, p.cfg.Regions()...) {
+		there := p.cloud.in(region)
+		_, err := there.Machines(ctx, noMachines)
+		if err == nil || looked(err) {
+			_, err = there.FindMachines(ctx, "")
+		}
+		if err != nil && !looked(err) {
+			how, then := Bad, "requests wait until that is mended"
+			if p.cfg.BM.Unchecked == config.Allow {
+				how, then = Doubt, "requests go on without that, and their cards say so (bm.unchecked_hosts)"
+			}
+			p.says("cloud", how, "machines in %s: %v; %s", cmp.Or(region, p.cfg.BM.Region, "the cloud"), err, then)
+		}
+	}
+}
+
+// noMachines are ids of each kind that are looked up for whether that is taken.
+var noMachines = []string{"ins-00000000", "rins-00000000"}
 
 // noScript is the id of a script that is read for whether reads are taken.
 const noScript = "cmd-doesnotexist"
