@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // T is what this package needs of a test. A [testing.TB] is one; a program that is no
@@ -170,8 +171,12 @@ func (w *World) writeConfig(with Settings) {
 	if w.vault.Place != nil {
 		section = fmt.Sprintf("vault:\n  address: %s\n  token: $vault_token\n", w.vault.Address)
 	}
-	endpoint := map[string]string{"": w.Cloud.API, "2.0": w.Cloud.API, "3.0": w.Cloud.API3}[with.API]
-	text := fmt.Sprintf(configText, w.Slack.API, w.Redis.Addr, section, endpoint, cmp.Or(with.LogLevel, "debug"), cmp.Or(with.API, "2.0"))
+	endpoint := map[string]string{"": w.Cloud.API, "2.0": w.Cloud.API, "3.0": w.Cloud.API3, "tat": w.Cloud.API3}[with.API]
+	logins := configText
+	if with.API == "tat" {
+		logins = strings.NewReplacer(`, password: "$db"`, "", `, password: "$web"`, "").Replace(configText)
+	}
+	text := fmt.Sprintf(logins, w.Slack.API, w.Redis.Addr, section, endpoint, cmp.Or(with.LogLevel, "debug"), cmp.Or(with.API, "2.0"))
 	if with.Config != nil {
 		text = with.Config(w, text)
 	}
