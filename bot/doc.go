@@ -13,7 +13,9 @@
 //   - typed.go keeps a run as a request before it answers "Recorded". Its id is made
 //     from the chat's event, so the same event twice, on two replicas, is one request.
 //   - lookup.go finds out who asks, which rule applies and what exactly would run: the
-//     plan. That is stored, then the card goes up, then people may decide.
+//     plan. machines.go looks the hosts up; where the script itself is sent, fill.go fills
+//     it in and nameline.go puts the request's id into it. That is stored, then the card
+//     goes up, then people may decide.
 //   - Somebody presses a button: [Click]. clicked.go looks up who that is and what the
 //     rules say now (facts.go), and stores the decision before it answers. deny.go says who
 //     is asked for a reason first.
@@ -23,6 +25,7 @@
 //     forgotten (recall.go: that has gone back, or lost it; before.go: while this process was not
 //     there), or (waitfor.go) another run of the script on the same hosts.
 //   - send.go claims the run in the store, calls the API once and stores the answer.
+//     stop.go stops it, if people say so or it does not begin.
 //   - search.go looks for a run whose answer nobody has, and asks people if that does
 //     not tell. What they say comes in by clicked.go. candidates.go says which of the
 //     API's tasks may be a run, and from when to when.
@@ -44,7 +47,7 @@
 // What was approved is what runs: script, hosts, login, rules and people are read again
 // after the approval, and a difference stops the run and is shown.
 //
-// Never twice: RunUserCmd is called only after a claim was stored, once for each claim,
+// Never twice: the call that runs is made only after a claim was stored, once for each claim,
 // and by the process that made it. Only an answer that proves that nothing ran, or a
 // proof that no byte left, allows another claim. A run of which nobody knows whether it
 // ran is never sent again: asking again is a new request.
@@ -167,6 +170,35 @@
 // A move whose reply was lost may have been stored, or may be stored in a moment. A
 // touch, which changes nothing but the revision, tells which and shuts the door behind
 // it: what was on its way comes too late. Without it people would wait for a hold to end.
+//
+// # Why a run carries its name
+//
+// Where the API is sent the script ([bmclient.Sends]), nobody can change it between the last
+// reading and the run, and the request's id stands in it as a comment line, which people
+// have seen and approved. So a lost answer needs no guess: a task whose whole recorded text
+// is what was approved is the run, whatever else ran beside it. A line can be copied, so
+// nothing less than the whole text counts, and two such tasks are an alarm. No list is read
+// before the claim, and none after an answer. Where an interpreter has no such comments there
+// is no line, nothing is guessed, and people say what they see.
+//
+// What is filled in is filled in here, before people look, and the API is told to fill in
+// nothing. What is sent is kept as edits of the stored script: they say what was filled in
+// where, and they cannot mean anything else to a later version.
+//
+// # Why what has not begun is stopped
+//
+// An API may put a start off for an hour. People agreed to a run now, so what has not begun
+// on a host within DispatchWithin of the send is stopped there, by name. That and a person's
+// Stop are one thing: an order in the record, with an event, and then the call, repeated until
+// the cloud took it. Only such an order opens the key for runs, and only to stop.
+//
+// # Why hosts are looked up
+//
+// The API refuses a whole call for one bad host, and names it badly. So before anybody is
+// asked the cloud is asked whether the hosts are there and up; people see their names. Rules
+// and logins may go by names and tags, and are held against them again before the send. What
+// is not known is never skipped: behind it may be a weaker rule. So the request waits, or is
+// refused where the cloud never tells.
 //
 // # Why a run's task is searched for
 //
