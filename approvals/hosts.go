@@ -105,8 +105,8 @@ func (m HostMatch) Check() error {
 		return errors.New("this names no host; write a pattern over ids with * ? and [a-z], or tags, or names")
 	}
 	for key, values := range m.Tags {
-		if key == "" || len(values) == 0 {
-			return errors.New("tags: a key has no name or no value; write them like {env: prod}")
+		if key == "" || len(values) == 0 || slices.Contains(values, "") {
+			return errors.New("tags: a key or a value is empty; write them like {env: prod}")
 		}
 	}
 	for _, p := range m.Names {

@@ -63,8 +63,9 @@ func TestHostMatchCheck(t *testing.T) {
 		{"no tags beside names, which would be any tags", HostMatch{Tags: map[string][]string{}, Names: []string{"a"}}, "would fit every host"},
 		{"no names beside tags", HostMatch{Tags: map[string][]string{"env": {"prod"}}, Names: []string{}}, "would fit every host"},
 		{"a pattern with tags", HostMatch{ID: "ins-*", Tags: map[string][]string{"env": {"prod"}}}, "stands alone"},
-		{"a tag without a value", HostMatch{Tags: map[string][]string{"env": nil}}, "no name or no value"},
-		{"a tag without a key", HostMatch{Tags: map[string][]string{"": {"x"}}}, "no name or no value"},
+		{"a tag without a value", HostMatch{Tags: map[string][]string{"env": nil}}, "is empty; write"},
+		{"an empty value, which facts cannot tell from none", HostMatch{Tags: map[string][]string{"env": {"prod", ""}}}, "is empty; write"},
+		{"a tag without a key", HostMatch{Tags: map[string][]string{"": {"x"}}}, "is empty; write"},
 		{"a name that is no pattern", HostMatch{Names: []string{"web-["}}, "not a pattern"},
 	} {
 		err := tt.m.Check()

@@ -1118,7 +1118,7 @@ c.yaml:11: logins.hosts item 2: tags or names is empty, and would fit every host
 c.yaml:11: logins.hosts item 3: tags or names is empty, and would fit every host; remove the key, or write what is meant
 c.yaml:11: logins.hosts item 4: tags or names is empty, and would fit every host; remove the key, or write what is meant
 c.yaml:11: logins.hosts item 5: tags or names is empty, and would fit every host; remove the key, or write what is meant
-c.yaml:11: logins.hosts item 6: tags: a key has no name or no value; write them like {env: prod}`,
+c.yaml:11: logins.hosts item 6: tags: a key or a value is empty; write them like {env: prod}`,
 	},
 	{
 		"tags and names that are not written as such",

@@ -186,8 +186,10 @@ func TestQuota(t *testing.T) {
 		spent = one.budget.Take(soon, allActions, false)
 		cancel()
 	}
-	if err := two.admit(t.Context(), first[0]); err != nil {
-		t.Errorf("a run after all the reads: %v", err)
+	for _, action := range []string{"RunUserCmd", "RunCommand", "CancelInvocation"} {
+		if err := two.admit(t.Context(), action); err != nil {
+			t.Errorf("%s after all the reads: %v", action, err)
+		}
 	}
 	redis.SetError("LOADING") // a claim is never held up by a quota that cannot be asked
 	if _, err := two.cloud.Run(t.Context(), key, run); err != nil {
@@ -195,6 +197,25 @@ func TestQuota(t *testing.T) {
 	}
 	if _, err := two.cloud.Tasks(t.Context(), bmclient.Page{}); err == nil {
 		t.Error("a read was made although nobody knows what the others call")
+	}
+}
+
+// TAT counts each action by itself; Bare Metal counts all together, too.
+func TestDocumentedQuotas(t *testing.T) {
+	for _, tt := range []struct {
+		api, action string
+		n           int
+		per         time.Duration
+	}{
+		{bmclient.API2, allActions, 1000, time.Minute},
+		{bmclient.API3, allActions, 1000, time.Minute},
+		{bmclient.APITAT, allActions, 0, 0},
+		{bmclient.API2, "RunUserCmd", 100, time.Minute},
+		{bmclient.APITAT, "RunCommand", 20, time.Second},
+	} {
+		if n, per := documented(tt.api, tt.action); n != tt.n || per != tt.per {
+			t.Errorf("%s, %s: %d in %v", tt.api, tt.action, n, per)
+		}
 	}
 }
 

@@ -151,6 +151,53 @@ func TestLoginsOpen(t *testing.T) {
 	}
 }
 
+// TestLoginsOpenTAT holds that no password is read where none is needed, that a login with a key of its own is
+// signed with that one only, and that neither is read for a place that was not approved.
+func TestLoginsOpenTAT(t *testing.T) {
+	config := `slack: {bot_token: "ref+file://%[1]s/bot", app_token: "ref+file://%[1]s/app"}
+redis: {addresses: ["127.0.0.1:1"]}
+bm:
+  api: tat
+  region: ap-beijing
+  read_key: {id: "ref+file://%[1]s/read_id", secret: "ref+file://%[1]s/read_key"}
+  run_key: {id: "ref+file://%[1]s/run_id", secret: "ref+file://%[1]s/run_key"}
+logins:
+  - {name: db, hosts: {names: ["db-*"]}, user: dba, region: ap-shanghai, run_key: {id: "ref+file://%[1]s/%[2]s", secret: "ref+file://%[1]s/db_key"}}
+  - {name: web, hosts: ["ins-*"], user: root}
+rules:
+  - {name: all, ask: anyone, approve: {users: [U0BOB]}}
+`
+	dir := secretFiles(t, "run_id", "run_key", "db_id", "db_key", "other_id")
+	l := logins{partsOf(t, fmt.Sprintf(config, dir, "db_id"))}
+	db, err := l.For([]approvals.Host{{ID: "ins-1", Told: true, Name: "db-1", Region: "ap-shanghai"}})
+	if err != nil || db.Name != "db" {
+		t.Fatal(db, err)
+	}
+	web, err := l.For([]approvals.Host{{ID: "ins-1", Told: true, Name: "db-1", Region: "ap-beijing"}})
+	if err != nil || web.Name != "web" {
+		t.Fatal(web, err)
+	}
+	elsewhere := db
+	elsewhere.Region = "ap-beijing"
+	for _, tt := range []struct {
+		why   string
+		from  logins
+		login approvals.Login
+		id    string
+		is    error
+	}{
+		{"its own key", l, db, "value-of-db_id", nil},
+		{"the config's", l, web, "value-of-run_id", nil},
+		{"the config has another key for it than was approved", logins{partsOf(t, fmt.Sprintf(config, dir, "other_id"))}, db, "", errMoved},
+		{"the config has another region for it than was approved", l, elsewhere, "", errMoved},
+	} {
+		got, err := tt.from.Open(t.Context(), granted(t, tt.login))
+		if !errors.Is(err, tt.is) || got.Key.ID != tt.id || got != (bot.Credentials{Key: got.Key}) {
+			t.Errorf("%s: %s, %v", tt.why, got.Key.ID, err)
+		}
+	}
+}
+
 // TestLoginsAllOrNothing holds that a run key without a password, or the other way
 // round, is not handed out.
 func TestLoginsAllOrNothing(t *testing.T) {
