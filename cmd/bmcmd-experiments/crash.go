@@ -142,10 +142,18 @@ func settings(api string) world.Settings {
 		for i := range someScripts {
 			state["scripts"] = append(state["scripts"].([]world.Object), world.Object{"cmd_id": fmt.Sprintf(unread, i), "alias": "unread", "content": "#!/bin/bash\ntrue\n"})
 		}
+		if api == "tat" {
+			for _, s := range state["scripts"].([]world.Object) {
+				s["content"], s["fillable"] = s["content"].(string)+": {{p}}\n", true
+			}
+		}
 	}
 	with.Config = func(_ *world.World, text string) string {
 		text = strings.Replace(text, "run_timeout: 3s\nrun:\n  lease: 13s\n", fmt.Sprintf("run_timeout: %s\nrun:\n  lease: 12s\n  search_for: 2s\n", runTimeout), 1)
 		text = strings.Replace(text, "rules:\n", "rules:\n"+briefRule, 1)
+		if api == "tat" {
+			text = strings.ReplaceAll(text, "    ask: ", "    parameters: [{name: p, example: p1-1}]\n    ask: ")
+		}
 		// A few people stand for hundreds.
 		text = strings.Replace(text, "logins:\n", "limits: {open_requests: 1000000, commands_a_minute: 1000000}\nlogins:\n", 1)
 		return text
@@ -166,6 +174,7 @@ func endBadly(w *world.World) {
 	for i := range fewHosts {
 		w.Cloud.Post("host", world.Object{"id": fmt.Sprintf("ins-drift%d", i), "takes_ms": 2500, "content": "#!/bin/bash\nsomething else\n"})
 		w.Cloud.Post("host", world.Object{"id": fmt.Sprintf("ins-fail%d", i), "exit": 3})
+		w.Cloud.Post("host", world.Object{"id": fmt.Sprintf("ins-long%d", i), "takes_ms": 600_000})
 	}
 }
 

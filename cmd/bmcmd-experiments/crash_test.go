@@ -52,6 +52,7 @@ func TestCrash(t *testing.T) {
 			"store.swap.claim:after": 3, "cloud.run:before": 3, "cloud.run:after": 3, "store.swap.answer:before": 3,
 			"store.create:after": 1, "typed:after": 1, "board.post:after": 1, "store.swap.vote:after": 1,
 			"store.swap.answer:after": 1, "board.notify:after": 1, asRandom: 2,
+			"store.swap.stop:after": 1, "cloud.stop:after": 1, "store.swap.stopped:after": 1,
 		},
 	}
 	err := c.run(t.Context())

@@ -51,7 +51,7 @@ func (f *flow) goes() {
 func (f *flow) asks(ctx context.Context) bool {
 	attempt := 0
 	for tries := 0; ctx.Err() == nil; tries++ {
-		text := fmt.Sprintf("run %s %s --reason load -- %s", f.script, f.hosts, parameter(f.n, attempt))
+		text := fmt.Sprintf("run %s %s --reason load -- %s", f.script, f.hosts, f.typed(f.n, attempt))
 		answer, envelope, err := f.act(ctx, "slash", world.Object{
 			"user": f.who, "channel": world.Incident, "command": "/bmcmd", "text": text, "wait": "5s",
 		})
@@ -154,6 +154,8 @@ func (f *flow) clicks(ctx context.Context, r approvals.Request) bool {
 	case r.State == approvals.Pending:
 		f.spoil(ctx)
 		f.presses(ctx, r, f.other(r), "Approve")
+	case r.State == approvals.Accepted && f.kind == stops && len(r.Follow.Stops) == 0:
+		f.presses(ctx, r, f.who, "Stop")
 	case r.State == approvals.Approved && r.WaitsFor != "":
 		return f.frees(ctx, r.WaitsFor)
 	case r.State == approvals.Unknown && f.n%3 == 0 && !r.Unsure.Lifted:

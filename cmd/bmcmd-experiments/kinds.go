@@ -18,16 +18,18 @@ const (
 	fails    kind = "fails"
 	shares   kind = "shares a host"
 	doubted  kind = "is not answered"
+	stops    kind = "is stopped"
 )
 
 var kinds = []kind{
-	runs, runs, runs, runs, twoSay, twoSay, denied, withdrew, lapses, refused, waits, retried, drifts, fails, shares, doubted,
+	runs, runs, runs, runs, twoSay, twoSay, denied, withdrew, lapses, refused, waits, retried, drifts, fails, shares, doubted, stops,
 }
 
 // rareFor says what kind of request passes a point that most do not.
 var rareFor = map[string]kind{
 	"deny": denied, "reason": twoSay, "cancel": withdrew, "expire": lapses, "refuse": refused, "wait": waits, "run": retried, "alarm": drifts,
 	"adopt": doubted, "ask": doubted, "settle": doubted, "lift": doubted,
+	"stop": stops, "stopped": stops, "cloud.stop": stops,
 }
 
 func rare(point string) bool {
@@ -37,7 +39,7 @@ func rare(point string) bool {
 // kindFor is what to ask for next while replicas wait for these points.
 func kindFor(api string, armed []string, r *rand.Rand) kind {
 	k := anyKind(armed, r)
-	if k == drifts && api == "2.0" {
+	if k == drifts && api == "2.0" || k == stops && api != "tat" {
 		return runs
 	}
 	return k

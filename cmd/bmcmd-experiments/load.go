@@ -92,6 +92,8 @@ func place(k kind, n int) string {
 		return at("drift", fewHosts)
 	case fails:
 		return at("fail", fewHosts)
+	case stops:
+		return at("long", fewHosts)
 	case shares:
 		return at("web", manyHosts) + "," + at("both", 4)
 	}
@@ -116,7 +118,7 @@ const (
 // hostsOf are all the hosts that place names.
 func hostsOf(w *world.World) world.Object {
 	hosts := world.Object{}
-	for prefix, n := range map[string]int{"web": manyHosts, "db": manyHosts, "both": 4, "e": fewHosts, "drift": fewHosts, "fail": fewHosts} {
+	for prefix, n := range map[string]int{"web": manyHosts, "db": manyHosts, "both": 4, "e": fewHosts, "drift": fewHosts, "fail": fewHosts, "long": fewHosts} {
 		login := world.Object{"root": w.Secrets["web"]}
 		if prefix == "db" {
 			login = world.Object{"root": w.Secrets["db"]}
@@ -130,6 +132,14 @@ func hostsOf(w *world.World) world.Object {
 
 // parameter is what tells one request of the load from all others in the API's history.
 func parameter(n, attempt int) string { return fmt.Sprintf("p%d-%d", n, attempt) }
+
+// typed is a parameter as it is typed for this API.
+func (l *load) typed(n, attempt int) string {
+	if l.api == "tat" {
+		return "p=" + parameter(n, attempt)
+	}
+	return parameter(n, attempt)
+}
 
 func pause(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)

@@ -14,7 +14,7 @@ var between = []string{"store.swap.claim:after", "cloud.run:before", "cloud.run:
 // moves are those of the README of approvals that a load can lead to within seconds.
 var moves = []string{
 	"prepare", "open", "refuse", "vote", "deny", "reason", "cancel", "expire", "wait", "run", "claim", "answer", "lose",
-	"adopt", "ask", "settle", "lift", "find", "alarm", "finish", "quiet",
+	"adopt", "ask", "settle", "lift", "find", "alarm", "stop", "stopped", "finish", "quiet",
 }
 
 // elsewhere are moves that only a Redis that was restarted or has gone back leads to.
@@ -29,7 +29,7 @@ const asRandom = "at a random time"
 // with: an envelope of Slack, and the call.
 func points() []string {
 	effects := []string{
-		"store.create", "store.take", "store.outputs", "logins.open", "cloud.run",
+		"store.create", "store.take", "store.outputs", "logins.open", "cloud.run", "cloud.stop",
 		"board.post", "board.redraw", "board.notify", "board.report", "typed", "clicked",
 	}
 	for _, m := range moves {
@@ -86,26 +86,29 @@ func shuffled(dealt map[string]int, r *rand.Rand) []death {
 
 // batch is a part of a plan that is played in one world.
 type batch struct {
-	api  string // which version of the cloud's API
+	api  string // which API of the cloud
 	plan []death
 }
 
-// onlyIn are the moves that a load leads to in one version of the API: in 2.0, which does
-// not name a run's task, it has to be found, and an alarm takes longer than anybody here
-// waits.
-var onlyIn = map[string]string{"find": "2.0", "alarm": "3.0"}
+// apis are those that a plan is played on.
+var apis = []string{"2.0", "3.0", "tat"}
 
-// batches deals a plan to both versions of the API.
+// onlyIn are the moves that a load leads to on one API: in 2.0, which does not name a run's
+// task, it has to be found, and an alarm takes longer than anybody here waits; TAT alone can
+// stop a run.
+var onlyIn = map[string]string{"find": "2.0", "alarm": "3.0", "stop": "tat", "stopped": "tat", "cloud.stop": "tat"}
+
+// batches deals a plan to all APIs.
 func batches(plan []death, size int) (out []batch) {
 	by := map[string][]death{}
 	for i, d := range plan {
-		api := [...]string{"2.0", "3.0"}[i%2]
+		api := apis[i%len(apis)]
 		if only := onlyIn[move(d.point)]; only != "" {
 			api = only
 		}
 		by[api] = append(by[api], d)
 	}
-	for _, api := range []string{"2.0", "3.0"} {
+	for _, api := range apis {
 		for part := range slices.Chunk(by[api], size) {
 			out = append(out, batch{api, part})
 		}

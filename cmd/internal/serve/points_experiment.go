@@ -149,7 +149,11 @@ func (p pointedStore) Swap(ctx context.Context, s approvals.Swap) (approvals.Kep
 		move = "quiet"
 	}
 	if plan := s.Next.Plan; move == "claim" && plan != nil {
-		passed().runs.Store(run(plan.Script.CmdID, plan.Hosts, plan.Parameters), s.Next.ID)
+		parameters := plan.Parameters
+		if bmclient.Sends(plan.Target.API) {
+			parameters = "" // they are in what is sent
+		}
+		passed().runs.Store(run(plan.Script.CmdID, plan.Hosts, parameters), s.Next.ID)
 	}
 	out := around("store.swap."+move, s.Next.ID, func() swapped {
 		k, err := p.Store.Swap(ctx, s)
@@ -192,6 +196,10 @@ func (p pointedCloud) Run(ctx context.Context, key bmclient.Key, r bmclient.Run)
 		return took{a, err}
 	})
 	return out.Accepted, out.err
+}
+
+func (p pointedCloud) Stop(ctx context.Context, key bmclient.Key, task string, hosts []string) error {
+	return around("cloud.stop", "", func() error { return p.Cloud.Stop(ctx, key, task, hosts) })
 }
 
 // run is by what a call of the API is known.
