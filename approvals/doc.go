@@ -51,6 +51,17 @@
 // request could lift a strict host out of its strict rule and into a later, weaker
 // one. So every host is looked up by itself, and all must meet the same rule.
 //
+// # Why what is not known of a host is never skipped
+//
+// Rules and logins may go by tags and names, and the cloud does not always tell them: it may
+// be away, and of some machines it never does. A rule that may be for the host, and that
+// was passed over, could reach a weaker one behind it. So [Policy.Match] fails with
+// [ErrHostUntold] there, unless another item of the same rule fits for sure; only rules that
+// are for another script, channel or person are passed over. What rules went by is kept in
+// [Plan.Facts] and is in the digest, so that a host that was tagged or renamed since does not
+// run. [Policy.MayMeetAny], which is asked before anything is looked up, takes what is not
+// known as possible: it turns away only who surely may not.
+//
 // # Why an id has one spelling
 //
 // Rules, logins, host locks and digests compare ids byte for byte, and nobody knows

@@ -30,24 +30,24 @@ var (
 // comma either. What cannot be seen never may. The error says in words for people what may be.
 func (p Parameter) Check(value string, shell bool) error {
 	not := func(why string) error {
-		return fmt.Errorf("%q is no value for %s: %s; one is %q", value, p.Name, why, p.Example)
+		return fmt.Errorf("%q is not a value for %s: %s; an example is %q", value, p.Name, why, p.Example)
 	}
 	switch {
 	case hidden(value):
-		return not("it holds a control character, or another that cannot be seen")
+		return not("it may hold no control character, and no other that cannot be seen")
 	case len(p.Choices) > 0:
 		if !slices.Contains(p.Choices, value) {
-			return not("it is one of " + strings.Join(p.Choices, ", "))
+			return not("it has to be one of " + strings.Join(p.Choices, ", "))
 		}
 	case p.Match != "":
 		whole, err := regexp.Compile(`\A(?:` + p.Match + `)\z`)
 		if err != nil || !whole.MatchString(value) {
-			return not("it matches " + p.Match)
+			return not("it has to match " + p.Match)
 		}
 	case !plainValue.MatchString(value):
-		return not("it has letters, digits and @%_+=:,./- only, and does not begin with -")
+		return not("it may have letters, digits and @%_+=:,./- only, and may not begin with -")
 	case !shell && strings.ContainsAny(value, "%@,"):
-		return not("outside of a shell it has no %, @ or comma")
+		return not("outside of a shell it may have no %, @ or comma")
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func (ps Parameters) CheckWords(text string, shell bool) error {
 		words = nil
 	}
 	if len(words) != len(ps) {
-		return fmt.Errorf("there are %d parameters and the rule takes %d, parted by single blanks: %s", len(words), len(ps), ps)
+		return fmt.Errorf("there are %d parameters and the rule takes %d, parted by single blanks, such as %s", len(words), len(ps), ps)
 	}
 	for i, p := range ps {
 		if err := p.Check(words[i], shell); err != nil {

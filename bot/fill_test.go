@@ -58,7 +58,7 @@ func TestFillingIn(t *testing.T) {
 		{"a missing value", "{{a}} {{b}} {{b}}", "", "The script cmd-x needs a value for b. " + takesAB, defaults(approvals.Default{Name: "a", Value: "x"})},
 		{"a name that is not there", "{{a}}", "a=1 c=2", "The script cmd-x has no {{c}} to be filled in. " + takesA, nil},
 		{"a name that the rule does not know", "{{c}}", "c=2", `The rule "ops" does not let anybody fill in c. Leave it out, or ask whoever keeps the rules.`, nil},
-		{"a value that the rule does not take", "{{b}}", "b=x;y", `"x;y" is no value for b: it has letters, digits and @%_+=:,./- only, and does not begin with -; one is "1". Nothing ran: the rule "ops" says what may be filled in.`, nil},
+		{"a value that the rule does not take", "{{b}}", "b=x;y", `"x;y" is not a value for b: it may have letters, digits and @%_+=:,./- only, and may not begin with -; an example is "1". Nothing ran: the rule "ops" says what may be filled in.`, nil},
 		{"a rule that names no parameters", "{{a}}", "a=1", `The rule "ops" does not let anybody fill in a. Leave it out, or ask whoever keeps the rules.`, func(p *approvals.Plan) { p.Rule.Parameters = nil }},
 		{"two values", "{{a}}", "a=1 a=1", "There are two values for a. Give one.", nil},
 		{"words by position are Bare Metal's", "{{a}}", "--fast now", `"--fast" is not name=value, with a value that holds blanks in quotes. ` + takesA, nil},
@@ -111,10 +111,10 @@ func TestSpecialCharacters(t *testing.T) {
 	for _, f := range forms {
 		for _, s := range signs {
 			rule := func(p *approvals.Plan) { p.Rule.Parameters = approvals.Parameters{f.param(s)} }
-			if got := filled("[{{a}}]", "a="+quoted(s), rule); (got == "["+s+"]") != f.takes(s) || got != "["+s+"]" && !strings.Contains(got, "is no value for a") {
+			if got := filled("[{{a}}]", "a="+quoted(s), rule); (got == "["+s+"]") != f.takes(s) || got != "["+s+"]" && !strings.Contains(got, "is not a value for a") {
 				t.Errorf("%s: %q gives %q", f.name, s, got)
 			}
-			if got := filled("[{{a}}]", "a="+quoted(s), rule, func(p *approvals.Plan) { p.Script.How.Type = "BAT" }); f.name == "safe set" && !strings.Contains(got, "is no value for a") {
+			if got := filled("[{{a}}]", "a="+quoted(s), rule, func(p *approvals.Plan) { p.Script.How.Type = "BAT" }); f.name == "safe set" && !strings.Contains(got, "is not a value for a") {
 				t.Errorf("%s, outside of a shell: %q gives %q", f.name, s, got)
 			}
 			for _, api := range []string{bmclient.API2, bmclient.API3} { // as words, which blanks part

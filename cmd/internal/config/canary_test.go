@@ -35,7 +35,7 @@ var shapes = []string{
 // a third of them for each value, and each of them at a third of the values.
 func TestNoValueInErrors(t *testing.T) {
 	comments := regexp.MustCompile(`(?m)(^| +)# .*$|^#$`)
-	lines := strings.Split(comments.ReplaceAllString(string(Example), ""), "\n")
+	lines := strings.Split(comments.ReplaceAllString(string(exampleFor(t, API2)), ""), "\n")
 	lines = slices.DeleteFunc(lines, func(s string) bool { return s == "" })
 	tried, refused := 0, 0
 	for i, line := range lines {
@@ -69,7 +69,7 @@ func TestNoValueInErrors(t *testing.T) {
 // reference is meant.
 func TestLiteralSecretsAreRefused(t *testing.T) {
 	keys := map[string]bool{}
-	for _, text := range [][]byte{Example, exampleTAT(t)} {
+	for _, text := range [][]byte{Example, exampleFor(t, APITAT)} {
 		literalsAreRefused(t, text, keys)
 	}
 	if got, want := len(keys), secretSettings(reflect.TypeFor[Config]()); got < want {

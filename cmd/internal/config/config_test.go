@@ -100,17 +100,23 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// exampleTAT is the example after what it says is to be changed for TAT.
-func exampleTAT(t *testing.T) []byte {
+// exampleFor is the example after what it says is to be changed for an API, with all lines that are for that one alone.
+func exampleFor(t *testing.T, api string) []byte {
 	t.Helper()
-	text := regexp.MustCompile(`(?m)^.*# (2\.0 only|not for TAT).*\n`).ReplaceAllString(string(Example), "")
-	text = regexp.MustCompile(`(?m)^( *)# TAT: (.*)$`).ReplaceAllString(text, "$1$2")
-	return []byte(strings.Replace(text, `  api: "2.0"`, "  api: tat", 1))
+	text := strings.Replace(string(Example), `  api: "2.0" `, `  api: "`+api+`" `, 1)
+	mark := api
+	if api == APITAT {
+		text = regexp.MustCompile(`(?m)^.*# not for TAT.*\n`).ReplaceAllString(text, "")
+		mark = "TAT"
+	}
+	return []byte(regexp.MustCompile(`(?m)^( *)# `+regexp.QuoteMeta(mark)+`: (.*)$`).ReplaceAllString(text, "$1$2"))
 }
 
 func TestExampleIsRightAndComplete(t *testing.T) {
 	written := map[string]bool{}
-	for api, text := range map[string][]byte{"2.0": Example, "tat": exampleTAT(t)} {
+	mustParse(t, string(Example)) // with the marks
+	for _, api := range []string{API2, API3, APITAT} {
+		text := exampleFor(t, api)
 		c := mustParse(t, string(text))
 		if len(c.Warnings) != 0 || c.BM.API != api {
 			t.Errorf("%s: warnings: %q", c.BM.API, c.Warnings)
@@ -144,7 +150,7 @@ func TestExampleIsRightAndComplete(t *testing.T) {
 
 // The comments of the example call some values defaults; they must be.
 func TestExampleShowsDefaults(t *testing.T) {
-	got, want := mustParse(t, string(Example)), defaults()
+	got, want := mustParse(t, string(exampleFor(t, API2))), defaults()
 	want.Slack.BotToken, want.Slack.AppToken, want.Slack.Shared = got.Slack.BotToken, got.Slack.AppToken, got.Slack.Shared[:0]
 	want.BM.ReadKey, want.BM.RunKey, want.BM.Region = got.BM.ReadKey, got.BM.RunKey, got.BM.Region
 	sameRef := cmp.Comparer(func(a, b vault.Ref) bool { return a == b })

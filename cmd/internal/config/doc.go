@@ -27,10 +27,24 @@
 //
 // A criterion that is left out matches everything. Were "hosts: []" or "hosts:"
 // with all its lines commented out taken the same way, removing the last host
-// from a rule would open it to every host.
+// from a rule would open it to every host. The same goes for tags and names
+// without values, and for parameters without choices.
 //
 // # Why a rule or a login that can never be used is an error
 //
 // The first match decides. A strict rule that somebody adds below a wider one
 // looks as if it were in force and is not.
+//
+// # Why a login is for the hosts of one region
+//
+// On TAT a call goes to one region and names machines of that one. So a login is
+// for hosts that were found in its region, or in bm.region if it names none, and a
+// machine elsewhere goes on to the next login. Where a machine was not looked up,
+// a login of another region may be the right one and is not skipped: the error
+// wraps [approvals.ErrHostUntold].
+//
+// # Why TAT refuses a password
+//
+// TAT needs none on hosts. One that stands in the file would be looked after, and
+// shown by check, without ever being used.
 package config
