@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -95,9 +96,13 @@ func (b *Budget) take(ctx context.Context, action string, run bool) (time.Time, 
 
 // wait waits until there are fewer than most calls in key, and counts one more.
 func (b *Budget) wait(ctx context.Context, action, key string, run bool, most int, per time.Duration) (time.Time, error) {
-	id := randomID()
+	id, last := randomID(), time.Duration(0)
 	for {
 		at, wait, err := b.ask(ctx, key, id, run, most, per)
+		if err != nil && last > 0 && errors.Is(ctx.Err(), context.DeadlineExceeded) { // Redis has answered: it was the time that ran out
+			return time.Time{}, &Full{action, last}
+		}
+		last = wait
 		if until, limited := ctx.Deadline(); err == nil && limited && time.Until(until) < wait {
 			return time.Time{}, &Full{action, wait}
 		}

@@ -87,6 +87,7 @@ var answers = []struct{ begins, means string }{
 	{"Not counted: Redis has gone back", notYet},
 	{"I know no such request", lost},
 	{"My store has no record of this request", lost},
+	{"Nobody is asked yet", notYet},
 }
 
 const (
