@@ -104,7 +104,7 @@ func (ps Parameters) CheckWords(text string, shell bool) error {
 		words = nil
 	}
 	if len(words) != len(ps) {
-		return fmt.Errorf("there are %d parameters and the rule takes %d, parted by single blanks, such as %s", len(words), len(ps), ps)
+		return fmt.Errorf("the rule takes %d words after the --, with single blanks between them, such as %s; this has %d", len(ps), ps, len(words))
 	}
 	for i, p := range ps {
 		if err := p.Check(words[i], shell); err != nil {

@@ -129,7 +129,7 @@ func (b *Bot) grant(ctx context.Context, k approvals.Kept) (approvals.Grant, err
 	if err != nil {
 		return approvals.Grant{}, l.needs(err)
 	}
-	if err := mayFill(plan, today.Rule); err != nil {
+	if err := MayFill(plan, today.Rule); err != nil {
 		return approvals.Grant{}, err
 	}
 	if err := <-among; err != nil {

@@ -25,11 +25,11 @@ const mostText = 64 << 10
 // edits are what is sent besides the stored script, where the API is sent it. Errors are refusals.
 func edits(p approvals.Plan, id string) ([]approvals.Edit, error) {
 	if !bmclient.Sends(p.Target.API) {
-		return nil, mayFill(p, p.Rule)
+		return nil, MayFill(p, p.Rule)
 	}
 	fills, err := fillIn(p.Script, p.Parameters)
 	if err == nil {
-		err = mayFill(p, p.Rule)
+		err = MayFill(p, p.Rule)
 	}
 	if err != nil {
 		return nil, err
@@ -41,8 +41,8 @@ func edits(p approvals.Plan, id string) ([]approvals.Edit, error) {
 	return p.Edits, nil
 }
 
-// mayFill is nil if a rule takes the parameters of a plan.
-func mayFill(p approvals.Plan, rule approvals.Rule) error {
+// MayFill is nil if a rule takes the parameters of a plan. Its error is in words for people.
+func MayFill(p approvals.Plan, rule approvals.Rule) error {
 	shell := p.Script.How.Type != "POWERSHELL" && p.Script.How.Type != "BAT" && p.Script.OSType != "windows"
 	if !bmclient.Sends(p.Target.API) {
 		if err := rule.Parameters.CheckWords(p.Parameters, shell); err != nil {
@@ -106,6 +106,9 @@ func fillIn(s approvals.Script, typed string) ([]approvals.Edit, error) {
 
 // takes says what may be typed for a script.
 func takes(s approvals.Script) string {
+	if s.CmdID == "" { // nobody has looked
+		return "What the script takes is seen with show."
+	}
 	var all, line []string
 	for _, name := range s.Names() {
 		line = append(line, name+"=…")

@@ -68,6 +68,9 @@ func ParseTemplate(line string) (c Command, holes []string, err error) {
 // IsOpen reports whether a script or host of [ParseTemplate] is still to be filled in.
 func IsOpen(id string) bool { return strings.Contains(id, standIn) }
 
+// HasHoles reports whether something in parameters of [ParseTemplate] is still to be filled in.
+func HasHoles(parameters string) bool { return len(holesIn(parameters)) > 0 }
+
 // holesIn are the marked holes of a text that is not ids. Patterns of a shell are none, nor
 // are 《titles》.
 func holesIn(s string) (holes []string) {

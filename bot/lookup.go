@@ -189,7 +189,7 @@ func (b *Bot) mayAsk(ctx context.Context, r approvals.Request, l *looked) (e ent
 	if l != nil {
 		s.Known = b.known(*l)
 	} else {
-		s.Hosts = sureHosts(s.Hosts)
+		s.Hosts = SureHosts(s.Hosts)
 		s.Unnamed = len(s.Hosts) < len(r.Asked.Hosts)
 	}
 	err = approvals.ErrHostUntold

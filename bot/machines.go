@@ -302,7 +302,7 @@ func (b *Bot) factsNow(was []approvals.Fact, l looked) (now []approvals.Fact) {
 	return now
 }
 
-// sureHosts are the words of a request that are surely ids, or meant to be: others may be names of any hosts.
-func sureHosts(words []string) []string {
+// SureHosts are the words of a request that are surely ids of hosts, or meant to be: others may be names of any.
+func SureHosts(words []string) []string {
 	return slices.DeleteFunc(slices.Clone(words), func(w string) bool { return !likeHost(cmp.Or(approvals.HostID.Nearest(w), w)) })
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -186,10 +187,11 @@ func TestTATStop(t *testing.T) {
 		r.pass(20 * time.Second)
 		r.hears(r.press("EVE", Stop, id), "Not counted: the rule does not name you. These may:")
 		r.did("stop")
-		away := true
+		var away atomic.Bool
+		away.Store(true)
 		r.cloud.set(func(c *cloud) {
 			c.onStop = func() error {
-				if away {
+				if away.Load() {
 					return errors.New("connection reset")
 				}
 				return nil
@@ -199,7 +201,7 @@ func TestTATStop(t *testing.T) {
 		r.hears(r.press("BOB", Stop, id), "It has ended on every host, or is being stopped already, so this changed nothing. Look at the card.")
 		r.pass(10 * time.Second)
 		r.is(id, approvals.Accepted)
-		away = false
+		away.Store(false)
 		r.pass(time.Minute)
 		k := r.is(id, approvals.Failed)
 		if a, b := k.Follow.Hosts[0], k.Follow.Hosts[1]; !a.Good() || b.State != approvals.HostKilled {

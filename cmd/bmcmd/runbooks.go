@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
 	"github.com/bmcmd/bmcmd/bot"
 	"github.com/bmcmd/bmcmd/cmd/internal/config"
 	"github.com/bmcmd/bmcmd/cmd/internal/runbook"
@@ -73,20 +74,26 @@ func checkLine(ctx context.Context, cfg *config.Config, l runbook.Line, ids idOf
 	if bot.IsOpen(c.Script) || c.Verb == bot.VerbRun && len(hosts) == 0 {
 		return []string{"good, once " + fill + " is filled in; the rule depends on that"}, nil
 	}
-	open := len(c.Hosts) - len(hosts)
-	c.Hosts = hosts
-	says, err := checkScript(ctx, cfg.Rules, c, ids)
+	open, names := len(c.Hosts)-len(hosts), slices.Clone(hosts)
+	c.Hosts = bot.SureHosts(hosts)
+	names = slices.DeleteFunc(names, func(h string) bool { return slices.Contains(c.Hosts, h) })
+	says, err := checkScript(ctx, cfg, c, ids)
 	if err != nil || c.Verb == bot.VerbShow {
 		return says, err
 	}
-	login, err := cfg.Login(approvals.KnownHosts{}.Each(c.Hosts))
-	switch {
-	case errors.Is(err, approvals.ErrHostUntold):
-		says = append(says, "which login is for the hosts depends on their tags and names")
-	case err != nil:
-		return nil, err
-	default:
-		says = append(says, fmt.Sprintf("runs as %s, by login %s", login.User, login.Name))
+	if len(names) > 0 {
+		says = append(says, "only the cloud knows which hosts are called "+strings.Join(names, ", ")+"; whether they meet a rule and a login, and the same as the others, is seen when it is asked")
+	}
+	if len(c.Hosts) > 0 {
+		login, err := cfg.Login(approvals.KnownHosts{}.Each(c.Hosts))
+		switch {
+		case errors.Is(err, approvals.ErrHostUntold):
+			says = append(says, "which login is for the hosts depends on their tags, names or region")
+		case err != nil:
+			return nil, err
+		default:
+			says = append(says, fmt.Sprintf("runs as %s, by login %s", login.User, login.Name))
+		}
 	}
 	if fill != "" {
 		says = append(says, fill+" is to be filled in")
@@ -110,9 +117,9 @@ var entity = regexp.MustCompile(`&(?:amp|lt|gt);`)
 
 // checkScript says which rules a line for a script may meet. The id of an alias is
 // asked for, or it is left to the moment when the line is typed.
-func checkScript(ctx context.Context, p approvals.Policy, c bot.Command, ids idOf) (says []string, err error) {
+func checkScript(ctx context.Context, cfg *config.Config, c bot.Command, ids idOf) (says []string, err error) {
 	if approvals.LikeScript(c.Script) {
-		return meets(p, c.Script, c.Hosts)
+		return meets(cfg, c)
 	}
 	id, err := ids(ctx, c.Script)
 	switch {
@@ -121,7 +128,8 @@ func checkScript(ctx context.Context, p approvals.Policy, c bot.Command, ids idO
 	case id == "":
 		return []string{"alias: only the cloud knows the id; which rule it meets is seen when it is asked, or with --live"}, nil
 	}
-	says, err = meets(p, id, c.Hosts)
+	c.Script = id
+	says, err = meets(cfg, c)
 	return slices.Concat([]string{"alias of " + id}, says), err
 }
 
@@ -132,19 +140,24 @@ func unknownWord(c bot.Command) string {
 	return fmt.Sprintf("there is no %q; did you mean %q?", c.Unknown, c.Nearest)
 }
 
-// meets says which rules a line may meet: the channel and the person decide
-// between them. Without hosts it is for showing a script.
-func meets(p approvals.Policy, script string, hosts []string) (says []string, err error) {
-	rules, err := p.MayMeet(script, hosts)
+// meets says which rules a line may meet: the channel, the person, and what the cloud says of the hosts decide
+// between them.
+func meets(cfg *config.Config, c bot.Command) (says []string, err error) {
+	show := c.Verb == bot.VerbShow
+	rules, err := cfg.Rules.MayMeet(c.Script, c.Hosts)
 	if err != nil {
 		return nil, err
 	}
 	if len(rules) == 0 {
 		return nil, errors.New("no rule matches it, in any channel; look at the ids, or add a rule")
 	}
-	if hosts == nil && !slices.ContainsFunc(rules, func(r approvals.Rule) bool { return !r.Show.Empty() }) {
+	if show && !slices.ContainsFunc(rules, func(r approvals.Rule) bool { return !r.Show.Empty() }) {
 		return nil, errors.New("nobody may see it: no rule that matches it says who, under show")
 	}
+	if !show && len(c.Hosts) == 0 {
+		return nil, nil // its hosts are typed by name
+	}
+	var no error
 	for _, r := range rules {
 		where := ""
 		if len(r.Channels) > 0 {
@@ -153,11 +166,37 @@ func meets(p approvals.Policy, script string, hosts []string) (says []string, er
 		if !r.Requesters.Empty() {
 			where += " for " + r.Requesters.String()
 		}
-		if hosts == nil {
+		if slices.ContainsFunc(c.Hosts, func(h string) bool { _, _, err := r.Hosts.Match(approvals.Host{ID: h}); return err != nil }) {
+			where += ", if tags or names of the hosts fit"
+		}
+		if show {
 			says = append(says, fmt.Sprintf("rule %q%s: %s may see it", r.Name, where, r.Show))
-		} else {
-			says = append(says, fmt.Sprintf("rule %q%s: %s may ask, %d of %s must approve", r.Name, where, r.Ask, r.Quorum, r.Approve))
+			continue
+		}
+		says = append(says, fmt.Sprintf("rule %q%s: %s may ask, %d of %s must approve", r.Name, where, r.Ask, r.Quorum, r.Approve))
+		if err := takes(cfg, r, c.Parameters); err != nil {
+			no = err
+			says = append(says, "but not with these parameters: "+err.Error())
 		}
 	}
+	if no != nil && len(rules) == 1 {
+		return nil, no
+	}
 	return says, nil
+}
+
+// takes is nil if a rule takes parameters that are written out.
+func takes(cfg *config.Config, r approvals.Rule, parameters string) error {
+	switch {
+	case bot.HasHoles(parameters):
+		return nil
+	case bmclient.Sends(cfg.BM.API):
+		err := bot.MayFill(approvals.Plan{Target: cfg.Target(), Parameters: parameters}, r)
+		if err != nil {
+			text, _, _ := strings.Cut(err.Error(), " Nothing ran:")
+			return errors.New(text)
+		}
+		return nil
+	}
+	return r.Parameters.CheckWords(parameters, true)
 }
