@@ -74,6 +74,7 @@ func TestCardGolden(t *testing.T) {
 		{"accepted_of_old", "a record of before runs were followed", request(sent(approvals.Accepted, accepted))},
 		{"accepted_some_refused", "who was not taken is said at once", request(followed(approvals.Accepted, "", ran("ins-1", 0, silent, inTask("")), ran("ins-2", 0, declined)))},
 		{"accepted_progress", "a bar, and who failed", request(followed(approvals.Accepted, "", twelve()...))},
+		{"accepted_stop", "it can be stopped where it is not over, and says who did", request(followed(approvals.Accepted, "", ofTAT()...), stopped)},
 		{"succeeded", "on all, with proof", request(followed(approvals.Succeeded, "", ran("ins-1", 0), ran("ins-2", 0)))},
 		{"failed_on_some", "each kind of failure by itself", request(followed(approvals.Failed, "", allKinds()...))},
 		{"failed_login", "the login by its name", request(followed(approvals.Failed, "", ran("ins-1", 0, locked), ran("ins-2", 0, locked)))},
@@ -275,6 +276,7 @@ func TestResultGolden(t *testing.T) {
 			approvals.OutputKey(task, "ins-1"): []byte(strings.Repeat("========= ins-1: exit code 0\n", 300) + "the end\n"),
 			approvals.OutputKey(task, "ins-2"): short[approvals.OutputKey(task, "ins-2")],
 		}, true},
+		{"stopped", "what each end proves, and what the cloud did not keep", request(followed(approvals.Failed, "", ofTAT()...), stopped), short, false},
 		{"many", "a table and the failures", request(followed(approvals.Failed, "", fleet(40, func(i int, host string) approvals.HostResult {
 			if i%13 == 5 {
 				return ran(host, i, printed(6))

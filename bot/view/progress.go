@@ -183,17 +183,20 @@ func (p *page) outcome(r approvals.Request, most int) {
 // stops says who had the run stopped, and where.
 func (p *page) stops(r approvals.Request) {
 	for _, s := range r.Follow.Stops {
-		hosts := said(hostList(s.Hosts), 160)
-		row := []span{label("Stopped: "), hosts, say(", by "), user(s.By.User)}
-		if s.By.User == "" {
-			row = []span{label("Stopped: "), hosts, say(", by me: it had not begun there in time")}
+		what := safe("Stopped: ")
+		switch {
+		case s.Why != "":
+			what = "Not stopped: "
+		case s.Done.IsZero():
+			what = "Being stopped: "
 		}
-		if s.Done.IsZero() {
-			row = append(row, say(" (the cloud is being told)"))
+		row := []span{label(what), said(hostList(s.Hosts), 160), say(", asked by "), user(s.By.User)}
+		if s.By.User == "" {
+			row = append(row[:2], say(", by me: it had not begun there in time"))
 		}
 		p.line(row...)
 		if s.Why != "" {
-			p.passage("Not stopped", s.Why, newsMeaning)
+			p.line(said(s.Why, newsMeaning))
 		}
 	}
 }

@@ -340,3 +340,33 @@ func mustFit(t testing.TB, err error) {
 		t.Fatalf("the card was refused: %v", err)
 	}
 }
+
+// ofTAT are hosts as TAT tells of them, one of each end.
+func ofTAT() []approvals.HostResult {
+	at := func(host string, state approvals.HostState, word string) approvals.HostResult {
+		return ran(host, -1, inTask("inv-7c1d9e4fa0"), func(h *approvals.HostResult) {
+			h.State, h.Word, h.Exit = state, word, -1
+		})
+	}
+	started := at("ins-4", approvals.HostNever, "START_FAILED")
+	started.Note = "InvalidWorkingDirectory: no such directory"
+	long := ran("ins-1", 0, printed(24_576), inTask("inv-7c1d9e4fa0"), func(h *approvals.HostResult) {
+		h.Word, h.Dropped, h.URL = "SUCCESS", 3120, "https://logs-125.cos.ap-beijing.myqcloud.com/du/inv-7c1d9e4fa0/invt-0b5u8w2k1z.log"
+	})
+	return []approvals.HostResult{
+		long, at("ins-2", approvals.HostKilled, "TERMINATED"), at("ins-3", approvals.HostNever, "CANCELLED"), started,
+		at("ins-5", approvals.HostNever, "DELIVER_FAILED"), at("ins-6", approvals.HostKilled, "TIMEOUT"), at("ins-7", approvals.HostLost, "TASK_TIMEOUT"),
+		at("ins-8", approvals.HostWaiting, "DELIVER_DELAYED"),
+	}
+}
+
+// stopped has a person and the bot stop a run of TAT, and the cloud refuse to once.
+func stopped(r *approvals.Request) {
+	r.Plan.Target = approvals.Target{API: "tat", Endpoint: "https://tat.tencentcloudapi.com", Region: "ap-shanghai"}
+	r.Follow.Stops = []approvals.Stop{
+		{Hosts: []string{"ins-3"}, At: start.Add(4 * time.Minute), Done: start.Add(4 * time.Minute), By: approvals.Person{}},
+		{Hosts: []string{"ins-2"}, At: start.Add(5 * time.Minute), Done: start.Add(5 * time.Minute), By: bob},
+		{Hosts: []string{"ins-7"}, At: start.Add(6 * time.Minute), Done: start.Add(6 * time.Minute), By: alice, Why: "The cloud did not stop it: InternalError (the API failed internally). Stop it in the console, or on the hosts."},
+		{Hosts: []string{"ins-6"}, At: start.Add(7 * time.Minute), By: alice},
+	}
+}
