@@ -303,10 +303,10 @@ func (r Request) Holds() bool {
 func (r Request) Traceless() bool { return r.Slip && r.State.Ended() && !r.Owes() }
 
 // Ambiguous reports whether more than one of the API's tasks may be this run: the
-// API named none, and those that were found cannot be told apart.
+// API named none, the run carries no name, and those that were found cannot be told apart.
 func (r Request) Ambiguous() bool {
 	send := r.LastSend()
-	return len(r.Follow.Tasks) > 1 && (send == nil || send.Answer == nil || len(send.Answer.Tasks) == 0)
+	return len(r.Follow.Tasks) > 1 && !r.Plan.Named() && (send == nil || send.Answer == nil || len(send.Answer.Tasks) == 0)
 }
 
 // clone copies what moves append to, so that a move never writes into the old

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
 )
 
 // Clicked does what a button asks for, and answers the one who pressed it. What
@@ -155,6 +156,9 @@ func (b *Bot) settling(ctx context.Context, c Click, k approvals.Kept, p approva
 
 // stopFor is the move of Stop. Who asked needs no look-up; for others the card's rule decides where today's is gone.
 func (b *Bot) stopFor(ctx context.Context, c Click, k approvals.Kept, p approvals.Person) (approvals.Move, error) {
+	if k.State == approvals.Accepted && !bmclient.Sends(k.Plan.Target.API) {
+		return approvals.Move{}, refuse("Bare Metal's API cannot stop a run. Stop it on the hosts.")
+	}
 	if k.State != approvals.Accepted || k.Requester.Same(p) {
 		return approvals.StopRun(p, c.Digest, approvals.Facts{}), nil
 	}

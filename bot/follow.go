@@ -36,14 +36,21 @@ func (b *Bot) follow(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 	last := k.Clock().Sub(k.Follow.Since) >= b.FollowFor
 	work, cancel := context.WithTimeout(ctx, workTime)
 	defer cancel()
-	if order, waits := k.StopOrder(); waits && !last {
-		return b.stopping(ctx, k, order)
+	order, stopping := k.StopOrder()
+	if stopping && !last {
+		if m := b.tellToStop(work, k, order); m != nil {
+			return b.advance(ctx, k, *m)
+		}
 	}
 	if soon := k.Follow.Since.Add(firstLook(k.Request)); k.Follow.Polls == 0 && k.Clock().Before(soon) {
 		return b.advance(ctx, k, approvals.Delay(soon))
 	}
 	s, err := b.look(work, k)
-	again := k.Clock().Add(min(slowestLook, time.Second<<min(k.Follow.Polls, 5)))
+	pace := min(slowestLook, time.Second<<min(k.Follow.Polls, 5))
+	if stopping {
+		pace = min(pace, stopAgain)
+	}
+	again := k.Clock().Add(pace)
 	switch {
 	case err == nil && len(s.tasks) > len(k.Follow.Tasks):
 		return b.advance(ctx, k, approvals.Find(s.tasks))

@@ -5,28 +5,30 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bmclient"
 )
 
-// stopping has the cloud stop a run as the next order in its record says, whoever gave it. It may be repeated: what has ended
-// stays as it is.
-func (b *Bot) stopping(ctx context.Context, k approvals.Kept, order approvals.StopOrder) (approvals.Kept, error) {
-	work, cancel := context.WithTimeout(ctx, workTime)
-	defer cancel()
+// stopAgain is how soon the cloud is told again to stop a run if it could not be told.
+const stopAgain = 3 * time.Second
+
+// tellToStop has the cloud stop a run as the next order in its record says, whoever gave it, and answers what is to be stored of that: nil if
+// the cloud could not be told. The run is looked at meanwhile. It may be repeated: what has ended stays as it is.
+func (b *Bot) tellToStop(ctx context.Context, k approvals.Kept, order approvals.StopOrder) *approvals.Move {
 	stop, _ := k.Follow.Stopping()
-	err := b.stopOn(work, k, order, stop.Hosts)
+	err := b.stopOn(ctx, k, order, stop.Hosts)
 	var said *bmclient.Error
 	switch {
 	case err == nil:
 		b.Log.Info("the cloud was told to stop a run", "request", k.ID, "hosts", len(stop.Hosts))
-		return b.advance(ctx, k, approvals.Stopped(""))
+		return moved(approvals.Stopped(""))
 	case errors.As(err, &said) && lasting(said) && !errors.Is(err, ErrCredentials):
-		return b.advance(ctx, k, approvals.Stopped(fmt.Sprintf("The cloud did not stop it: %s. Stop it in the console, or on the hosts.", b.Scrub(apiWords(said)))))
+		return moved(approvals.Stopped(fmt.Sprintf("The cloud did not stop it: %s. Stop it in the console, or on the hosts.", b.Scrub(apiWords(said)))))
 	}
 	b.Log.Warn("a run could not be stopped yet", "request", k.ID, b.said(err))
-	return b.advance(ctx, k, approvals.Delay(k.Clock().Add(pause(err, k.Tries)/4)))
+	return nil
 }
 
 func (b *Bot) stopOn(ctx context.Context, k approvals.Kept, order approvals.StopOrder, hosts []string) error {

@@ -200,12 +200,26 @@ func TestTATStop(t *testing.T) {
 		r.hears(r.press("ALICE", Stop, id), "Recorded: the cloud is told to stop it where it has not ended. What became of each host comes into the card's thread.")
 		r.hears(r.press("BOB", Stop, id), "It has ended on every host, or is being stopped already, so this changed nothing. Look at the card.")
 		r.pass(10 * time.Second)
-		r.is(id, approvals.Accepted)
+		if k := r.is(id, approvals.Accepted); k.Follow.Hosts[0].State != approvals.HostEnded { // it is looked at meanwhile
+			t.Errorf("%+v", k.Follow.Hosts)
+		}
 		away.Store(false)
 		r.pass(time.Minute)
 		k := r.is(id, approvals.Failed)
 		if a, b := k.Follow.Hosts[0], k.Follow.Hosts[1]; !a.Good() || b.State != approvals.HostKilled {
 			t.Errorf("%+v\n%+v", a, b)
+		}
+	})
+}
+
+// Bare Metal cannot stop a run: its cards have no such button, and nothing waits for one.
+func TestNothingIsStoppedOnBareMetal(t *testing.T) {
+	playFollow(t, func(r *rig) { r.on(func(_ string, h *apiHost) { h.ends = time.Time{} }) }, func(r *rig) {
+		id := r.runs()
+		r.pass(10 * time.Second)
+		r.hears(r.press("ALICE", Stop, id), "Bare Metal's API cannot stop a run. Stop it on the hosts.")
+		if k := r.is(id, approvals.Accepted); len(k.Follow.Stops) > 0 {
+			t.Errorf("%+v", k.Follow.Stops)
 		}
 	})
 }

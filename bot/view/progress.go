@@ -187,6 +187,8 @@ func (p *page) stops(r approvals.Request) {
 		switch {
 		case s.Why != "":
 			what = "Not stopped: "
+		case s.Done.IsZero() && r.State.Ended():
+			what = "Not stopped, the cloud had not been told when it ended: "
 		case s.Done.IsZero():
 			what = "Being stopped: "
 		}
