@@ -105,6 +105,9 @@ func (k *call) show(ctx context.Context, word string) error {
 	}
 	sum := s.SHA256()
 	s.Content = []byte(k.reads.Scrub(string(s.Content)))
+	for i := range s.How.Defaults {
+		s.How.Defaults[i].Value = k.reads.Scrub(s.How.Defaults[i].Value)
+	}
 	if k.json {
 		return k.printJSON(scriptJSON(s, sum))
 	}
@@ -117,9 +120,25 @@ func (k *call) show(ctx context.Context, word string) error {
 		{"modified", zoned(s.Modified)},
 		{"sha256", sum},
 	})
+	k.facts(howFacts(s.How))
 	fmt.Fprintln(k.out)
 	k.text(s.Content, "")
 	return nil
+}
+
+// howFacts are how a script is run, where the cloud keeps that beside it.
+func howFacts(h bmclient.How) [][2]string {
+	out := [][2]string{{"type", h.Type}, {"user", h.User}, {"directory", h.Dir}}
+	if h.Timeout > 0 {
+		out = append(out, [2]string{"timeout", h.Timeout.String()})
+	}
+	if h.Bucket != "" {
+		out = append(out, [2]string{"output to", strings.TrimSuffix(h.Bucket+"/"+h.Prefix, "/")})
+	}
+	for _, d := range h.Defaults {
+		out = append(out, [2]string{"default", fmt.Sprintf("%s=%q", d.Name, d.Value)})
+	}
+	return out
 }
 
 func (k *call) scripts(ctx context.Context, search string) error {
@@ -183,7 +202,7 @@ func (k *call) task(ctx context.Context, id string) error {
 	}
 	slices.SortStableFunc(hosts, func(a, b bmclient.HostRun) int { return cmp.Compare(wellness(a), wellness(b)) })
 	for i := range hosts {
-		hosts[i].Output = []byte(k.reads.Scrub(string(hosts[i].Output)))
+		hosts[i].Output, hosts[i].Reason = []byte(k.reads.Scrub(string(hosts[i].Output))), k.reads.Scrub(hosts[i].Reason)
 	}
 	if k.json {
 		return k.printJSON(hostsJSON(id, hosts))
@@ -197,6 +216,12 @@ func (k *call) task(ctx context.Context, id string) error {
 	for i, h := range hosts {
 		fmt.Fprintln(k.out, all[i+1])
 		k.text(h.Output, "    ")
+		if h.Dropped > 0 {
+			fmt.Fprintf(k.out, "    [%s more were not kept by the cloud]\n", counted(h.Dropped, "byte"))
+		}
+		if h.URL != "" {
+			fmt.Fprintf(k.out, "    [all of it: %s]\n", oneLine(h.URL))
+		}
 	}
 	return nil
 }
@@ -216,6 +241,8 @@ func hostState(h bmclient.HostRun) string {
 	switch {
 	case h.BadLogin():
 		return "failed, login refused"
+	case h.Word != "" && h.State != bmclient.HostEnded && h.State != bmclient.HostRunning:
+		return strings.TrimSuffix(h.State.String()+", "+h.Word+": "+h.Reason, ": ")
 	case h.State == bmclient.HostFailed || h.State == bmclient.HostOther:
 		return fmt.Sprintf("%s, status %d", h.State, h.Status)
 	}

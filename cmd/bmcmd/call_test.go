@@ -13,14 +13,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"pgregory.net/rapid"
 
+	"github.com/bmcmd/bmcmd/bmclient"
 	"github.com/bmcmd/bmcmd/bmclient/bmtest"
 )
 
-// TestCalls plays testdata/call on the built program, against either version of the
-// API. The cloud's clock stands still, so that what is printed can be compared.
+// TestCalls plays testdata/call on the built program, against each API. The cloud's clock stands still, so that what is printed can be compared.
 func TestCalls(t *testing.T) {
 	bin := filepath.Dir(program(t, "bmcmd"))
-	for _, api := range []string{"2.0", "3.0"} {
+	for _, api := range []string{bmclient.API2, bmclient.API3, bmclient.APITAT} {
 		t.Run(api, func(t *testing.T) {
 			testscript.Run(t, testscript.Params{
 				Dir:                 "testdata/call",
@@ -28,7 +28,7 @@ func TestCalls(t *testing.T) {
 				RequireUniqueNames:  true,
 				Setup: func(e *testscript.Env) error {
 					e.Setenv("PATH", bin+string(os.PathListSeparator)+e.Getenv("PATH"))
-					cloud := operatorsCloud()
+					cloud := operatorsCloud(api)
 					e.Defer(cloud.Close)
 					if err := cloud.Start(); err != nil {
 						return err
@@ -37,7 +37,12 @@ func TestCalls(t *testing.T) {
 					if api == "3.0" {
 						settings = fmt.Sprintf("api: \"3.0\"\n  region: ap-beijing\n  endpoint: %q", cloud.URL3())
 					}
-					return os.WriteFile(filepath.Join(e.WorkDir, "bmcmd.yaml"), fmt.Appendf(nil, operatorsConfig, settings), 0o600)
+					text := fmt.Sprintf(operatorsConfig, settings)
+					if api == bmclient.APITAT {
+						text = strings.NewReplacer(`, password: "ref+file:///nowhere/web"`, ", region: ap-shanghai",
+							`"2.0"`, "tat\n  region: ap-beijing", cloud.URL(), cloud.URLTAT()).Replace(text)
+					}
+					return os.WriteFile(filepath.Join(e.WorkDir, "bmcmd.yaml"), []byte(text), 0o600)
 				},
 				Condition: func(cond string) (bool, error) { return cond == "api:"+api, nil },
 			})
@@ -59,7 +64,7 @@ rules:
 `
 
 // operatorsCloud has run some scripts by hand, with every kind of end.
-func operatorsCloud() *bmtest.Server {
+func operatorsCloud(api string) *bmtest.Server {
 	now := time.Date(2026, 3, 14, 3, 12, 0, 0, china)
 	s := bmtest.New(bmtest.Now(func() time.Time { return now }), bmtest.Window(100*365*24*time.Hour))
 	s.AddKey("AKIDread", "the-read-key", bmtest.MayRead)
@@ -72,6 +77,12 @@ func operatorsCloud() *bmtest.Server {
 	} {
 		sc.Created, sc.Modified = now.Add(time.Duration(i-10)*time.Hour), now.Add(time.Duration(i-9)*time.Hour)
 		s.AddScript(sc)
+	}
+	if api == bmclient.APITAT {
+		s.AddScript(bmtest.Script{CmdID: "cmd-filled", Alias: "filled", Content: []byte("systemctl restart {{service}}"), How: bmtest.How{
+			User: "deploy", Dir: "/srv", Timeout: 90, Bucket: "https://b.example.com", Fillable: true,
+			Defaults: []bmtest.TATValue{{Name: "service", Value: "nginx"}},
+		}})
 	}
 	for _, h := range []struct {
 		id string
@@ -87,6 +98,11 @@ func operatorsCloud() *bmtest.Server {
 	} {
 		s.AddHost(h.id, nil)
 		s.SetHost(h.id, h.HostBehaviour)
+	}
+	s.SetMachine("ins-long", bmtest.Machine{Region: "ap-shanghai"})
+	if api == bmclient.APITAT {
+		s.SetHost("ins-locked", bmtest.HostBehaviour{Word: "START_FAILED", ErrorInfo: "InvalidUser: no such user"})
+		s.SetHost("ins-other", bmtest.HostBehaviour{Word: "TASK_TIMEOUT"})
 	}
 	for _, on := range [][]string{
 		{"ins-good", "ins-exit3", "ins-locked", "ins-stuck"}, {"ins-binary", "ins-other"}, {"ins-long"},

@@ -22,8 +22,20 @@ type (
 		Created  string  `json:"created,omitempty"`
 		Modified string  `json:"modified,omitempty"`
 		SHA256   string  `json:"sha256,omitempty"`
+		How      jsonHow `json:"how,omitzero"`
 		Content  *string `json:"content,omitempty"`
 		Raw      []byte  `json:"content_base64,omitempty"`
+	}
+	// jsonHow is how a script is run, where the cloud keeps that beside it: TAT.
+	jsonHow struct {
+		Type     string            `json:"type,omitempty"`
+		User     string            `json:"user,omitempty"`
+		Dir      string            `json:"directory,omitempty"`
+		Timeout  int               `json:"timeout,omitempty"` // in seconds
+		Bucket   string            `json:"output_bucket,omitempty"`
+		Prefix   string            `json:"output_prefix,omitempty"`
+		Fillable bool              `json:"fillable,omitempty"` // {{names}} in it are to be filled in
+		Defaults map[string]string `json:"defaults,omitempty"`
 	}
 	jsonTask struct {
 		ID        string `json:"id"`
@@ -40,7 +52,9 @@ type (
 		Host          string  `json:"host"`
 		Name          string  `json:"name,omitempty"`
 		LanIP         string  `json:"lan_ip,omitempty"`
-		State         string  `json:"state"` // running, ended, failed or other
+		State         string  `json:"state"`            // running, ended, failed or other; of TAT also waiting, never ran, killed or lost
+		Word          string  `json:"word,omitempty"`   // TAT's own
+		Reason        string  `json:"reason,omitempty"` // why it could not be started
 		Status        int     `json:"status"`
 		Exit          int     `json:"exit"` // -1: none
 		BadLogin      bool    `json:"bad_login"`
@@ -53,6 +67,9 @@ type (
 		RawParameters []byte  `json:"parameters_base64,omitempty"`
 		Output        *string `json:"output,omitempty"`
 		RawOutput     []byte  `json:"output_base64,omitempty"`
+		Dropped       int     `json:"dropped,omitempty"` // bytes of output that the cloud did not keep
+		URL           string  `json:"output_url,omitempty"`
+		How           jsonHow `json:"how,omitzero"`
 	}
 	jsonScripts struct {
 		Total   int          `json:"total"`
@@ -87,8 +104,22 @@ func listedJSON(s bmclient.Script) jsonScript {
 // scrubbed since.
 func scriptJSON(s bmclient.Script, digest string) jsonScript {
 	out := listedJSON(s)
-	out.Account, out.SHA256 = s.AppID, digest
+	out.Account, out.SHA256, out.How = s.AppID, digest, howJSON(s.How)
 	out.Content, out.Raw = either(s.Content)
+	return out
+}
+
+func howJSON(h bmclient.How) jsonHow {
+	out := jsonHow{
+		Type: h.Type, User: h.User, Dir: h.Dir, Timeout: int(h.Timeout / time.Second), Bucket: h.Bucket, Prefix: h.Prefix,
+		Fillable: h.Fillable,
+	}
+	for _, d := range h.Defaults {
+		if out.Defaults == nil {
+			out.Defaults = map[string]string{}
+		}
+		out.Defaults[d.Name] = d.Value
+	}
 	return out
 }
 
@@ -116,6 +147,7 @@ func hostsJSON(task string, hosts []bmclient.HostRun) jsonHosts {
 	for _, h := range hosts {
 		j := jsonHost{
 			Host: h.Host, Name: h.Name, LanIP: h.LanIP, State: h.State.String(), Status: h.Status, Exit: h.Exit,
+			Word: h.Word, Reason: h.Reason, Dropped: h.Dropped, URL: h.URL, How: howJSON(h.Ran),
 			BadLogin: h.BadLogin(), Begun: stamp(h.Begun), Finished: stamp(h.Finished),
 		}
 		if len(h.Content) > 0 {

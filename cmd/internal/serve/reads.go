@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/bmcmd/bmcmd/approvals"
@@ -97,15 +98,37 @@ func (r *Reads) Scripts(ctx context.Context, search string, most int) (bmclient.
 	return out, err
 }
 
-// Tasks lists what was run, newest first: at most so many, or all for 0.
+// Tasks lists what was run, newest first, in each region of the config: at most so many, or all for 0.
 func (r *Reads) Tasks(ctx context.Context, most int) (bmclient.TaskList, error) {
 	var out bmclient.TaskList
-	err := pages(most, func(p bmclient.Page) (total, rows int, err error) {
-		page, err := r.s.cloud.Tasks(ctx, p)
-		out.Total, out.Tasks = page.Total, append(out.Tasks, page.Tasks...)
-		return page.Total, len(page.Tasks), err
-	})
-	return out, err
+	for _, there := range r.regions() {
+		total := 0
+		err := pages(most, func(p bmclient.Page) (_, rows int, err error) {
+			page, err := there.Tasks(ctx, p)
+			total, out.Tasks = page.Total, append(out.Tasks, page.Tasks...)
+			return page.Total, len(page.Tasks), err
+		})
+		if err != nil {
+			return out, err
+		}
+		out.Total += total
+	}
+	if len(r.s.cfg.Regions()) > 0 {
+		slices.SortStableFunc(out.Tasks, func(a, b bmclient.Task) int { return b.Begun.Compare(a.Begun) })
+	}
+	if most > 0 && len(out.Tasks) > most {
+		out.Tasks = out.Tasks[:most]
+	}
+	return out, nil
+}
+
+// regions are the cloud in the config's region, and then in those of logins.
+func (r *Reads) regions() []cloud {
+	all := []cloud{r.s.cloud}
+	for _, region := range r.s.cfg.Regions() {
+		all = append(all, r.s.cloud.in(region))
+	}
+	return all
 }
 
 // pages asks for a list page by page.
@@ -123,16 +146,20 @@ func pages(most int, ask func(bmclient.Page) (total, rows int, err error)) error
 	return nil
 }
 
-// Task reads what every host of a task says. Errors wrap [bmclient.ErrNoTask] or
-// are the client's.
-func (r *Reads) Task(ctx context.Context, id string) ([]bmclient.HostRun, error) {
-	var all []bmclient.HostRun
-	_, err := r.s.cloud.EachHost(ctx, id, func(h bmclient.HostRun) error {
-		all = append(all, h)
-		return nil
-	})
-	if err == nil && len(all) == 0 {
+// Task reads what every host of a task says, in whichever region it is. Errors wrap
+// [bmclient.ErrNoTask] or are the client's.
+func (r *Reads) Task(ctx context.Context, id string) (all []bmclient.HostRun, err error) {
+	for _, there := range r.regions() {
+		_, err = there.EachHost(ctx, id, func(h bmclient.HostRun) error {
+			all = append(all, h)
+			return nil
+		})
+		if len(all) > 0 || err != nil && !errors.Is(err, bmclient.ErrNoTask) {
+			return all, err
+		}
+	}
+	if err == nil {
 		err = fmt.Errorf("%w: %s", bmclient.ErrNoTask, id)
 	}
-	return all, err
+	return nil, err
 }
