@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bmclient"
@@ -70,7 +71,7 @@ func (b *Bot) eachScript(ctx context.Context, by Looker, search string, each fun
 			return false, err
 		}
 		for _, s := range page.Scripts {
-			if !seen[s.CmdID] && !each(s) {
+			if !seen[s.CmdID] && hasInName(s, search) && !each(s) {
 				return false, nil
 			}
 			seen[s.CmdID] = true
@@ -81,6 +82,11 @@ func (b *Bot) eachScript(ctx context.Context, by Looker, search string, each fun
 		}
 	}
 	return true, nil
+}
+
+// hasInName looks itself for what is searched for: TAT lists all scripts, since it does not say whether its filter takes a part of a name.
+func hasInName(s bmclient.Script, search string) bool {
+	return strings.Contains(strings.ToLower(s.CmdID+"\n"+s.Alias), strings.ToLower(search))
 }
 
 // listScripts shows a page of the scripts that the person may see from here.
