@@ -1,6 +1,7 @@
 package bmtest
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -63,6 +64,13 @@ func (s *Server) ChangeScript(cmdID string, content []byte) bool {
 	sc.Content, sc.Modified = slices.Clone(content), s.now()
 	s.scripts[cmdID] = sc
 	return true
+}
+
+// Scripts are all scripts, by id.
+func (s *Server) Scripts() []Script {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Values(s.scripts), func(a, b Script) int { return cmp.Compare(a.CmdID, b.CmdID) })
 }
 
 // RemoveScript takes a script away.

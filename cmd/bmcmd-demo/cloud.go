@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bmcmd/bmcmd/bmclient"
 	"github.com/bmcmd/bmcmd/bmclient/bmtest"
 )
 
@@ -36,6 +37,15 @@ var behaviours = []struct {
 	}},
 	{regexp.MustCompile(`^never ends$`), func(b *bmtest.HostBehaviour, _ []string) error { b.NeverEnds = true; return nil }},
 	{regexp.MustCompile(`^cannot be reached by the API$`), func(b *bmtest.HostBehaviour, _ []string) error { b.Status = 7; return nil }},
+	{regexp.MustCompile(`^is put off for (\S+)$`), func(b *bmtest.HostBehaviour, m []string) (err error) {
+		b.Delayed, err = time.ParseDuration(m[1])
+		return err
+	}},
+	{regexp.MustCompile(`^cannot start it: (.*)$`), func(b *bmtest.HostBehaviour, m []string) error {
+		b.Word, b.ErrorInfo = "START_FAILED", m[1]
+		return nil
+	}},
+	{regexp.MustCompile(`^is lost while it runs$`), func(b *bmtest.HostBehaviour, _ []string) error { b.Word = "TASK_TIMEOUT"; return nil }},
 	{regexp.MustCompile(`^is as before$`), func(b *bmtest.HostBehaviour, _ []string) error { *b = bmtest.HostBehaviour{}; return nil }},
 }
 
@@ -47,8 +57,15 @@ func (s *stage) behave(host, how string) error {
 	case "has another password":
 		s.w.cloud.AddHost(host, map[string]string{"root": canary()})
 		return nil
-	case "prints its password":
-		how = "prints: " + s.w.secrets["web_password"]
+	case "prints a credential":
+		how = "prints: " + s.w.secrets["run_secret"]
+	}
+	if m, ok := told(s.machines[host], how); ok {
+		s.machines[host] = m
+		if !s.w.cloud.SetMachine(host, m) {
+			return fmt.Errorf("there is no host %s", host)
+		}
+		return nil
 	}
 	for _, one := range behaviours {
 		m := one.form.FindStringSubmatch(how)
@@ -65,6 +82,34 @@ func (s *stage) behave(host, how string) error {
 		return nil
 	}
 	return fmt.Errorf("a host does not %q; README.md tells what it may do", how)
+}
+
+// told is what the cloud tells of a machine from now on; ok is false if that is not what how is about.
+func told(m bmtest.Machine, how string) (is bmtest.Machine, ok bool) {
+	verb, word, _ := strings.Cut(how, ": ")
+	switch {
+	case verb == "is called":
+		m.Name = word
+	case verb == "is tagged":
+		m.Tags = map[string]string{}
+		for pair := range strings.SplitSeq(word, " ") {
+			key, v, _ := strings.Cut(pair, "=")
+			m.Tags[key] = v
+		}
+	case how == "is switched off":
+		m.State = "STOPPED"
+	case how == "is switched on":
+		m.State = ""
+	case how == "has no agent":
+		m.Agent = bmtest.NoAgent
+	case how == "has an agent that is offline":
+		m.Agent = "Offline"
+	case how == "is unknown to the cloud":
+		m.Region = "ap-seoul"
+	default:
+		return m, false
+	}
+	return m, true
 }
 
 // list changes how the cloud lists tasks.
@@ -122,6 +167,17 @@ func hostNames(n int) []string {
 	}
 	return out
 }
+
+// spell writes a line as it is typed on the API that is played on: {=nginx} is a parameter, which has a name on TAT.
+func (s *stage) spell(text string) string {
+	word := "$1"
+	if s.w.api == bmclient.APITAT {
+		word = "service=$1"
+	}
+	return valueForm.ReplaceAllString(manyHosts(text), word)
+}
+
+var valueForm = regexp.MustCompile(`\{=([^}]*)\}`)
 
 var manyForm = regexp.MustCompile(`\{(\d+) hosts\}`)
 

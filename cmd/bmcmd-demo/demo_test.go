@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
-)
 
-var apis = []string{"2.0", "3.0"}
+	"github.com/bmcmd/bmcmd/bmclient"
+)
 
 func perform(t *testing.T, api, text string) string {
 	t.Helper()
@@ -28,8 +28,9 @@ func perform(t *testing.T, api, text string) string {
 	return out.String()
 }
 
-// Each conversation says at its top what it guards, and is held on both versions of
-// the API; a part that ends in the name of one, as in "play 3.0", is for that one.
+// Each conversation says at its top what it guards, and is held on each of the
+// cloud's APIs; a part that ends in the name of one, as in "play 3.0", is for that one,
+// and "play bm" for both of Bare Metal's.
 // Secrets are searched for at the end of every part.
 func TestPlays(t *testing.T) {
 	files, err := filepath.Glob("testdata/plays/*.txtar")
@@ -45,13 +46,21 @@ func TestPlays(t *testing.T) {
 			t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar")+"/"+api, func(t *testing.T) {
 				t.Parallel()
 				for _, f := range a.Files {
-					if only := f.Name[strings.LastIndex(f.Name, " ")+1:]; !slices.Contains(apis, only) || only == api {
+					if isFor(f.Name[strings.LastIndex(f.Name, " ")+1:], api) {
 						perform(t, api, string(f.Data))
 					}
 				}
 			})
 		}
 	}
+}
+
+// isFor reports whether a part whose name ends in this word is held on an API.
+func isFor(word, api string) bool {
+	if word == "bm" {
+		return api != bmclient.APITAT
+	}
+	return !slices.Contains(apis, word) || word == api
 }
 
 func TestRunbooks(t *testing.T) {

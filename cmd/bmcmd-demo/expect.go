@@ -3,13 +3,17 @@ package main
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 
+	"github.com/bmcmd/bmcmd/bmclient"
+	"github.com/bmcmd/bmcmd/bmclient/bmtest"
 	"github.com/bmcmd/bmcmd/bot/slacksim"
 )
 
 // expect waits until what a line expects is so.
 func (s *stage) expect(ctx context.Context, l line) error {
+	l.text = s.spell(l.text)
 	var got string
 	err := until(ctx, s.patience, errBusy, func() bool {
 		var ok bool
@@ -124,11 +128,35 @@ func (s *stage) ran() string {
 		return "nothing"
 	}
 	r := runs[len(runs)-1]
+	if r.API == bmclient.APITAT {
+		r.CmdID, r.Parameters = s.sentTAT(r)
+	}
 	got := fmt.Sprintf("%s on %s as %s", r.CmdID, strings.Join(r.Hosts, ","), r.User)
 	if len(r.Parameters) > 0 {
 		got += fmt.Sprintf(" with [%s]", r.Parameters)
 	}
 	return got
+}
+
+var (
+	nameLine = regexp.MustCompile(`(?m)^(#|@rem) bmcmd r-[a-z0-9]+\r?\n`)
+	holeForm = regexp.MustCompile(`\\{\\{[a-z]+\\}\\}`)
+)
+
+// sentTAT is of which stored script a content was made, and what was filled in: nothing but the bytes was sent. It is the first
+// that fits; a script that has changed since fits no more.
+func (s *stage) sentTAT(r bmtest.RanCmd) (cmdID string, filled []byte) {
+	text := nameLine.ReplaceAllString(string(r.Content), "")
+	if text == string(r.Content) {
+		return "a script without a bmcmd line", nil
+	}
+	for _, sc := range s.w.cloud.Scripts() {
+		form := holeForm.ReplaceAllString(regexp.QuoteMeta(string(sc.Content)), "(.*)")
+		if m := regexp.MustCompile("^" + form + "$").FindStringSubmatch(text); m != nil {
+			return sc.CmdID, []byte(strings.Join(m[1:min(len(m), 2)], ""))
+		}
+	}
+	return "a script that is not stored", nil
 }
 
 // reasonLabel names the input of the deny form.

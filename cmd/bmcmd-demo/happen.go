@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bmcmd/bmcmd/bmclient"
 	"github.com/bmcmd/bmcmd/bmclient/bmtest"
 	"github.com/bmcmd/bmcmd/bot/slacksim"
 )
@@ -36,7 +38,20 @@ var happenings = []struct {
 	}},
 	{regexp.MustCompile(`^host (\S+) (.+)$`), func(_ context.Context, s *stage, m []string) error { return s.behave(m[1], m[2]) }},
 	{regexp.MustCompile(`^(\w+) runs (\S+) on (\S+) by hand(?: with \[(.*)\])?$`), func(_ context.Context, s *stage, m []string) error {
-		_, err := s.w.cloud.RunByHand(m[2], strings.Split(m[3], ","), nil, []byte(m[4]))
+		parameters := []byte(m[4])
+		if s.w.api == bmclient.APITAT && m[4] != "" {
+			parameters = fmt.Appendf(nil, `{"service":%q}`, m[4])
+		}
+		_, err := s.w.cloud.RunByHand(m[2], strings.Split(m[3], ","), nil, parameters)
+		return err
+	}},
+	{regexp.MustCompile(`^(\w+) copies the last script(?: and adds (.+))? on (\S+) by hand$`), func(_ context.Context, s *stage, m []string) error {
+		runs := s.w.cloud.Runs()
+		if len(runs) == 0 {
+			return errors.New("nothing was started yet")
+		}
+		content := append(slices.Clone(runs[len(runs)-1].Content), unescape(m[2])...)
+		_, err := s.w.cloud.RunByHand("cmd-nozcbhuw", strings.Split(m[3], ","), content, nil)
 		return err
 	}},
 	{regexp.MustCompile(`^the API (lists|names) tasks (.+)$`), func(_ context.Context, s *stage, m []string) error { return s.list(m[2]) }},

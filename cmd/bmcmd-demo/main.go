@@ -17,11 +17,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/bmcmd/bmcmd/bmclient"
 	"github.com/bmcmd/bmcmd/cmd/internal/runbook"
 )
 
@@ -50,8 +52,8 @@ func run(ctx context.Context, args []string, in io.Reader, stdout, stderr io.Wri
 		Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
 		RunE: func(*cobra.Command, []string) error {
 			d := demo{out: stdout, api: api}
-			if api != "2.0" && api != "3.0" {
-				return fmt.Errorf("there is no API %s; -api is 2.0 or 3.0", api)
+			if !slices.Contains(apis, api) {
+				return fmt.Errorf("there is no API %s; -api is one of %s", api, strings.Join(apis, ", "))
 			}
 			if logs {
 				d.log = stderr
@@ -66,7 +68,7 @@ func run(ctx context.Context, args []string, in io.Reader, stdout, stderr io.Wri
 		},
 	}
 	c.Flags().StringVar(&file, "play", "", "play this file: a play, or a Markdown runbook (.md)")
-	c.Flags().StringVar(&api, "api", "2.0", "the `version` of the cloud's API to play on, 2.0 or 3.0")
+	c.Flags().StringVar(&api, "api", "2.0", "the `API` of the cloud to play on: Bare Metal's 2.0 or 3.0, or tat")
 	c.Flags().BoolVarP(&interactive, "interactive", "i", false, "type lines yourself, such as: alice: /bmcmd help")
 	c.Flags().BoolVar(&logs, "log", false, "at the end, print the bot's log to standard error")
 	c.SetArgs(goFlags(args))
@@ -87,10 +89,13 @@ func goFlags(args []string) []string {
 	return out
 }
 
+// apis are the cloud's APIs: the two versions of Bare Metal's, and TAT's.
+var apis = []string{"2.0", "3.0", bmclient.APITAT}
+
 // demo is one performance.
 type demo struct {
 	out io.Writer
-	api string    // 2.0 or 3.0
+	api string    // one of apis
 	log io.Writer // nil: nobody wants to read it
 }
 
@@ -145,8 +150,12 @@ func (d demo) count(w *world, printed []byte) error {
 		_, _ = d.log.Write(w.logs.Bytes())
 	}
 	found := w.searchSecrets(printed)
-	runs := w.cloud.Count("RunUserCmd")
-	fmt.Fprintf(out, "\nCalls to API %s: %d reads, %d RunUserCmd. Scripts started: %d.\n", w.api, len(w.cloud.Calls())-runs, runs, len(w.cloud.Runs()))
+	runs, stops := w.cloud.Count("RunUserCmd"), w.cloud.Count("CancelInvocation")
+	what := "RunUserCmd"
+	if w.api == bmclient.APITAT {
+		what = fmt.Sprintf("RunCommand, %d CancelInvocation", stops)
+	}
+	fmt.Fprintf(out, "\nCalls to API %s: %d reads, %d %s. Scripts started: %d.\n", w.api, len(w.cloud.Calls())-runs-stops, runs, what, len(w.cloud.Runs()))
 	fmt.Fprintf(out, "Secrets looked for: %d, in %d bytes of Slack traffic, Redis, logs and this output. Found: %s.\n",
 		len(w.secrets), found.bytes, found)
 	if len(found.found) > 0 {

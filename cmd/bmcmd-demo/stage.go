@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ type stage struct {
 	prints   printer
 	listing  bmtest.Listing                  // how the cloud lists tasks
 	hosts    map[string]bmtest.HostBehaviour // of those that a play has changed
+	machines map[string]bmtest.Machine       // as the cloud tells of them
 	patience time.Duration
 	envelope string // of the last command or click
 }
@@ -31,7 +33,7 @@ type stage struct {
 func newStage(w *world, out io.Writer) *stage {
 	return &stage{
 		w: w, out: out, channel: "C0INCIDENT", patience: patience, prints: printer{out: out, shown: map[string]string{}},
-		hosts: map[string]bmtest.HostBehaviour{},
+		hosts: map[string]bmtest.HostBehaviour{}, machines: maps.Clone(hosts),
 	}
 }
 
@@ -106,13 +108,14 @@ func (s *stage) say(ctx context.Context, l line) (*slacksim.Turn, error) {
 		}
 		s.card = ""
 	}
+	l.text = s.spell(l.text)
 	if text, ok := strings.CutPrefix(l.text, "@bmcmd"); ok {
 		return s.w.slack.Mention(ctx, p.ID, s.channel, thread, strings.TrimPrefix(text, " "))
 	}
 	if !strings.HasPrefix(l.text, "/") && strings.Contains(l.text, "@bmcmd") {
 		return s.w.slack.Mention(ctx, p.ID, s.channel, thread, l.text)
 	}
-	command, text, _ := strings.Cut(manyHosts(l.text), " ")
+	command, text, _ := strings.Cut(l.text, " ")
 	if !strings.HasPrefix(command, "/") {
 		ts, err := s.w.slack.Say(ctx, p.ID, s.channel, thread, l.text)
 		s.card = ts

@@ -8,14 +8,17 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
 
+	"github.com/bmcmd/bmcmd/bmclient"
 	"github.com/bmcmd/bmcmd/bmclient/bmtest"
 	"github.com/bmcmd/bmcmd/bot/slacksim"
 	"github.com/bmcmd/bmcmd/cmd/internal/config"
@@ -49,7 +52,19 @@ var scripts = []bmtest.Script{
 	{CmdID: "cmd-dropc4ch", Alias: "drop-cache", Content: []byte("#!/bin/bash\nset -eu\nsync\necho 3 > /proc/sys/vm/drop_caches\n")},
 }
 
-var hosts = []string{"ins-web1", "ins-web2", "ins-web3", "ins-db1", "cpm-9co2vbzi"}
+// restartTAT is restart-web as TAT would have it: its parameter has a name.
+var restartTAT = bmtest.Script{
+	CmdID: "cmd-rst9w2kd", Alias: "restart-web", Content: []byte("#!/bin/bash\nset -eu\nsystemctl restart \"{{service}}\"\nsystemctl --no-pager status \"{{service}}\"\n"),
+	How: bmtest.How{Fillable: true, Defaults: []bmtest.TATValue{{Name: "service", Value: "nginx"}}},
+}
+
+// hosts are the machines, each with its name and what it is for.
+var hosts = map[string]bmtest.Machine{
+	"ins-web1": {Name: "web-1", Tags: tags("web")}, "ins-web2": {Name: "web-2", Tags: tags("web")}, "ins-web3": {Name: "web-3", Tags: tags("web")},
+	"ins-db1": {Name: "db-1", Tags: tags("db")}, "ins-3m8v1qzd": {Name: "db-2", Tags: tags("db")}, "cpm-9co2vbzi": {Name: "iron-1", Tags: tags("web")},
+}
+
+func tags(role string) map[string]string { return map[string]string{"env": "prod", "role": role} }
 
 const demoConfig = `slack:
   bot_token: ref+file://%[1]s/slack_bot_token
@@ -87,9 +102,17 @@ rules:
 log: {level: debug, format: text}
 `
 
+// forTAT is the config for TAT: a login needs no password there, databases are known by their tag, and a rule
+// says what may be filled in.
+var forTAT = strings.NewReplacer(
+	`, password: "ref+file://%[1]s/db_password"`, "", `, password: "ref+file://%[1]s/web_password"`, "",
+	`api: "%[4]s"`, "api: %[4]s", `hosts: ["ins-db*"]`, `hosts: ["ins-db*", {tags: {role: db}}]`,
+	"  - name: web\n", "  - name: web\n    parameters: [{name: service, example: nginx}]\n",
+).Replace(demoConfig)
+
 // world is everything that bmcmd talks to, offline, and bmcmd itself.
 type world struct {
-	api     string // 2.0 or 3.0
+	api     string // one of apis
 	slack   *slacksim.Slack
 	cloud   *bmtest.Server
 	redis   *miniredis.Miniredis
@@ -169,12 +192,17 @@ func (w *world) startCloud() error {
 	w.cloud = bmtest.New(bmtest.Now(w.now), bmtest.Window(48*time.Hour)) // the bot signs by its own clock
 	w.cloud.AddKey(w.secrets["read_id"], w.secrets["read_secret"], bmtest.MayRead)
 	w.cloud.AddKey(w.secrets["run_id"], w.secrets["run_secret"], bmtest.MayRun)
-	for _, s := range scripts {
+	all := scripts
+	if w.api == bmclient.APITAT {
+		all = append([]bmtest.Script{restartTAT}, slices.DeleteFunc(slices.Clone(all), func(s bmtest.Script) bool { return s.CmdID == restartTAT.CmdID })...)
+	}
+	for _, s := range all {
 		s.Created, s.Modified = time.Unix(1508412575, 0), time.Unix(1508430415, 0)
 		w.cloud.AddScript(s)
 	}
-	for _, h := range hosts {
+	for _, h := range slices.Sorted(maps.Keys(hosts)) {
 		w.addHost(h)
+		w.cloud.SetMachine(h, hosts[h])
 	}
 	return w.cloud.Start()
 }
@@ -202,11 +230,11 @@ func (w *world) startBot(ctx context.Context) error {
 	if w.other != nil {
 		address = w.other(w.secrets["redis_password"])
 	}
-	endpoint := w.cloud.URL()
-	if w.api == "3.0" {
-		endpoint = w.cloud.URL3()
+	form, endpoint := demoConfig, map[string]string{"2.0": w.cloud.URL(), "3.0": w.cloud.URL3(), bmclient.APITAT: w.cloud.URLTAT()}[w.api]
+	if w.api == bmclient.APITAT {
+		form = forTAT
 	}
-	text := fmt.Sprintf(demoConfig, w.dir, w.slack.APIURL(), address, w.api, endpoint)
+	text := fmt.Sprintf(form, w.dir, w.slack.APIURL(), address, w.api, endpoint)
 	if w.lean {
 		text = strings.Replace(text, "level: debug", "level: warn", 1)
 		text = strings.Replace(text, "commands_a_minute: 600", "open_requests: 1000000, commands_a_minute: 1000000", 1)
