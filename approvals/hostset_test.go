@@ -201,3 +201,17 @@ func make20and1() (ps Parameters) {
 	}
 	return ps
 }
+
+// Which rule a run meets depends on its hosts, so a script is shown with what any rule for it allows.
+func TestFillable(t *testing.T) {
+	a, other := Parameter{Name: "a", Example: "1"}, Parameter{Name: "a", Example: "2"}
+	p := Policy{
+		{Name: "db", Hosts: PlainHosts("ins-db*")},
+		{Name: "web", Scripts: []string{"cmd-1"}, Parameters: Parameters{a}},
+		{Name: "all", Parameters: Parameters{other, {Name: "b", Example: "3"}}},
+		{Name: "elsewhere", Channels: []string{"C2"}, Parameters: Parameters{{Name: "c", Example: "4"}}},
+	}
+	if diff := cmp.Diff(Parameters{a, {Name: "b", Example: "3"}}, p.Fillable("cmd-1", "C1")); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -155,6 +155,22 @@ func (p Policy) Asks(s Subject, met Rule) []string {
 	return union(kinds)
 }
 
+// Fillable are the parameters that some rule for a script lets be filled in from a channel, by the first rule that names each. Which rule
+// a run meets depends on its hosts.
+func (p Policy) Fillable(script, channel string) (all Parameters) {
+	for _, r := range p {
+		if !matches(r.Scripts, script) || !matches(r.Channels, channel) {
+			continue
+		}
+		for _, one := range r.Parameters {
+			if _, known := all.Of(one.Name); !known {
+				all = append(all, one)
+			}
+		}
+	}
+	return all
+}
+
 // Match finds the one rule for s. Each host is looked up by itself and all must
 // meet the same rule. Errors wrap [ErrNoRule], [ErrRulesDiffer], [ErrHostUntold] or
 // [ErrMembersUnknown] and name the host. No rule is for what is not an id: that

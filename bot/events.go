@@ -69,8 +69,8 @@ type Help struct {
 
 // Shown is a script, for one who may see it.
 type Shown struct {
-	Script approvals.Script
-	Rule   approvals.Rule // that it meets without hosts: what may be filled in
+	Script     approvals.Script
+	Parameters approvals.Parameters // what some rule for it lets be filled in
 }
 
 // Scripts is a page of the stored scripts, newest first, without their contents.

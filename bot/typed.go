@@ -199,7 +199,7 @@ func (b *Bot) person(ctx context.Context, u UserRef) (approvals.Person, error) {
 func (b *Bot) show(ctx context.Context, t Typed, id string) Answer {
 	ctx, cancel := context.WithTimeout(ctx, workTime)
 	defer cancel()
-	s, rule, err := b.readFor(ctx, t, id)
+	s, err := b.readFor(ctx, t, id)
 	if err != nil {
 		return b.explainShow(err)
 	}
@@ -207,29 +207,26 @@ func (b *Bot) show(ctx context.Context, t Typed, id string) Answer {
 	if err != nil {
 		return b.explainShow(err)
 	}
-	return Shown{Script: script, Rule: rule}
+	return Shown{Script: script, Parameters: b.Policy.Fillable(script.CmdID, t.Origin.Channel)}
 }
 
-func (b *Bot) readFor(ctx context.Context, t Typed, word string) (s bmclient.Script, rule approvals.Rule, err error) {
+func (b *Bot) readFor(ctx context.Context, t Typed, word string) (s bmclient.Script, err error) {
 	p, err := b.person(ctx, t.By)
 	if err != nil {
-		return s, rule, err
+		return s, err
 	}
 	if err := b.mayShow(ctx, t.Origin, p, word); err != nil {
-		return s, rule, err
+		return s, err
 	}
 	id, err := b.scriptID(ctx, Looker{User: t.By.User}, word, func(id string) error { return b.mayShow(ctx, t.Origin, p, id) })
 	if err != nil {
-		return s, rule, err
+		return s, err
 	}
 	s, err = b.Looks.Script(ctx, Looker{User: t.By.User}, id)
 	if errors.Is(err, bmclient.ErrNoScript) {
-		return s, rule, noScript(id)
+		return s, noScript(id)
 	}
-	if err == nil {
-		rule, err = b.Policy.Match(approvals.Subject{Script: id, Channel: t.Origin.Channel, Requester: p}, b.members(ctx, b.Policy.RequesterGroups()))
-	}
-	return s, rule, err
+	return s, err
 }
 
 // explainShow is explain for a command that counts nothing.

@@ -49,7 +49,7 @@ func (s *Slack) render(a bot.Answer) (view.Message, bool) {
 	case bot.Help:
 		return view.Help(s.cfg.command, a.Unknown, a.Nearest), true
 	case bot.Shown:
-		return view.Script(a.Script, a.Rule), true
+		return view.Script(a.Script, a.Parameters), true
 	case bot.Scripts:
 		return view.Scripts(a.List, a.Total, a.Page, a.Search, a.More), true
 	case bot.Status:

@@ -183,9 +183,9 @@ func TestAnswerGolden(t *testing.T) {
 		name string
 		m    view.Message
 	}{
-		{"script", view.Script(script(), plan().Rule)},
-		{"script_takes", view.Script(request(sentScript).Plan.Script, request(sentScript).Plan.Rule)},
-		{"script_binary", view.Script(approvals.Script{CmdID: "cmd-b", Content: []byte{0x7f, 'E', 'L', 'F', 0xff}}, plan().Rule)},
+		{"script", view.Script(script(), plan().Rule.Parameters)},
+		{"script_takes", view.Script(request(sentScript).Plan.Script, request(sentScript).Plan.Rule.Parameters)},
+		{"script_binary", view.Script(approvals.Script{CmdID: "cmd-b", Content: []byte{0x7f, 'E', 'L', 'F', 0xff}}, plan().Rule.Parameters)},
 		{"help", view.Help("/bmcmd", "", "")},
 		{"help_unknown", view.Help("/bmcmd", "rnu", "run")},
 		{"words_when", view.Words("Not counted yet: the search ends at "+view.When(start)+".", "r-abcdefghjk", cardLink)},

@@ -211,7 +211,7 @@ func TestNothingThatRunsIsOutOfSight(t *testing.T) {
 		}
 		s := script()
 		s.Content = []byte(c.text)
-		if shown := blockText(t, view.Script(s, approvals.Rule{})); !strings.Contains(shown, c.says) || !strings.Contains(shown, "rm -rf") {
+		if shown := blockText(t, view.Script(s, nil)); !strings.Contains(shown, c.says) || !strings.Contains(shown, "rm -rf") {
 			t.Errorf("%s: show does not say %q", c.why, c.says)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 // Script shows a stored script to one person, and what may be filled in by the rule. What does not fit is left out, and
 // how much that is stands above it.
-func Script(s approvals.Script, rule approvals.Rule) Message {
+func Script(s approvals.Script, may approvals.Parameters) Message {
 	p := &page{}
 	p.headline("Script " + s.CmdID)
 	p.line(label("Alias: "), said(s.Alias, maxName))
@@ -18,7 +18,7 @@ func Script(s approvals.Script, rule approvals.Rule) Message {
 	p.line(label("Size: "), say(safe(count(len(s.Content), "byte")+", "+count(lines(s.Content), "line"))))
 	p.line(label("sha256: "), code(s.SHA256(), maxName))
 	p.how(s.How)
-	p.takes(s, rule)
+	p.takes(s, may)
 	if !utf8.Valid(s.Content) {
 		p.line(say(unreadable(s)))
 		return p.message("script")
@@ -34,11 +34,11 @@ func Script(s approvals.Script, rule approvals.Rule) Message {
 	return p.message("script")
 }
 
-// takes says what is to be filled in, and what the rule lets be filled in.
-func (p *page) takes(s approvals.Script, rule approvals.Rule) {
+// takes says what is to be filled in, and what rules for the script let be filled in. Which rule it is depends on the hosts.
+func (p *page) takes(s approvals.Script, rules approvals.Parameters) {
 	names := s.Names()
 	if s.How.Type == "" { // by position, for any script
-		for _, may := range rule.Parameters {
+		for _, may := range rules {
 			names = append(names, may.Name)
 		}
 	}
@@ -47,9 +47,9 @@ func (p *page) takes(s approvals.Script, rule approvals.Rule) {
 		if value, has := s.How.Default(name); has {
 			row = append(row, say(", else "), quoted(value))
 		}
-		switch may, named := rule.Parameters.Of(name); {
+		switch may, named := rules.Of(name); {
 		case !named:
-			row = append(row, say("; the rule lets nobody fill it in"))
+			row = append(row, say("; no rule lets anybody fill it in"))
 		case len(may.Choices) > 0:
 			row = append(row, say(": one of "), said(strings.Join(may.Choices, ", "), maxName))
 		case may.Match != "":

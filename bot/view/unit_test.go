@@ -87,7 +87,7 @@ func TestScriptThatDoesNotFit(t *testing.T) {
 	}
 	s := script()
 	s.Content = []byte(b.String())
-	m := view.Script(s, approvals.Rule{})
+	m := view.Script(s, nil)
 	fine(t, m)
 	raw, _ := json.Marshal(m.Blocks)
 	var kept int
