@@ -206,7 +206,7 @@ func TestHostileTextNowhereHarms(t *testing.T) {
 			shown := request(everywhere(s)).Plan
 			shown.Script.Content = []byte("{{a}}{{b}}{{c}}" + s)
 			shown.Rule.Parameters = approvals.Parameters{{Name: "a", Example: s, Match: s}, {Name: "b", Example: s, Choices: []string{s}}}
-			fine(t, view.Script(shown.Script, shown.Parameters))
+			fine(t, view.Script(shown.Script, shown.Rule.Parameters))
 			fine(t, view.Help(s, s, s))
 			fine(t, view.Scripts(repeat(approvals.Script{CmdID: s, Alias: s, OSType: s}, 20), 1<<40, 1<<30, s, true))
 			fine(t, view.Scripts(nil, 0, 1, s, false))
