@@ -34,6 +34,7 @@ func (s *stage) holds(l line) (got string, ok bool) {
 		got = s.seen(l.who)
 		return got, strings.Contains(got, l.text) == (l.what == "sees")
 	case vCard:
+		s.findCard()
 		m, _ := s.w.slack.Message(s.channel, s.card)
 		if l.what == "offers" {
 			got = strings.Join(m.Buttons(), ", ")

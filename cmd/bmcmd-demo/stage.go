@@ -140,6 +140,9 @@ func (s *stage) press(ctx context.Context, l line) error {
 	if err != nil {
 		return err
 	}
+	if l.at == "" && s.asks(p.ID, l.what) == "" {
+		s.awaitButton(ctx, l.what)
+	}
 	on := s.card
 	if l.at == "" && s.asks(p.ID, l.what) != "" {
 		on = s.asks(p.ID, l.what)
@@ -177,6 +180,16 @@ func (s *stage) asks(id, button string) string {
 		return ""
 	}
 	return last.TS
+}
+
+// awaitButton waits until the newest card has the button: a look-up may wait for its share of the cloud's quota
+// while the bot is at rest. One that never comes is told by the press.
+func (s *stage) awaitButton(ctx context.Context, button string) {
+	_ = until(ctx, s.patience, errBusy, func() bool {
+		s.findCard()
+		m, _ := s.w.slack.Message(s.channel, s.card)
+		return slices.Contains(m.Buttons(), button)
+	})
 }
 
 // findCard finds the newest card of the channel: a message that has or had an
