@@ -86,6 +86,11 @@ func TestPolicyOfTagsAsItReads(t *testing.T) {
 		if h.Told && errors.Is(err, ErrHostUntold) || errors.Is(err, ErrNoRule) && !may[""] {
 			t.Fatalf("%+v: %v, and it may meet %v", h, err, may)
 		}
+		// Whatever the cloud says of it, the rule is one of those that a runbook's line is told of.
+		listed, none := p.MayMeet("cmd-1", []string{h.ID})
+		if err == nil && (none != nil || !slices.ContainsFunc(listed, func(l Rule) bool { return l.Name == r.Name })) {
+			t.Fatalf("%+v meets %q, and may only meet %v, %v", h, r.Name, listed, none)
+		}
 		// What decided is among the facts: with those alone it is the same rule.
 		if err == nil && h.Told {
 			facts := KnownHosts{h.ID: h}.Facts([]string{h.ID}, p.Asks(Subject{Script: "cmd-1"}, r))

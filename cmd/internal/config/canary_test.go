@@ -34,8 +34,15 @@ var shapes = []string{
 // TestNoValueInErrors puts shapes in the place of each value of the example:
 // a third of them for each value, and each of them at a third of the values.
 func TestNoValueInErrors(t *testing.T) {
+	for _, api := range []string{API2, APITAT} {
+		noValueInErrors(t, exampleFor(t, api))
+	}
+}
+
+func noValueInErrors(t *testing.T, example []byte) {
+	t.Helper()
 	comments := regexp.MustCompile(`(?m)(^| +)# .*$|^#$`)
-	lines := strings.Split(comments.ReplaceAllString(string(exampleFor(t, API2)), ""), "\n")
+	lines := strings.Split(comments.ReplaceAllString(string(example), ""), "\n")
 	lines = slices.DeleteFunc(lines, func(s string) bool { return s == "" })
 	tried, refused := 0, 0
 	for i, line := range lines {
@@ -126,6 +133,7 @@ func leaks(t *testing.T, what string, err error) {
 func FuzzParse(f *testing.F) {
 	f.Add(base)
 	f.Add(string(Example))
+	f.Add(string(exampleFor(f, APITAT)))
 	for _, shape := range shapes {
 		f.Add(strings.Replace(base, "ref+env://APP", shape, 1))
 		f.Add(strings.Replace(base, "root\n", shape+"\n", 1))

@@ -101,7 +101,7 @@ func TestDefaults(t *testing.T) {
 }
 
 // exampleFor is the example after what it says is to be changed for an API, with all lines that are for that one alone.
-func exampleFor(t *testing.T, api string) []byte {
+func exampleFor(t testing.TB, api string) []byte {
 	t.Helper()
 	text := strings.Replace(string(Example), `  api: "2.0" `, `  api: "`+api+`" `, 1)
 	mark := api

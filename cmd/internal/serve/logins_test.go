@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bot"
 	"github.com/bmcmd/bmcmd/cmd/internal/config"
@@ -151,10 +153,8 @@ func TestLoginsOpen(t *testing.T) {
 	}
 }
 
-// TestLoginsOpenTAT holds that no password is read where none is needed, that a login with a key of its own is
-// signed with that one only, and that neither is read for a place that was not approved.
-func TestLoginsOpenTAT(t *testing.T) {
-	config := `slack: {bot_token: "ref+file://%[1]s/bot", app_token: "ref+file://%[1]s/app"}
+// configTAT has a login with a key of its own, whose id is in the second file.
+const configTAT = `slack: {bot_token: "ref+file://%[1]s/bot", app_token: "ref+file://%[1]s/app"}
 redis: {addresses: ["127.0.0.1:1"]}
 bm:
   api: tat
@@ -167,8 +167,27 @@ logins:
 rules:
   - {name: all, ask: anyone, approve: {users: [U0BOB]}}
 `
+
+// check --secrets reads every key for runs, each as a key is read, and no password that there is not.
+func TestProbeSecretsTAT(t *testing.T) {
+	dir := secretFiles(t, "run_id", "run_key", "db_id", "db_key")
+	writeSecret(t, dir, "db_key", "not a key")
+	var got []string
+	for p := range ProbeSecrets(t.Context(), partsOf(t, fmt.Sprintf(configTAT, dir, "db_id")).cfg) {
+		key, _, _ := strings.Cut(p.Says, " ")
+		got = append(got, fmt.Sprint(p.How == Good, " ", key))
+	}
+	want := []string{"true bm.run_key.id", "true bm.run_key.secret", "true logins.db.run_key.id", "false logins.db.run_key.secret:"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestLoginsOpenTAT holds that no password is read where none is needed, that a login with a key of its own is
+// signed with that one only, and that neither is read for a place that was not approved.
+func TestLoginsOpenTAT(t *testing.T) {
 	dir := secretFiles(t, "run_id", "run_key", "db_id", "db_key", "other_id")
-	l := logins{partsOf(t, fmt.Sprintf(config, dir, "db_id"))}
+	l := logins{partsOf(t, fmt.Sprintf(configTAT, dir, "db_id"))}
 	db, err := l.For([]approvals.Host{{ID: "ins-1", Told: true, Name: "db-1", Region: "ap-shanghai"}})
 	if err != nil || db.Name != "db" {
 		t.Fatal(db, err)
@@ -188,7 +207,7 @@ rules:
 	}{
 		{"its own key", l, db, "value-of-db_id", nil},
 		{"the config's", l, web, "value-of-run_id", nil},
-		{"the config has another key for it than was approved", logins{partsOf(t, fmt.Sprintf(config, dir, "other_id"))}, db, "", errMoved},
+		{"the config has another key for it than was approved", logins{partsOf(t, fmt.Sprintf(configTAT, dir, "other_id"))}, db, "", errMoved},
 		{"the config has another region for it than was approved", l, elsewhere, "", errMoved},
 	} {
 		got, err := tt.from.Open(t.Context(), granted(t, tt.login))

@@ -2,40 +2,26 @@ package serve
 
 import (
 	"context"
-
-	"github.com/bmcmd/bmcmd/cmd/internal/vault"
+	"strings"
 )
 
-// runSecrets are what only an approved run reads, by key of the config.
-func (s *Server) runSecrets() (refs []vault.Ref, names []string) {
-	add := func(name string, r vault.Ref) {
-		if r != (vault.Ref{}) {
-			refs, names = append(refs, r), append(names, name)
-		}
-	}
-	add("bm.run_key.id", s.cfg.BM.RunKey.ID)
-	add("bm.run_key.secret", s.cfg.BM.RunKey.Secret)
-	add("bm.run_key.token", s.cfg.BM.RunKey.Token)
-	for _, l := range s.cfg.Logins {
-		add("logins."+l.Name+".password", l.Password)
-	}
-	return refs, names
-}
-
-// secrets reads each as a run would, and lets go of it.
+// secrets reads, as a run would, each secret that only an approved run reads, and lets go of it.
 func (p *probe) secrets(ctx context.Context) {
-	refs, names := p.runSecrets()
-	for i, ref := range refs {
-		read := p.secret
-		if i < len(refs)-len(p.cfg.Logins) {
-			read = p.keyPart
+	for _, place := range p.cfg.Refs() {
+		login := strings.HasPrefix(place.Key, "logins.")
+		if !login && !strings.HasPrefix(place.Key, "bm.run_key.") {
+			continue
 		}
-		_, err := read(ctx, ref)
-		p.resolver.Forget(ref)
+		read := p.keyPart
+		if login && strings.HasSuffix(place.Key, ".password") {
+			read = p.secret
+		}
+		_, err := read(ctx, place.Ref)
+		p.resolver.Forget(place.Ref)
 		if err != nil {
-			p.says("secrets", Bad, "%s: %v", names[i], err)
+			p.says("secrets", Bad, "%s: %v", place.Key, err)
 		} else {
-			p.says("secrets", Good, "%s is there (%s)", names[i], ref)
+			p.says("secrets", Good, "%s is there (%s)", place.Key, place.Ref)
 		}
 	}
 }
