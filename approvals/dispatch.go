@@ -107,7 +107,7 @@ func Claim(g Grant, i Intent) Move {
 		}
 		return r.Expires
 	}
-	return Move{Name: "claim", Note: i.Worker + " sends RunUserCmd, signed with this time", until: until, apply: func(r *Request, now time.Time) error {
+	return Move{Name: "claim", Note: i.Worker + " sends the run, signed with this time", until: until, apply: func(r *Request, now time.Time) error {
 		if err := r.is(Approved); err != nil {
 			return err
 		}
@@ -176,9 +176,9 @@ func (r *Request) take(a Answer, late bool, now time.Time) {
 // Event is a in one line, as an event holds it.
 func (a Answer) Event() string {
 	if a.Outcome == OutcomeNotSent {
-		return "RunUserCmd was not sent: " + a.Message
+		return "the run was not sent: " + a.Message
 	}
-	said := fmt.Sprintf("RunUserCmd: %s: code %d %s", a.Outcome, a.Code, a.Name)
+	said := fmt.Sprintf("the run: %s: code %d %s", a.Outcome, a.Code, a.Name)
 	if a.RequestID != "" {
 		said += ", request " + a.RequestID
 	}

@@ -56,7 +56,7 @@ type HostRefused struct {
 	Message string // what the API said, scrubbed of the call's secrets; often Chinese
 }
 
-// Run sends RunUserCmd, once: whatever happens, it does not send a second time. Key and password are revealed after Config.Admit has agreed,
+// Run sends the run, once: whatever happens, it does not send a second time. Key and password are revealed after Config.Admit has agreed,
 // and not kept. Its error is an *Error; one that is ErrNotSent proves that nothing left this machine, and its Class says what the others
 // mean. Calling Run again is another order, and may be a second run.
 func (c *Client) Run(ctx context.Context, key Key, r Run) (Accepted, error) {

@@ -1,5 +1,5 @@
 // Command bmcmd lets a team show and run, from Slack, the scripts stored in
-// Tencent Cloud Bare Metal: a run waits until a colleague approves it.
+// Tencent Cloud: a run waits until a colleague approves it.
 //
 // See OPERATIONS.md for running it, README.md at the top for what it is.
 //
@@ -42,8 +42,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	context.AfterFunc(ctx, stop) // gives the second signal its usual meaning back
 	root := &cobra.Command{
 		Use:   "bmcmd",
-		Short: "Show and run Bare Metal scripts from Slack, with a colleague's approval",
-		Long: "Show and run Bare Metal scripts from Slack, with a colleague's approval.\n\n" +
+		Short: "Show and run scripts of Tencent Cloud from Slack, with a colleague's approval",
+		Long: "Show and run scripts of Tencent Cloud from Slack, with a colleague's approval.\n\n" +
 			"To begin: bmcmd manifest makes the Slack app, bmcmd example the config,\n" +
 			"bmcmd check looks whether both are right, bmcmd serve serves.\n" +
 			"bmcmd call asks the cloud for scripts and for what was run,\n" +

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bmcmd/bmcmd/bmclient/bmtest"
 	"github.com/bmcmd/bmcmd/cmd/internal/world"
 )
 
@@ -46,5 +47,31 @@ func TestCheckTry(t *testing.T) {
 			bot.Term()
 			w.noSecretLeft()
 		})
+	}
+}
+
+// A clean run on one host that takes a second, by the program as it is shipped: all that the cloud is asked, from the command to the
+// result. It is never asked for a list of runs.
+func TestCallsOfACleanRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{Settings: world.Settings{API: "tat"}})
+	w.Cloud.Post("host", object{"id": "ins-web1", "takes_ms": 1000})
+	bot := w.Serve()
+	w.opens()
+	w.Slack.Presses(bob, "Approve")
+	w.Slack.CardSays("Ran on the host, exit code 0")
+	bot.Term()
+	made := map[string]int{}
+	for _, c := range world.Fetch[[]bmtest.Call](w.Cloud.Admin, "calls") {
+		if c.Params["CommandIds.0"] != "cmd-doesnotexist" { // what a start asks, for whether its key is taken
+			made[c.Action]++
+		}
+	}
+	n := 0
+	for _, times := range made {
+		n += times
+	}
+	if n > 8 || made["DescribeInvocations"] > 0 || made["RunCommand"] != 1 {
+		t.Errorf("%d calls, where 8 are enough: %v", n, made)
 	}
 }
