@@ -117,22 +117,25 @@ func TestFindsLeaks(t *testing.T) {
 func TestProcessEchoedSecrets(t *testing.T) {
 	tests := []struct {
 		why   string
+		api   string
 		fault string
 		says  string
 	}{
-		{"refused with everything repeated", `{"code":4102,"echo":true}`, "The API refused the run"},
-		{"failed with everything repeated", `{"code":18012,"echo":true}`, "The API says that it cannot run this"},
-		{"an unknown number with everything repeated", `{"code":4711,"echo":true}`, "Nobody can know whether this ran"},
-		{"accepted with everything repeated", `{"echo":true}`, "Accepted by the API"},
+		{"refused with everything repeated", "2.0", `{"code":4102,"echo":true}`, "The API refused the run"},
+		{"failed with everything repeated", "2.0", `{"code":18012,"echo":true}`, "The API says that it cannot run this"},
+		{"an unknown number with everything repeated", "2.0", `{"code":4711,"echo":true}`, "Nobody can know whether this ran"},
+		{"accepted with everything repeated", "2.0", `{"echo":true}`, "Accepted by the API"},
+		{"refused by TAT with everything repeated", "tat", `{"code":4102,"echo":true}`, "The API refused the run"},
+		{"failed at TAT with everything repeated", "tat", `{"error":"InternalError","echo":true}`, "Nobody can know whether this ran"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, settings{})
+			w := newWorld(t, settings{Settings: world.Settings{API: tt.api}})
 			bot := w.Serve()
 			w.Cloud.Fail("GetUserCmd", `{"code":4102,"echo":true}`) // after 4100 the key is read again, and all is well
 			w.Slack.Types(alice, "show cmd-rst9w2kd")
-			w.Slack.Sees(alice, "4102")
+			w.Slack.Sees(alice, map[string]string{"2.0": "4102", "tat": "UnauthorizedOperation"}[tt.api])
 			w.Cloud.Fail("GetUserCmd", `{"code":6000,"echo":true}`)
 			w.opens()
 			w.Cloud.Fail("RunUserCmd", tt.fault)

@@ -15,33 +15,49 @@ import (
 // TestProcess starts the program as it is shipped, with everything around it as
 // processes of their own, and does the whole job.
 func TestProcess(t *testing.T) {
-	for _, with := range []settings{{vault: true}, {}, {Settings: world.Settings{API: "3.0"}}} {
+	for _, with := range []settings{{vault: true}, {}, {Settings: world.Settings{API: "3.0"}}, {Settings: onTAT}} {
 		name := map[bool]string{true: "secrets in vault", false: "secrets in files"}[with.vault]
 		t.Run(name+", API "+cmp.Or(with.API, "2.0"), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, with)
 			bot := w.Serve()
-			w.wholeJob()
+			w.wholeJob(with.API)
 			bot.Term()
 			w.noSecretLeft()
 		})
 	}
 }
 
+// onTAT is the world with a script whose parameter has a name, and a rule that lets it be filled in.
+var onTAT = world.Settings{
+	API: "tat",
+	State: func(_ *world.World, state object) {
+		script := state["scripts"].([]object)[0]
+		script["content"], script["fillable"] = "#!/bin/bash\nset -eu\nsystemctl restart \"{{service}}\"\n", true
+	},
+	Config: func(_ *world.World, text string) string {
+		return strings.Replace(text, "  - name: web\n", "  - name: web\n    parameters: [{name: service, example: nginx}]\n", 1)
+	},
+}
+
 // wholeJob is an incident, from the first look at a script to the end on the hosts,
 // and what goes otherwise. One of the hosts prints whatever credentials it can.
-func (w *scene) wholeJob() {
+func (w *scene) wholeJob(api string) {
 	t := w.t
+	parameters, password := "nginx", w.Secrets["web"]
+	if api == "tat" {
+		parameters, password = "service=nginx", w.Secrets["read_token"]
+	}
 	w.Cloud.Post("host", object{"id": "ins-web1", "output": "restarted on ins-web1"})
 	w.Cloud.Post("host", object{"id": "ins-web2", "takes_ms": 1500, "output": strings.Join([]string{
-		"restarted", w.Secrets["web"], w.Secrets["run_key"], w.Secrets["read_key"], w.Secrets["bot_token"],
+		"restarted", password, w.Secrets["run_key"], w.Secrets["read_key"], w.Secrets["bot_token"],
 	}, " and ")})
 	w.Slack.Types(alice, "list scripts restart")
 	w.Slack.Sees(alice, "cmd-rst9w2kd")
 	w.Slack.Types(alice, "show cmd-rst9w2kd")
 	w.Slack.Sees(alice, "systemctl restart", "restart-web")
 
-	w.Slack.Types(alice, "run cmd-rst9w2kd ins-web1,ins-web2 --reason \"checkout answers 502\" -- nginx")
+	w.Slack.Types(alice, "run cmd-rst9w2kd ins-web1,ins-web2 --reason \"checkout answers 502\" -- "+parameters)
 	w.Slack.Sees(alice, "Recorded: run cmd-rst9w2kd on 2 instances.")
 	w.awaitCards(1)
 	w.Slack.CardSays("ins-web1", "ins-web2", "checkout answers 502", "root", "systemctl restart")
@@ -67,7 +83,11 @@ func (w *scene) wholeJob() {
 		t.Fatalf("%d scripts were started, want 1", len(runs))
 	}
 	r := runs[0]
-	if r.CmdID != "cmd-rst9w2kd" || !slices.Equal(r.Hosts, []string{"ins-web1", "ins-web2"}) || string(r.Parameters) != "nginx" ||
+	what := r.CmdID == "cmd-rst9w2kd" && string(r.Parameters) == "nginx"
+	if api == "tat" {
+		what = strings.Contains(string(r.Content), "# bmcmd r-") && strings.HasSuffix(string(r.Content), "\nset -eu\nsystemctl restart \"nginx\"\n")
+	}
+	if !what || !slices.Equal(r.Hosts, []string{"ins-web1", "ins-web2"}) ||
 		r.User != "root" || !r.LoginOK || r.KeyID != w.Secrets["run_id"] {
 		t.Errorf("what ran is %+v", r)
 	}

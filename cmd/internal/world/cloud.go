@@ -44,10 +44,10 @@ func startCloud(w *World, change func(*World, Object)) *Cloud {
 // Runs are the scripts that were started, oldest first.
 func (c *Cloud) Runs() []bmtest.RanCmd { return Fetch[[]bmtest.RanCmd](c.Admin, "runs") }
 
-// Sends counts what arrived of an action, carried out or not.
+// Sends counts what arrived of an action, carried out or not. A name of 2.0 means the actions of 3.0 and TAT that do the same, too.
 func (c *Cloud) Sends(action string) (n int) {
 	for _, call := range Fetch[[]bmtest.Call](c.Admin, "calls") {
-		if call.Action == action {
+		if call.Action == action || call.As2 == action {
 			n++
 		}
 	}
