@@ -9,7 +9,7 @@ import (
 )
 
 // machines asks three lists at the same time: CVM's for virtual machines (ins-…), TAT's own for registered ones (rins-…), and the
-// agents of all. Of Lighthouse (lhins-…) only the agent tells.
+// agents of all. Of Lighthouse (lhins-…) only the agent tells, so one without is not known.
 func (tat) machines(ctx context.Context, c *Client, ids []string) ([]Machine, error) {
 	var virtual, registered, agents []Machine
 	err := together(
@@ -30,8 +30,10 @@ func (tat) machines(ctx context.Context, c *Client, ids []string) ([]Machine, er
 		return nil, err
 	}
 	known := slices.Concat(virtual, registered)
-	for _, id := range beginning(ids, "lhins-") {
-		known = append(known, Machine{ID: id, Region: c.cfg.Region})
+	for _, a := range agents { // one without an agent may be in another region, or nowhere
+		if strings.HasPrefix(a.ID, "lhins-") {
+			known = append(known, Machine{ID: a.ID, Region: c.cfg.Region})
+		}
 	}
 	for i, m := range known {
 		at := slices.IndexFunc(agents, func(a Machine) bool { return a.ID == m.ID })
@@ -42,8 +44,6 @@ func (tat) machines(ctx context.Context, c *Client, ids []string) ([]Machine, er
 				known[i].Trouble = agents[at].Trouble
 			}
 		case m.Trouble != "" || strings.HasPrefix(m.ID, "rins-"): // which tells of its agent itself
-		case !m.Told:
-			known[i].Trouble = "is not known to TAT: there is no such machine here, or it has no agent"
 		default:
 			known[i].Trouble = "has no TAT agent"
 		}
