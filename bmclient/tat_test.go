@@ -363,7 +363,9 @@ func TestTATSheet(t *testing.T) {
 		"RunCommand":              `{"Response":{"CommandId":"cmd-t4kq0x2m","InvocationId":"inv-7c1d9e4fa0","RequestId":"5d0c7a52-8e0b-4f55-9a51-1f0e3b6c2d11"}}`,
 		"DescribeInvocationTasks": `{"Response":{"TotalCount":1,"InvocationTaskSet":[{"InvocationId":"inv-7c1d9e4fa0","InvocationTaskId":"invt-0b5u8w2k1z","CommandId":"cmd-t4kq0x2m","CommandName":"","TaskStatus":"SUCCESS","InstanceId":"ins-3m8v1qzd","TaskResult":{"ExitCode":0,"Output":"NDElCg==","ExecStartTime":"2026-11-20T03:04:06Z","ExecEndTime":"2026-11-20T03:04:07Z","Dropped":0,"OutputUrl":"","OutputUploadCOSErrorInfo":""},"StartTime":"2026-11-20T03:04:06Z","EndTime":"2026-11-20T03:04:07Z","CreatedTime":"2026-11-20T03:04:05Z","UpdatedTime":"2026-11-20T03:04:08Z","CommandDocument":{"Content":"ZGYgLWgK","CommandType":"SHELL","Timeout":120,"WorkingDirectory":"\u002froot","Username":"root","OutputCOSBucketUrl":"","OutputCOSKeyPrefix":""},"ErrorInfo":"","InvocationSource":"USER"}],"RequestId":"…"}}`,
 	}
-	server := serve(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, answers[r.Header.Get("X-TC-Action")]) })
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, answers[r.Header.Get("X-TC-Action")])
+	})
 	c := newClient(t, server.URL, func(c *bmclient.Config) { c.API, c.Region = bmclient.APITAT, "ap-guangzhou" })
 	took, err := c.Run(t.Context(), runKey, bmclient.Run{
 		CmdID: "cmd-1", Hosts: []string{"ins-3m8v1qzd"}, User: "root", Content: []byte("df -h\n"), How: bmclient.How{Type: "SHELL", Timeout: 2 * time.Minute},
