@@ -73,7 +73,7 @@ func TestFlood(t *testing.T) {
 	for name, mentions := range map[string]bool{"commands": false, "mentions": true} {
 		t.Run(name, func(t *testing.T) {
 			var out, log bytes.Buffer
-			f := flood{programs: programs(t), commands: 150, atOnce: 32, mentions: mentions, out: &out, log: &log}
+			f := flood{programs: programs(t), commands: 150, atOnce: 32, mentions: mentions, api: map[bool]string{false: "tat", true: "2.0"}[mentions], out: &out, log: &log}
 			err := f.run(t.Context())
 			t.Logf("%s%s", log.String(), out.String())
 			if err != nil {

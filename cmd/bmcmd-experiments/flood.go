@@ -25,6 +25,7 @@ type flood struct {
 	commands int
 	atOnce   int
 	mentions bool // typed as mentions, which Slack delivers again if no ack comes
+	api      string
 	out, log io.Writer
 }
 
@@ -47,6 +48,7 @@ func floodCommand() *cobra.Command {
 	}
 	c.Flags().IntVar(&f.commands, "commands", 2000, "how many")
 	c.Flags().IntVar(&f.atOnce, "at-once", 64, "how many without an ack at a time")
+	c.Flags().StringVar(&f.api, "api", "2.0", "the `API` of the cloud: 2.0, 3.0 or tat")
 	c.Flags().BoolVar(&f.mentions, "mentions", false, "type mentions, not slash commands")
 	return c
 }
@@ -71,7 +73,7 @@ type outcome struct {
 func (f *flood) run(ctx context.Context) error {
 	var o outcome
 	err := onStage(ctx, f.log, func(s *stage) {
-		w := world.New(s, f.programs, settings("2.0"))
+		w := world.New(s, f.programs, settings(f.api))
 		fl := newFleet(w, nil, rand.New(rand.NewPCG(1, 1)))
 		victim := fl.start()
 		fl.start()
@@ -125,7 +127,7 @@ func (f *flood) pour(s *stage, w *world.World, victim *world.Process) []typedOnc
 
 func (f *flood) typeOnce(s *stage, w *world.World, n int, again bool) typedOnce {
 	t := typedOnce{n: n, again: again}
-	text := fmt.Sprintf("run cmd-rst9w2kd ins-web%d --reason flood -- %s", n%manyHosts, parameter(n, 0))
+	text := fmt.Sprintf("run cmd-rst9w2kd ins-web%d --reason flood -- %s", n%manyHosts, typed(f.api, n, 0))
 	verb, body := "slash", world.Object{"user": people[n%len(people)], "channel": world.Incident, "command": "/bmcmd", "text": text, "wait": "8m"}
 	if f.mentions {
 		verb = "mention"
@@ -176,7 +178,7 @@ func (f *flood) missing(s *stage, w *world.World, turns []typedOnce) (lost []str
 			}
 		}
 		for n := range f.commands {
-			if p := parameter(n, 0); !have[p] {
+			if p := typed(f.api, n, 0); !have[p] {
 				lost = append(lost, p)
 			}
 		}

@@ -51,7 +51,7 @@ func (f *flow) goes() {
 func (f *flow) asks(ctx context.Context) bool {
 	attempt := 0
 	for tries := 0; ctx.Err() == nil; tries++ {
-		text := fmt.Sprintf("run %s %s --reason load -- %s", f.script, f.hosts, f.typed(f.n, attempt))
+		text := fmt.Sprintf("run %s %s --reason load -- %s", f.script, f.hosts, typed(f.api, f.n, attempt))
 		answer, envelope, err := f.act(ctx, "slash", world.Object{
 			"user": f.who, "channel": world.Incident, "command": "/bmcmd", "text": text, "wait": "5s",
 		})

@@ -133,9 +133,9 @@ func hostsOf(w *world.World) world.Object {
 // parameter is what tells one request of the load from all others in the API's history.
 func parameter(n, attempt int) string { return fmt.Sprintf("p%d-%d", n, attempt) }
 
-// typed is a parameter as it is typed for this API.
-func (l *load) typed(n, attempt int) string {
-	if l.api == "tat" {
+// typed is a parameter as it is typed for an API.
+func typed(api string, n, attempt int) string {
+	if api == "tat" {
 		return "p=" + parameter(n, attempt)
 	}
 	return parameter(n, attempt)
