@@ -77,7 +77,7 @@ func (b *Bot) lookFailed(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &said) && lasting(said) && !errors.Is(err, ErrCredentials):
-		return refuse("The cloud did not let me look up the hosts (%s): %s. Nothing ran. Whoever runs the bot gives its read key the right to %s, or lets requests go on unchecked (bm.unchecked_hosts: allow).", said.Action, b.Scrub(apiWords(said)), said.Action)
+		return refuse("The cloud did not let me look up the hosts (%s): %s. Nothing ran. Tell the person who runs the bot: its read key needs the right to %s, or bm.unchecked_hosts: allow lets requests go on unchecked.", said.Action, b.Scrub(apiWords(said)), said.Action)
 	case errors.Is(err, ErrQuota):
 		return err
 	}

@@ -220,7 +220,7 @@ func TestHostsThatAreNotTold(t *testing.T) {
 	t.Run("without the right", func(t *testing.T) {
 		playWith(t, away(denied), func(r *rig) {
 			id := r.words(r.says("ALICE", "run "+theScript+" ins-1")).Request
-			if k := r.is(id, approvals.Refused); k.Why != "The cloud did not let me look up the hosts (DescribeInstances): UnauthorizedOperation (the key may not do this). Nothing ran. Whoever runs the bot gives its read key the right to DescribeInstances, or lets requests go on unchecked (bm.unchecked_hosts: allow)." {
+			if k := r.is(id, approvals.Refused); k.Why != "The cloud did not let me look up the hosts (DescribeInstances): UnauthorizedOperation (the key may not do this). Nothing ran. Tell the person who runs the bot: its read key needs the right to DescribeInstances, or bm.unchecked_hosts: allow lets requests go on unchecked." {
 				t.Errorf("it says %q", k.Why)
 			}
 		})
