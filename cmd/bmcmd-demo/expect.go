@@ -136,6 +136,9 @@ func (s *stage) ran() string {
 	if len(r.Parameters) > 0 {
 		got += fmt.Sprintf(" with [%s]", r.Parameters)
 	}
+	if r.KeyID != s.w.secrets["run_id"] {
+		got += ", with another key"
+	}
 	return got
 }
 

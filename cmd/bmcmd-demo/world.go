@@ -62,6 +62,7 @@ var restartTAT = bmtest.Script{
 var hosts = map[string]bmtest.Machine{
 	"ins-web1": {Name: "web-1", Tags: tags("web")}, "ins-web2": {Name: "web-2", Tags: tags("web")}, "ins-web3": {Name: "web-3", Tags: tags("web")},
 	"ins-db1": {Name: "db-1", Tags: tags("db")}, "ins-3m8v1qzd": {Name: "db-2", Tags: tags("db")}, "cpm-9co2vbzi": {Name: "iron-1", Tags: tags("web")},
+	"ins-far1": {Name: "far-1", Tags: tags("web"), Region: "ap-shanghai"},
 }
 
 func tags(role string) map[string]string { return map[string]string{"env": "prod", "role": role} }
@@ -102,11 +103,13 @@ rules:
 log: {level: debug, format: text}
 `
 
-// forTAT is the config for TAT: a login needs no password there, databases are known by their tag, and a rule
-// says what may be filled in.
+// forTAT is the config for TAT: a login needs no password there, databases are known by their tag, a rule says what
+// may be filled in, and one login has its own region and key.
 var forTAT = strings.NewReplacer(
 	`, password: "ref+file://%[1]s/db_password"`, "", `, password: "ref+file://%[1]s/web_password"`, "",
 	`api: "%[4]s"`, "api: %[4]s", `hosts: ["ins-db*"]`, `hosts: ["ins-db*", {tags: {role: db}}]`,
+	"  - {name: web-root", "  - {name: far-root, hosts: [\"ins-far*\"], user: root, region: ap-shanghai,\n"+
+		`     run_key: {id: "ref+file://%[1]s/far_id", secret: "ref+file://%[1]s/far_secret"}}`+"\n  - {name: web-root",
 	"  - name: web\n", "  - name: web\n    parameters: [{name: service, example: nginx}]\n",
 ).Replace(demoConfig)
 
@@ -144,6 +147,9 @@ func (w *world) open(ctx context.Context) (*world, error) {
 		"redis_password": canary(), "read_id": "AKIDread" + canary(), "read_secret": canary(), "run_id": "AKIDrun" + canary(), "run_secret": canary(),
 		"web_password": canary(), "db_password": canary(),
 	}}
+	if w.api == bmclient.APITAT {
+		w.secrets["far_id"], w.secrets["far_secret"] = "AKIDfar"+canary(), canary()
+	}
 	for _, part := range []func() error{w.writeSecrets, w.startSlack, w.startCloud, w.startRedis, func() error { return w.startBot(ctx) }} {
 		if err := part(); err != nil {
 			w.close()
@@ -192,6 +198,9 @@ func (w *world) startCloud() error {
 	w.cloud = bmtest.New(bmtest.Now(w.now), bmtest.Window(48*time.Hour)) // the bot signs by its own clock
 	w.cloud.AddKey(w.secrets["read_id"], w.secrets["read_secret"], bmtest.MayRead)
 	w.cloud.AddKey(w.secrets["run_id"], w.secrets["run_secret"], bmtest.MayRun)
+	if w.api == bmclient.APITAT {
+		w.cloud.AddKey(w.secrets["far_id"], w.secrets["far_secret"], bmtest.MayRun)
+	}
 	all := scripts
 	if w.api == bmclient.APITAT {
 		all = append([]bmtest.Script{restartTAT}, slices.DeleteFunc(slices.Clone(all), func(s bmtest.Script) bool { return s.CmdID == restartTAT.CmdID })...)
