@@ -22,7 +22,8 @@ func (tat) machines(ctx context.Context, c *Client, ids []string) ([]Machine, er
 			return err
 		},
 		func() (err error) {
-			agents, err = byID(ctx, c, productTAT, "DescribeAutomationAgentStatus", "AutomationAgentSet", ids, agent)
+			ours := slices.Concat(beginning(ids, "ins-"), beginning(ids, "rins-"), beginning(ids, "lhins-")) // others may be names
+			agents, err = byID(ctx, c, productTAT, "DescribeAutomationAgentStatus", "AutomationAgentSet", ours, agent)
 			return err
 		},
 	)
