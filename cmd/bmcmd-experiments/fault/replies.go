@@ -25,7 +25,25 @@ func replyFaults() []Fault {
 		name: "reply-dropped", what: "Redis carries a move out and its reply is lost, all three times that it is sent", wired: true,
 		plans: func() []plan { return plans }, apart: true,
 		do: func(r *rig) { r.begun.Wait() },
-	}, rareReplies(), searchReplies(), loseReplies()}
+	}, rareReplies(), searchReplies(), loseReplies(), stopReplies()}
+}
+
+// stopReplies lose those to an order to stop a run, and to what came of it.
+func stopReplies() Fault {
+	var plans []plan
+	for _, move := range []string{"stop", "stopped"} {
+		plans = append(plans, plan{label: move, drops: move, then: []press{{"Stop", askerOf}}, wants: approvals.Failed})
+	}
+	return Fault{
+		name: "reply-dropped-stop", what: "the replies are lost to an order to stop a run, and to what came of it", wired: true, api: "tat",
+		plans: func() []plan { return plans }, apart: true,
+		before: func(r *rig) {
+			for n := range plans {
+				r.Cloud.Post("host", world.Object{"id": hostOf(n), "takes_ms": 600_000})
+			}
+		},
+		do: func(r *rig) { r.begun.Wait() },
+	}
 }
 
 // searchReplies lose those to the moves of a search: one that finds the task, and one

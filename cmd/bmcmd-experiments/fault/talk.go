@@ -65,7 +65,7 @@ type deed struct{ who, move string }
 
 // moveOf is what each button is for.
 var moveOf = map[string]string{
-	approving: "vote", denying: "deny", canceling: "cancel", "Run": "run", "It ran": "settle", "Free its hosts": "lift",
+	approving: "vote", denying: "deny", canceling: "cancel", "Run": "run", "It ran": "settle", "Free its hosts": "lift", "Stop": "stop",
 }
 
 // answers that people get, each by how it begins. The first three are the design's.
@@ -88,6 +88,7 @@ var answers = []struct{ begins, means string }{
 	{"I know no such request", lost},
 	{"My store has no record of this request", lost},
 	{"Nobody is asked yet", notYet},
+	{"It has ended on every host, or is being stopped", done},
 }
 
 const (

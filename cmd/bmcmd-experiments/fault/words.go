@@ -18,6 +18,7 @@ var promises = []struct{ text, move string }{
 	{"Recorded: everything is read once more", "run"},
 	{"Recorded: you say that", "settle"},
 	{"Recorded: other runs of this script", "lift"},
+	{"Recorded: the cloud is told to stop it", "stop"},
 }
 
 // meaning is what an answer means; empty if it is none that people may get.
@@ -108,6 +109,8 @@ func holds(r approvals.Request, move, who string) bool {
 		return slices.ContainsFunc(r.Unsure.Statements, func(s approvals.Statement) bool { return s.Person.User == who && s.Finding == approvals.Ran })
 	case "lift":
 		return r.Unsure.Lifted
+	case "stop":
+		return len(r.Follow.Stops) > 0
 	}
 	return true
 }
@@ -196,6 +199,8 @@ var (
 	notSent = view{"Not sent, nothing ran", []string{"Nothing was sent after all"}}
 	// drifted is for a host that ran something else.
 	drifted = view{"ran something else than was approved", []string{"Look at the hosts now"}}
+	// stopped is for a run that somebody stopped.
+	stopped = view{"killed while it ran", []string{"killed while it ran"}}
 	// lifted is for an unknown run whose hosts somebody freed.
 	lifted = view{"Its hosts are free", []string{"Nobody can know whether this ran"}}
 )
@@ -209,6 +214,8 @@ func (k *talk) shows(r approvals.Request) (want view, known bool) {
 		return notSent, true
 	case r.State == approvals.Failed && r.State == k.wants && r.Follow.Drifted():
 		return drifted, true
+	case r.State == approvals.Failed && r.State == k.wants && len(r.Follow.Stops) > 0:
+		return stopped, true
 	case r.State == approvals.Unknown && r.Unsure.Lifted:
 		return lifted, true
 	}
