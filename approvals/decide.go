@@ -26,14 +26,14 @@ type Decision struct {
 // Vote is p's approval of digest. today is what rules and directory say now;
 // within is how long the bot may dispatch by itself once the quorum is reached.
 func Vote(p Person, digest Digest, today Facts, within time.Duration) Move {
-	return Move{Name: "vote", By: p, until: expiry, apply: func(r *Request, now time.Time) error {
+	return Move{Name: "vote", By: p, until: expiry, from: states{Pending, Approved}, apply: func(r *Request, now time.Time) error {
 		if err := r.mayDecide(p, digest, today, now); err != nil {
 			return err
 		}
 		if _, done := r.Decided(p); done {
 			return ErrDecided
 		}
-		if err := r.is(Pending); err != nil {
+		if r.State != Pending {
 			return ErrEnough
 		}
 		r.Decisions = append(r.Decisions, Decision{Person: p, Verdict: Approve, Digest: digest, At: now})
@@ -49,9 +49,6 @@ func Vote(p Person, digest Digest, today Facts, within time.Duration) Move {
 func Veto(p Person, digest Digest, reason string, today Facts) Move {
 	return Move{Name: "deny", By: p, Note: reason, until: expiry, apply: func(r *Request, now time.Time) error {
 		if err := r.mayDecide(p, digest, today, now); err != nil {
-			return err
-		}
-		if err := r.is(Pending, Approved); err != nil {
 			return err
 		}
 		r.Decisions = slices.DeleteFunc(r.Decisions, func(d Decision) bool { return d.Person.Same(p) })
@@ -71,9 +68,6 @@ const (
 // more are taken.
 func AddReason(p Person, reason string) Move {
 	return Move{Name: "reason", By: p, Note: reason, until: expiry, apply: func(r *Request, _ time.Time) error {
-		if err := r.is(Pending, Approved); err != nil {
-			return err
-		}
 		if !r.Requester.Same(p) {
 			return ErrNotYours
 		}
@@ -95,9 +89,6 @@ func AddReason(p Person, reason string) Move {
 // Cancel is the requester's own withdrawal, until the run is claimed.
 func Cancel(p Person) Move {
 	return Move{Name: "cancel", By: p, apply: func(r *Request, now time.Time) error {
-		if err := r.is(Received, Pending, Approved); err != nil {
-			return err
-		}
 		if !r.Requester.Same(p) && !(r.State == Received && r.Requester.User == p.User) {
 			return ErrNotYours
 		}
@@ -115,9 +106,6 @@ const mostRuns = 20
 // press, another changes nothing: [ErrTrying].
 func RunNow(p Person, digest Digest, today Facts, within time.Duration) Move {
 	return Move{Name: "run", By: p, until: expiry, apply: func(r *Request, now time.Time) error {
-		if err := r.is(Approved); err != nil {
-			return err
-		}
 		if err := r.current(digest, now); err != nil {
 			return err
 		}
@@ -162,9 +150,6 @@ func (r Request) shown(digest Digest) error {
 }
 
 func (r Request) mayDecide(p Person, digest Digest, today Facts, now time.Time) error {
-	if err := r.is(Pending, Approved); err != nil {
-		return err
-	}
 	if err := r.current(digest, now); err != nil {
 		return err
 	}

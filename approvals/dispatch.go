@@ -108,9 +108,6 @@ func Claim(g Grant, i Intent) Move {
 		return r.Expires
 	}
 	return Move{Name: "claim", Note: i.Worker + " sends the run, signed with this time", until: until, apply: func(r *Request, now time.Time) error {
-		if err := r.is(Approved); err != nil {
-			return err
-		}
 		if g.request != r.ID || g.digest != r.Digest || r.Digest == "" {
 			return ErrStale
 		}
@@ -130,13 +127,10 @@ func Claim(g Grant, i Intent) Move {
 // else can. Naming the send keeps an answer that is stored late from being taken
 // for that of a later send.
 func Answered(worker string, nth int, a Answer) Move {
-	return Move{Name: "answer", Note: a.Event(), apply: func(r *Request, now time.Time) error {
+	return Move{Name: "answer", Note: a.Event(), from: states{Executing, Unknown, Accepted}, apply: func(r *Request, now time.Time) error {
 		late := r.State == Unknown
 		if r.State == Accepted {
 			return ErrNotHeld // the send has its answer: this one, stored already, or another
-		}
-		if err := r.is(Executing); err != nil && !late {
-			return err
 		}
 		send := r.LastSend()
 		if send.Worker != worker || send.Answer != nil || nth != len(r.Sends) {
@@ -188,9 +182,6 @@ func (a Answer) Event() string {
 // Lose ends a claimed run whose worker's lease has passed without an answer.
 func Lose() Move {
 	return Move{Name: "lose", apply: func(r *Request, now time.Time) error {
-		if err := r.is(Executing); err != nil {
-			return err
-		}
 		if now.Before(r.LastSend().LeaseUntil) {
 			return fmt.Errorf("%w: its lease has not passed", ErrNotAllowed)
 		}

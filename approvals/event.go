@@ -196,7 +196,7 @@ func Verify(events []Event) error {
 			why = "has a plan that is not the one of its digest"
 		case i > 0 && e.refused().less(before.refused()):
 			why = "counts fewer refused clicks than the one before it"
-		case i > 0 && inAnyRow(e.Move) && !inTable(e.Move, e.From, e.To), !inAnyRow(e.Move) && i > 0 && e.From != e.To:
+		case i > 0 && !inTable(e.Move, e.From, e.To) && (len(tableStarts(e.Move)) > 0 || e.From != e.To):
 			why = "is a move that there is not"
 		}
 		if why != "" {

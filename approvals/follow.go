@@ -132,9 +132,6 @@ func (r *Request) begin(a Answer, now time.Time) {
 // be told apart.
 func Find(tasks []string) Move {
 	return Move{Name: "find", Note: "the API's list of tasks: " + strings.Join(tasks, ", "), apply: func(r *Request, _ time.Time) error {
-		if err := r.is(Accepted); err != nil {
-			return err
-		}
 		r.Follow.Tasks = slices.Clone(tasks)
 		r.RetryAt, r.Tries = time.Time{}, 0
 		return nil
@@ -144,10 +141,7 @@ func Find(tasks []string) Move {
 // Look stores what the API records of the hosts now, and when to look again. The
 // card changes only if how many hosts are over or bad has, and not every moment.
 func Look(hosts []HostResult, again time.Time) Move {
-	return Move{Name: "look", quiet: true, apply: func(r *Request, now time.Time) error {
-		if err := r.is(Accepted); err != nil {
-			return err
-		}
+	return Move{Name: "look", quiet: true, from: states{Accepted}, apply: func(r *Request, now time.Time) error {
 		if r.look(hosts, again, now) {
 			r.Card.Look = r.Revision
 		}
@@ -176,9 +170,6 @@ func (r *Request) look(hosts []HostResult, again, now time.Time) bool {
 // it leaves an event and tells all who may approve, once.
 func Alarm(hosts []HostResult, again time.Time) Move {
 	return Move{Name: "alarm", apply: func(r *Request, now time.Time) error {
-		if err := r.is(Accepted); err != nil {
-			return err
-		}
 		r.look(hosts, again, now)
 		if r.Follow.Alarmed || !r.Follow.Drifted() {
 			return fmt.Errorf("%w: there is nothing new to raise it for", ErrNotAllowed)
@@ -194,9 +185,6 @@ func Alarm(hosts []HostResult, again time.Time) Move {
 // be told. Without it every host must be over.
 func Finish(hosts []HostResult, why string) Move {
 	return Move{Name: "finish", Note: why, apply: func(r *Request, _ time.Time) error {
-		if err := r.is(Accepted); err != nil {
-			return err
-		}
 		r.Follow.Hosts, r.Follow.Why = slices.Clone(hosts), why
 		if why == "" && !r.allOver() {
 			return fmt.Errorf("%w: not every host is over, and it is not given up", ErrNotAllowed)

@@ -8,69 +8,45 @@ import (
 	"time"
 )
 
-// allowed is the one table of moves. README.md shows the same as a chart; a test
-// compares them.
+// states are where a move starts from or leads to.
+type states = []State
+
+// allowed is the one table of moves: each leads from any of the one states to any of the others. README.md shows
+// the same as a chart; a test compares them.
 var allowed = []struct {
 	move     string
-	from, to State
+	from, to states
 }{
-	{"prepare", Received, Received},
-	{"open", Received, Pending},
-	{"wait", Received, Received},
-	{"refuse", Received, Refused},
-	{"refuse", Approved, Refused},
-	{"vote", Pending, Pending},
-	{"vote", Pending, Approved},
-	{"deny", Pending, Denied},
-	{"deny", Approved, Denied},
-	{"reason", Pending, Pending},
-	{"reason", Approved, Approved},
-	{"cancel", Received, Cancelled},
-	{"cancel", Pending, Cancelled},
-	{"cancel", Approved, Cancelled},
-	{"expire", Pending, Expired},
-	{"expire", Approved, Expired},
-	{"wait", Approved, Approved},
-	{"run", Approved, Approved},
-	{"claim", Approved, Executing},
-	{"answer", Executing, Accepted},
-	{"answer", Executing, Failed},
-	{"answer", Executing, Approved},
-	{"answer", Executing, Unknown},
-	{"lose", Executing, Unknown},
-	{"find", Accepted, Accepted},
-	{"alarm", Accepted, Accepted},
-	{"stop", Accepted, Accepted},
-	{"stopped", Accepted, Accepted},
-	{"finish", Accepted, Succeeded},
-	{"finish", Accepted, Failed},
-	{"answer", Unknown, Accepted}, // the sender was slow to store its answer, not lost
-	{"answer", Unknown, Failed},
-	{"doubt", Pending, Unknown},
-	{"doubt", Approved, Unknown},
-	{"adopt", Unknown, Accepted},
-	{"ask", Unknown, Unknown},
-	{"lift", Unknown, Unknown},
-	{"settle", Unknown, Unknown},
-	{"settle", Unknown, Settled},
-	{"recall", Received, Received},
-	{"recall", Received, Unknown},
-	{"recall", Received, Refused},
-	{"recall", Received, Denied},
-	{"recall", Received, Expired},
-	{"recall", Received, Cancelled},
-	{"recall", Pending, Pending},
-	{"recall", Pending, Unknown},
-	{"recall", Pending, Refused},
-	{"recall", Pending, Denied},
-	{"recall", Pending, Expired},
-	{"recall", Pending, Cancelled},
-	{"recall", Approved, Approved},
-	{"recall", Approved, Unknown},
-	{"recall", Approved, Refused},
-	{"recall", Approved, Denied},
-	{"recall", Approved, Expired},
-	{"recall", Approved, Cancelled},
+	{"prepare", states{Received}, states{Received}},
+	{"open", states{Received}, states{Pending}},
+	{"wait", states{Received}, states{Received}},
+	{"refuse", states{Received, Approved}, states{Refused}},
+	{"vote", states{Pending}, states{Pending, Approved}},
+	{"deny", states{Pending, Approved}, states{Denied}},
+	{"reason", states{Pending}, states{Pending}},
+	{"reason", states{Approved}, states{Approved}},
+	{"cancel", states{Received, Pending, Approved}, states{Cancelled}},
+	{"expire", states{Pending, Approved}, states{Expired}},
+	{"wait", states{Approved}, states{Approved}},
+	{"run", states{Approved}, states{Approved}},
+	{"claim", states{Approved}, states{Executing}},
+	{"answer", states{Executing}, states{Accepted, Failed, Approved, Unknown}},
+	{"lose", states{Executing}, states{Unknown}},
+	{"find", states{Accepted}, states{Accepted}},
+	{"alarm", states{Accepted}, states{Accepted}},
+	{"stop", states{Accepted}, states{Accepted}},
+	{"stopped", states{Accepted}, states{Accepted}},
+	{"finish", states{Accepted}, states{Succeeded, Failed}},
+	{"answer", states{Unknown}, states{Accepted, Failed}}, // the sender was slow to store its answer, not lost
+	{"doubt", states{Pending, Approved}, states{Unknown}},
+	{"adopt", states{Unknown}, states{Accepted}},
+	{"ask", states{Unknown}, states{Unknown}},
+	{"lift", states{Unknown}, states{Unknown}},
+	{"settle", states{Unknown}, states{Unknown, Settled}},
+	{"recall", states{Received}, states{Received}},
+	{"recall", states{Pending}, states{Pending}},
+	{"recall", states{Approved}, states{Approved}},
+	{"recall", states{Received, Pending, Approved}, states{Unknown, Refused, Denied, Expired, Cancelled}},
 }
 
 // Move is one step in a request's life: a pure function with a name. It may be
@@ -83,6 +59,7 @@ type Move struct {
 	quiet   bool   // housekeeping: in no event; it alone says whether the card shows it
 	aside   bool   // an event that changes no state
 	click   string // the envelope that a person's press came in
+	from    states // where it starts, if the table does not say so
 	apply   func(r *Request, now time.Time) error
 	until   func(r Request) time.Time // the store refuses the move after this time
 }
@@ -123,6 +100,9 @@ func (r Request) Apply(m Move, now time.Time) (Request, Event, error) {
 	if r.Counted(m.click) {
 		return Request{}, Event{}, ErrRepeated
 	}
+	if err := m.starts(r); err != nil {
+		return Request{}, Event{}, err
+	}
 	if err := m.apply(&next, now); err != nil {
 		return Request{}, Event{}, err
 	}
@@ -149,9 +129,32 @@ func (r Request) Apply(m Move, now time.Time) (Request, Event, error) {
 	}), nil
 }
 
+// starts is nil if m may start from r's state: one that the table has for it, or that it names itself. Marks and asides
+// start from any.
+func (m Move) starts(r Request) error {
+	from := m.from
+	if from == nil && !m.aside {
+		from = tableStarts(m.Name)
+	}
+	if from == nil {
+		return nil
+	}
+	return r.is(from...)
+}
+
+// tableStarts are the states from which the table has a move start.
+func tableStarts(move string) (from states) {
+	for _, a := range allowed {
+		if a.move == move {
+			from = append(from, a.from...)
+		}
+	}
+	return from
+}
+
 func inTable(move string, from, to State) bool {
 	for _, a := range allowed {
-		if a.move == move && a.from == from && a.to == to {
+		if a.move == move && slices.Contains(a.from, from) && slices.Contains(a.to, to) {
 			return true
 		}
 	}
@@ -191,9 +194,6 @@ func (m Move) Deadline(r Request) time.Time {
 // and fixes when the request expires: the card that is posted next says it.
 func Prepare(by Person, p Plan) Move {
 	return Move{Name: "prepare", Note: "GetUserCmd answered for " + p.Script.CmdID, apply: func(r *Request, now time.Time) error {
-		if err := r.is(Received); err != nil {
-			return err
-		}
 		r.Requester, r.Plan, r.Digest = by, &p, p.Digest()
 		if r.Asked.Script != p.Script.CmdID {
 			r.Asked.Alias, r.Asked.Script = cmp.Or(r.Asked.Alias, r.Asked.Script), p.Script.CmdID
@@ -210,9 +210,6 @@ func Prepare(by Person, p Plan) Move {
 // prepared request is what it shows of an open one.
 func Open(channel, ts string) Move {
 	return Move{Name: "open", apply: func(r *Request, now time.Time) error {
-		if err := r.is(Received); err != nil {
-			return err
-		}
 		if r.Plan == nil {
 			return fmt.Errorf("%w: nothing to decide on", ErrNotAllowed)
 		}
@@ -226,9 +223,6 @@ func Open(channel, ts string) Move {
 // why is one or two sentences for people.
 func Refuse(why string, changes ...Change) Move {
 	return Move{Name: "refuse", Note: why, apply: func(r *Request, _ time.Time) error {
-		if err := r.is(Received, Approved); err != nil {
-			return err
-		}
 		if r.State == Received { // nobody has seen it
 			r.Plan, r.Digest, r.InDoubt = nil, "", false
 		}
@@ -243,10 +237,8 @@ func Refuse(why string, changes ...Change) Move {
 func Slip(why string) Move {
 	m := Refuse(why)
 	refuse := m.apply
+	m.from = states{Received}
 	m.apply = func(r *Request, now time.Time) error {
-		if err := r.is(Received); err != nil {
-			return err
-		}
 		r.Slip = true
 		return refuse(r, now)
 	}
@@ -256,9 +248,6 @@ func Slip(why string) Move {
 // Expire ends a request whose time has passed.
 func Expire() Move {
 	return Move{Name: "expire", apply: func(r *Request, now time.Time) error {
-		if err := r.is(Pending, Approved); err != nil {
-			return err
-		}
 		if now.Before(r.Expires) {
 			return fmt.Errorf("%w: its time has not passed", ErrNotAllowed)
 		}
@@ -269,10 +258,7 @@ func Expire() Move {
 
 // WaitToAsk says why a request cannot be looked up yet, and when that is tried again. The requester is told once.
 func WaitToAsk(why string, retry time.Time) Move {
-	return Move{Name: "wait", Note: why, apply: func(r *Request, _ time.Time) error {
-		if err := r.is(Received); err != nil {
-			return err
-		}
+	return Move{Name: "wait", Note: why, from: states{Received}, apply: func(r *Request, _ time.Time) error {
 		if r.Waiting == "" {
 			r.notify(NoticeWaiting)
 		}
@@ -286,10 +272,7 @@ func WaitToAsk(why string, retry time.Time) Move {
 // to try again; zero: when somebody presses Run. People are told once that it
 // waits, and once that it waits for them.
 func Wait(why string, retry time.Time) Move {
-	return Move{Name: "wait", Note: why, apply: func(r *Request, _ time.Time) error {
-		if err := r.is(Approved); err != nil {
-			return err
-		}
+	return Move{Name: "wait", Note: why, from: states{Approved}, apply: func(r *Request, _ time.Time) error {
 		trying, tried := r.Waiting != "" || r.unsent() > 1, !r.RetryAt.IsZero()
 		if !trying || retry.IsZero() && tried {
 			r.notify(NoticeWaiting)
@@ -305,10 +288,7 @@ func Wait(why string, retry time.Time) Move {
 // after that. People are told once the search is over, or at once if the request expires
 // before.
 func SearchFirst(why string, until, again time.Time) Move {
-	return Move{Name: "wait", Note: why, apply: func(r *Request, now time.Time) error {
-		if err := r.is(Approved); err != nil {
-			return err
-		}
+	return Move{Name: "wait", Note: why, from: states{Approved}, apply: func(r *Request, now time.Time) error {
 		if r.SearchUntil.IsZero() && !r.Expires.After(until) {
 			r.notify(NoticeWaiting)
 		}

@@ -36,9 +36,6 @@ func (r Request) OlderThan(was Request) bool {
 // server, that what was decided since is lost.
 func Recall(was Request, server, why string) Move {
 	return Move{Name: "recall", Note: why, recalls: true, apply: func(r *Request, now time.Time) error {
-		if err := r.is(Received, Pending, Approved); err != nil {
-			return err
-		}
 		if r.Plan == nil && was.Plan != nil {
 			r.Requester, r.Asked, r.Plan, r.Digest, r.Expires, r.Opened = was.Requester, was.Asked, was.Plan, was.Digest, was.Expires, was.Opened
 		}

@@ -64,9 +64,6 @@ func (r Request) StopOrder() (StopOrder, bool) {
 // looked at for the former.
 func StopRun(p Person, digest Digest, today Facts) Move {
 	return Move{Name: "stop", By: p, apply: func(r *Request, now time.Time) error {
-		if r.State != Accepted {
-			return r.is()
-		}
 		if err := r.shown(digest); err != nil {
 			return err
 		}
@@ -82,9 +79,6 @@ func StopRun(p Person, digest Digest, today Facts) Move {
 // StopLate orders that a run is stopped on hosts where it has not begun in time.
 func StopLate(hosts []string) Move {
 	return Move{Name: "stop", Note: "not begun in time on " + strings.Join(hosts, ", "), apply: func(r *Request, now time.Time) error {
-		if r.State != Accepted {
-			return r.is()
-		}
 		left := r.Follow.Unstopped()
 		return r.stop(Stop{Hosts: slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return !slices.Contains(left, h) }), At: now})
 	}}
@@ -102,9 +96,6 @@ func (r *Request) stop(s Stop) error {
 // Stopped stores that the cloud took the order, or why it never will.
 func Stopped(why string) Move {
 	return Move{Name: "stopped", Note: why, apply: func(r *Request, now time.Time) error {
-		if r.State != Accepted {
-			return r.is()
-		}
 		for i, s := range r.Follow.Stops {
 			if s.Done.IsZero() {
 				r.Follow.Stops[i].Done, r.Follow.Stops[i].Why = now, why

@@ -65,9 +65,6 @@ func (r *Request) doubt(now time.Time) {
 // [Intent].
 func Doubt(why string, valid time.Duration) Move {
 	return Move{Name: "doubt", Note: why, apply: func(r *Request, now time.Time) error {
-		if err := r.is(Pending, Approved); err != nil {
-			return err
-		}
 		r.Sends = append(r.Sends, Send{ClaimedAt: now, LeaseUntil: now, DeadFrom: now.Add(valid), Since: r.Received})
 		r.doubt(now)
 		return nil
@@ -76,10 +73,7 @@ func Doubt(why string, valid time.Duration) Move {
 
 // Searched notes that a search found nothing that decides, and when to search again.
 func Searched(again time.Time) Move {
-	return Move{Name: "searched", quiet: true, apply: func(r *Request, _ time.Time) error {
-		if r.State != Unknown {
-			return r.is()
-		}
+	return Move{Name: "searched", quiet: true, from: states{Unknown}, apply: func(r *Request, _ time.Time) error {
 		r.Unsure.Looks++
 		r.retry(again)
 		return nil
@@ -90,9 +84,6 @@ func Searched(again time.Time) Move {
 // on. evidence says why it is the one. A task that the API knew before a send is not.
 func Adopt(task, evidence string) Move {
 	return Move{Name: "adopt", Note: evidence, apply: func(r *Request, now time.Time) error {
-		if r.State != Unknown {
-			return r.is()
-		}
 		older := func(s Send) bool { return slices.Contains(s.Before, task) }
 		if task == "" || slices.ContainsFunc(r.Sends, older) {
 			return fmt.Errorf("%w: task %q is older than the run", ErrNotAllowed, task)
@@ -109,9 +100,6 @@ func Adopt(task, evidence string) Move {
 // date.
 func Ask(evidence string, tasks []string, again time.Time) Move {
 	return Move{Name: "ask", Note: evidence, apply: func(r *Request, now time.Time) error {
-		if r.State != Unknown {
-			return r.is()
-		}
 		r.Unsure.Evidence, r.Unsure.Tasks = evidence, slices.Clone(tasks)
 		r.retry(again)
 		if r.Unsure.Asked.IsZero() {
@@ -132,9 +120,6 @@ func Ask(evidence string, tasks []string, again time.Time) Move {
 // somebody may speak again who could not for a while.
 func Settle(p Person, digest Digest, f Finding, today Facts) Move {
 	return Move{Name: "settle", By: p, Note: string(f), apply: func(r *Request, now time.Time) error {
-		if r.State != Unknown {
-			return r.is()
-		}
 		if err := r.shown(digest); err != nil {
 			return err
 		}
@@ -222,9 +207,6 @@ func (r Request) maySettle(p Person, today Facts) error {
 // approve may do so.
 func Lift(p Person, digest Digest, today Facts) Move {
 	return Move{Name: "lift", By: p, apply: func(r *Request, _ time.Time) error {
-		if r.State != Unknown {
-			return r.is()
-		}
 		if err := r.shown(digest); err != nil {
 			return err
 		}
@@ -243,18 +225,9 @@ func Lift(p Person, digest Digest, today Facts) Move {
 // left in every state. A refused click leaves none, but a [Refusal].
 func Aside(name string, by Person, note string) Move {
 	return Move{Name: name, By: by, Note: note, aside: true, apply: func(r *Request, _ time.Time) error {
-		if name == "" || name == "receive" || inAnyRow(name) {
+		if name == "" || name == "receive" || len(tableStarts(name)) > 0 {
 			return fmt.Errorf("%w: an aside cannot be called %q", ErrNotAllowed, name)
 		}
 		return nil
 	}}
-}
-
-func inAnyRow(move string) bool {
-	for _, a := range allowed {
-		if a.move == move {
-			return true
-		}
-	}
-	return false
 }
