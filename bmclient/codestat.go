@@ -58,7 +58,7 @@ var codesTAT = map[string]code3{
 	"ResourceUnavailable.InvalidResourceQuotaResourceCode": {"the API does not know this quota", againNever, ClassRefused},
 	"ResourceUnavailable.LighthouseUnsupportedRegion":      {"Lighthouse is not served in this region", againNever, ClassRefused},
 	"ResourceUnavailable.UserHasNoQuotaCode":               {"the account may store no more scripts", againNever, ClassRefused},
-	"ResourceUnavailable.CommandInExecuting":               {"the script runs now", againNever, ClassRefused},
+	"ResourceUnavailable.CommandInExecuting":               {"the script runs now", againNever, ClassUnknown},
 
 	"UnsupportedOperation": {"the operation is not supported here", againNever, ClassUnknown}, // not listed for a run
 
@@ -69,7 +69,7 @@ var codesTAT = map[string]code3{
 	"UnauthorizedOperation.MFANotFound":            {"a multi-factor check is asked for", againNever, ClassRefused},
 	"UnauthorizedOperation.NeedApproval":           {"the cloud wants an approval of its own, and may start it after that", againNever, ClassUnknown},
 
-	"InvalidInstanceId": {"a host's id is not one", againNever, ClassRefused}, // of CVM's DescribeInstances
+	"InvalidInstanceId": {"a host's id is not one", againNever, ClassUnknown}, // of CVM's DescribeInstances; not listed for a run
 }
 
 // lookUpTAT is the nearest code at or above this one.

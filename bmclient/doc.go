@@ -167,7 +167,9 @@
 //
 //   - the order of lists: all pages are read unless they come newest first
 //   - whether instance-name and command-name match a part: who looks for one name compares
-//   - whether an id that is not there has a look-up of machines refused: then a filter is used
+//   - whether an id that is not there has a look-up of machines refused: then each half is asked for by itself
+//   - whether a machine's name or tags are left out where it has none, or where the key may not read them: then they are not told
+//   - whether a run's entry names its command after that is deleted: it is not needed
 //   - whether an id that is not there is an empty set or ResourceNotFound
 //   - whether the record has the content before or after what is filled in: nothing is left to be filled in
 //   - how long ids are, how InvocationSource is spelled, whether CommandName is kept of an unsaved run: none is relied on

@@ -2,6 +2,7 @@ package bmclient
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 )
@@ -10,7 +11,7 @@ import (
 type Machine struct {
 	ID        string
 	Name      string
-	Told      bool // the cloud tells name and tags; of Lighthouse nothing does
+	Told      bool // the cloud tells name and tags, and what they are is clear; of Lighthouse nothing does
 	Region    string
 	Addresses []string
 	Tags      map[string]string
@@ -28,61 +29,94 @@ func (c *Client) Machines(ctx context.Context, ids []string) ([]Machine, error) 
 }
 
 // FindMachines lists machines whose name is or holds the text, as the API understands it, or some hundred if it is empty. Whether
-// something can be run on them is not looked at. It is repeated like Script. Its error is an *Error.
+// something can be run on them is not looked at. It is repeated like Script. Its error is an *Error; one that is ErrTooLong says that there
+// are more than are looked at, so that nobody can tell whether one is the only one of its name.
 func (c *Client) FindMachines(ctx context.Context, name string) ([]Machine, error) {
-	return c.api.findMachines(ctx, c, name)
+	found, err := c.api.findMachines(ctx, c, name)
+	if name == "" && errors.Is(err, ErrTooLong) {
+		return found, nil
+	}
+	return found, err
 }
 
-// mostFound is how many pages of machines are looked at for a name that nothing has.
-const mostFound = 3
+// mostPages is how many pages of machines are read: five have 100 ids where a page has 20 rows.
+const mostPages = 5
 
-// rowsOf reads all pages of a list of machines, or the first few.
-func rowsOf(ctx context.Context, c *Client, key string, ask func(Page) call, pages int, decode func(fields) Machine) (all []Machine, err error) {
+// rowsOf reads all pages of a list of machines. Of one that has more than mostPages it answers those, and an error.
+func rowsOf(ctx context.Context, c *Client, key string, ask func(Page) call, decode func(fields) Machine) (all []Machine, err error) {
 	p := Page{Limit: LargestPage}
-	for range pages {
-		total, rows, err := list(ctx, c, ask(p), p, key, func(f fields, _ func([]byte) []byte) (Machine, error) { return decode(f), nil })
-		if badParameter(err) && p.Limit > defaultPage { // perhaps for the size of the page
+	row := func(f fields, _ func([]byte) []byte) (Machine, error) { return decode(f), nil }
+	for range mostPages {
+		total, rows, err := list(ctx, c, ask(p), p, key, row)
+		if badParameter(err) && !refusesID(err) && p.Limit > defaultPage { // perhaps for the size of the page
 			p.Limit = defaultPage
-			total, rows, err = list(ctx, c, ask(p), p, key, func(f fields, _ func([]byte) []byte) (Machine, error) { return decode(f), nil })
+			total, rows, err = list(ctx, c, ask(p), p, key, row)
 		}
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, rows...)
 		if p.Offset += len(rows); len(rows) == 0 || p.Offset >= total {
-			break
+			return all, nil
 		}
 	}
-	return all, nil
+	return all, &Error{Action: ask(p).action, Meaning: "there are more machines than are looked at", cause: ErrTooLong}
 }
 
-// inChunks asks for so many ids at a time.
-func inChunks(ids []string, n int, ask func([]string) ([]Machine, error)) (all []Machine, err error) {
-	for chunk := range slices.Chunk(ids, n) {
-		found, err := ask(chunk)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, found...)
+// byID reads the rows of these ids. One that is not there may have the API refuse the whole call, which is not documented: then each half is
+// asked for by itself, and one alone that is refused is not there.
+func byID(ctx context.Context, c *Client, key string, ids []string, ask func([]string, Page) call, decode func(fields) Machine) ([]Machine, error) {
+	if len(ids) == 0 {
+		return nil, nil
 	}
-	return all, nil
+	if len(ids) <= LargestPage {
+		found, err := rowsOf(ctx, c, key, func(p Page) call { return ask(ids, p) }, decode)
+		switch {
+		case !refusesID(err):
+			return found, err
+		case len(ids) == 1:
+			return nil, nil
+		}
+	}
+	half := len(ids) / 2
+	found, err := byID(ctx, c, key, ids[:half], ask, decode)
+	if err != nil {
+		return nil, err
+	}
+	more, err := byID(ctx, c, key, ids[half:], ask, decode)
+	return append(found, more...), err
 }
 
-// beginning are the ids of one kind of machine.
-func beginning(ids []string, with string) []string {
-	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !strings.HasPrefix(id, with) })
+// refusesID reports whether the API refused a machine's id.
+func refusesID(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (isCode(e.Code, "InvalidInstanceId") || isCode(e.Code, "InvalidParameterValue.InvalidInstanceId") || isCode(e.Code, "ResourceNotFound"))
 }
 
-// tags reads a list of keys and values.
-func (f fields) tags(key, name, value string) map[string]string {
-	all := map[string]string{}
-	rows, _ := objectsOf(f.raw(key), f.n)
+// beginning are the ids of these kinds of machines.
+func beginning(ids []string, kinds ...string) []string {
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+		return !slices.ContainsFunc(kinds, func(kind string) bool { return strings.HasPrefix(id, kind) })
+	})
+}
+
+// machineOf reads id, name and tags. Where name or tags are missing, or are not one value for each key, they are not told: a rule that goes
+// by them must not be passed over.
+func (c *Client) machineOf(f fields, name, tags, key, value string) Machine {
+	rows, err := objectsOf(f.raw(tags), f.n)
+	m := Machine{
+		ID: f.text("instanceId"), Name: f.text(name), Region: c.cfg.Region, Tags: map[string]string{},
+		Told: f.raw(name) != nil && f.raw(tags) != nil && err == nil,
+	}
 	for _, r := range rows {
-		v := r.text(value)
-		if values := texts(r.raw(value)); len(values) > 0 {
-			v = strings.Join(values, ",")
+		k, v, is := r.text(key), r.raw(value), ""
+		if list, err := arrayOf(v); err == nil && len(list) == 1 {
+			v = list[0]
 		}
-		all[r.text(name)] = v
+		is = flexText(v)
+		_, twice := m.Tags[k]
+		m.Told = m.Told && k != "" && !twice && (is != "" || isEmpty(v))
+		m.Tags[k] = is
 	}
-	return all
+	return m
 }

@@ -8,57 +8,63 @@ import (
 // Machines of Bare Metal: DescribeDevice of 2.0 (386/6728) and DescribeDevices of 3.0 (386/32904).
 
 func (api2) machines(ctx context.Context, c *Client, ids []string) ([]Machine, error) {
-	return inChunks(ids, defaultPage, func(ids []string) ([]Machine, error) {
-		return rowsOf(ctx, c, "deviceList", func(p Page) call {
-			ps := params{{"offset", strconv.Itoa(p.Offset)}, {"limit", strconv.Itoa(p.Limit)}}
-			for i, id := range ids {
-				ps.add("instanceIds."+strconv.Itoa(i), id)
-			}
-			return call{to: toListMachines, action: "DescribeDevice", own: ps}
-		}, 1, c.device)
-	})
+	return byID(ctx, c, "deviceList", ids, func(ids []string, p Page) call {
+		one := devices2(p)
+		for i, id := range ids {
+			one.own.add("instanceIds."+strconv.Itoa(i), id)
+		}
+		return one
+	}, c.device)
 }
 
 func (api2) findMachines(ctx context.Context, c *Client, name string) ([]Machine, error) {
 	return rowsOf(ctx, c, "deviceList", func(p Page) call {
-		ps := params{{"offset", strconv.Itoa(p.Offset)}, {"limit", strconv.Itoa(p.Limit)}}
+		one := devices2(p)
 		if name != "" {
-			ps.add("alias", name)
+			one.own.add("alias", name)
 		}
-		return call{to: toListMachines, action: "DescribeDevice", own: ps}
-	}, mostFound, c.device)
+		return one
+	}, c.device)
+}
+
+func devices2(p Page) call {
+	return call{to: toListMachines, action: "DescribeDevice", own: params{{"offset", strconv.Itoa(p.Offset)}, {"limit", strconv.Itoa(p.Limit)}}}
 }
 
 func (api3) machines(ctx context.Context, c *Client, ids []string) ([]Machine, error) {
-	return inChunks(ids, LargestPage, func(ids []string) ([]Machine, error) {
-		return rowsOf(ctx, c, "DeviceInfoSet", func(p Page) call {
-			return call{to: toListMachines, action: "DescribeDevices", fields: map[string]any{"Offset": p.Offset, "Limit": p.Limit, "InstanceIds": ids}}
-		}, 1, c.device)
-	})
+	return byID(ctx, c, "DeviceInfoSet", ids, func(ids []string, p Page) call {
+		one := devices3(p)
+		one.fields["InstanceIds"] = ids
+		return one
+	}, c.device)
 }
 
 func (api3) findMachines(ctx context.Context, c *Client, name string) ([]Machine, error) {
 	return rowsOf(ctx, c, "DeviceInfoSet", func(p Page) call {
-		fs := map[string]any{"Offset": p.Offset, "Limit": p.Limit}
+		one := devices3(p)
 		if name != "" {
-			fs["Alias"] = name
+			one.fields["Alias"] = name
 		}
-		return call{to: toListMachines, action: "DescribeDevices", fields: fs}
-	}, mostFound, c.device)
+		return one
+	}, c.device)
+}
+
+func devices3(p Page) call {
+	return call{to: toListMachines, action: "DescribeDevices", fields: paged(p)}
 }
 
 // device reads a row of either version.
 func (c *Client) device(f fields) Machine {
-	m := Machine{ID: f.text("instanceId"), Name: f.text("alias"), Told: true, Region: c.cfg.Region, Trouble: troubleOf(f)}
+	tags, key, value := "tagDetail", "key", "value"
+	if f.n.capital {
+		tags, key, value = "Tags", "TagKey", "TagValues"
+	}
+	m := c.machineOf(f, "alias", tags, key, value)
+	m.Trouble = troubleOf(f)
 	for _, key := range []string{"lanIp", "wanIp"} {
 		if ip := f.text(key); ip != "" {
 			m.Addresses = append(m.Addresses, ip)
 		}
-	}
-	if f.n.capital {
-		m.Tags = f.tags("Tags", "TagKey", "TagValues")
-	} else {
-		m.Tags = f.tags("tagDetail", "key", "value")
 	}
 	return m
 }

@@ -107,16 +107,21 @@ func (c *Client) signRun(key Key, r Run, at time.Time) (signedCall, error) {
 	return call, err
 }
 
-// mostContent is how long a script may be that is sent, in base64: Content of RunCommand.
-const mostContent = 64 << 10
+// What one run of TAT takes.
+const (
+	MostHosts   = 200
+	MostContent = 64 << 10 // bytes of the script in base64
+)
 
 // check refuses an order that is not whole, or that names a host twice and might run there twice.
 func (r Run) check(sends bool) error {
 	switch {
 	case sends && len(r.Content) == 0:
 		return local("there is no script to send")
-	case sends && base64.StdEncoding.EncodedLen(len(r.Content)) > mostContent:
+	case sends && base64.StdEncoding.EncodedLen(len(r.Content)) > MostContent:
 		return local("the script is longer than the API takes, 64 KB in base64")
+	case sends && len(r.Hosts) > MostHosts:
+		return local("there are more than %d hosts, and the API takes no more", MostHosts)
 	case r.CmdID == "":
 		return local("no script is named")
 	case len(r.Hosts) == 0:

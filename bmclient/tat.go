@@ -134,8 +134,8 @@ func (tat) scriptOf(f fields) (Script, error) {
 	switch {
 	case s.CmdID == "":
 		return s, errors.New("a listed script has no id")
-	case err != nil:
-		return s, errors.New("the script's content is not base64")
+	case err != nil || len(content) == 0:
+		return s, errors.New("the script's content is missing, or is not base64")
 	case s.OSType == "":
 		return s, errors.New("the script's type is not one that is documented")
 	}
@@ -197,12 +197,13 @@ func (tat) taskOf(f fields) Task {
 }
 
 func (tat) hostOf(f fields, hide func([]byte) []byte) HostRun {
+	say := func(s string) string { return string(hide([]byte(s))) }
 	word := f.text("TaskStatus")
 	result, ran := f.inner("TaskResult"), f.inner("CommandDocument")
 	h := HostRun{
-		Host: f.text("InstanceId"), State: taskState(word), Word: word, Reason: f.text("ErrorInfo"), Status: noStatus, Exit: -1,
-		Begun: f.time("StartTime"), Finished: f.time("EndTime"), Ran: ran.how(), Dropped: result.number("Dropped", 0),
-		URL: bare(result.text("OutputUrl")),
+		Host: f.text("InstanceId"), State: taskState(word), Word: say(word), Reason: say(f.text("ErrorInfo")), Status: noStatus, Exit: -1,
+		Begun: f.time("StartTime"), Finished: f.time("EndTime"), Ran: ran.how(), Dropped: max(0, result.number("Dropped", 0)),
+		URL: say(bare(result.text("OutputUrl"))),
 	}
 	if t := result.time("ExecStartTime"); !t.IsZero() {
 		h.Begun = t
@@ -247,11 +248,14 @@ func (tat) sent(ctx context.Context, c *Client, q SentQuery) (found []string, er
 	for range mostSearched {
 		fs := paged(p, filter{"instance-id", q.Hosts[:min(len(q.Hosts), mostFilterValues)]})
 		fs["HideOutput"] = true
-		last, inOrder := time.Time{}, true
+		var first, last time.Time
+		inOrder := true
 		total, rows, err := list(ctx, c, tatCall(toListHosts, "DescribeInvocationTasks", fs), p, namesTAT.hosts, func(f fields, hide func([]byte) []byte) (HostRun, error) {
 			made, id, h := f.time("CreatedTime"), f.text("InvocationId"), tat{}.hostOf(f, hide)
 			inOrder = inOrder && !made.IsZero() && (last.IsZero() || !made.After(last))
-			last = made
+			if last = made; first.IsZero() {
+				first = made
+			}
 			if id != "" && string(h.Content) == string(q.Content) && !made.Before(q.Since) && !slices.Contains(found, id) {
 				found = append(found, id)
 			}
@@ -260,7 +264,7 @@ func (tat) sent(ctx context.Context, c *Client, q SentQuery) (found []string, er
 		if err != nil {
 			return nil, err
 		}
-		if p.Offset += len(rows); len(rows) == 0 || p.Offset >= total || inOrder && last.Before(q.Since) {
+		if p.Offset += len(rows); len(rows) == 0 || p.Offset >= total || inOrder && first.After(last) && last.Before(q.Since) {
 			return found, nil
 		}
 	}

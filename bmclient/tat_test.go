@@ -33,12 +33,17 @@ type tatAPI struct {
 	answer func(tatCall) any
 }
 
-func startTAT(t *testing.T, answer func(tatCall) any) (*tatAPI, *bmclient.Client) {
+func startTAT(t *testing.T, answer func(tatCall) any, and ...func(*bmclient.Config)) (*tatAPI, *bmclient.Client) {
 	t.Helper()
 	a := &tatAPI{answer: answer}
 	server := httptest.NewServer(a)
 	t.Cleanup(server.Close)
-	c := newClient(t, server.URL, func(c *bmclient.Config) { c.API, c.Region, c.ReadAttempts = bmclient.APITAT, "ap-guangzhou", 1 })
+	c := newClient(t, server.URL, func(c *bmclient.Config) {
+		c.API, c.Region, c.ReadAttempts = bmclient.APITAT, "ap-guangzhou", 1
+		for _, set := range and {
+			set(c)
+		}
+	})
 	return a, c
 }
 
@@ -99,10 +104,15 @@ func TestTATRun(t *testing.T) {
 // Nothing is sent of an order that is not whole.
 func TestTATRunRefusedHere(t *testing.T) {
 	api, c := startTAT(t, func(tatCall) any { return nil })
+	var many []string
+	for i := range 201 {
+		many = append(many, fmt.Sprint("ins-", i))
+	}
 	for why, r := range map[string]bmclient.Run{
 		"no script":       {CmdID: "cmd-1", Hosts: []string{"ins-1"}, User: "root"},
 		"no user":         {CmdID: "cmd-1", Hosts: []string{"ins-1"}, Content: []byte("x")},
 		"one host twice":  {CmdID: "cmd-1", Hosts: []string{"ins-1", "ins-1"}, User: "root", Content: []byte("x")},
+		"201 hosts":       {CmdID: "cmd-1", Hosts: many, User: "root", Content: []byte("x")},
 		"a script of 48K": {CmdID: "cmd-1", Hosts: []string{"ins-1"}, User: "root", Content: make([]byte, 48<<10+1)},
 	} {
 		if _, err := c.Run(t.Context(), runKey, r); !errors.Is(err, bmclient.ErrNotSent) {
@@ -239,48 +249,6 @@ func TestTATSent(t *testing.T) {
 	}
 }
 
-func TestTATMachines(t *testing.T) {
-	cvm := func(id, state string) object {
-		return object{"InstanceId": id, "InstanceName": "web-" + id, "InstanceState": state, "PrivateIpAddresses": []any{"10.0.0.1"}, "PublicIpAddresses": nil, "Tags": []any{object{"Key": "env", "Value": "prod"}}}
-	}
-	agent := func(id, status string) object {
-		return object{"InstanceId": id, "AgentStatus": status, "Environment": "Linux"}
-	}
-	for _, strict := range []bool{false, true} { // whether an id that is not there has the whole call refused
-		api, c := startTAT(t, func(call tatCall) any {
-			_, byIDs := call.Fields["InstanceIds"]
-			switch {
-			case strict && byIDs:
-				return map[string]string{"DescribeInstances": "InvalidInstanceId.NotFound"}[call.Action] + map[string]string{"DescribeAutomationAgentStatus": "InvalidParameterValue.InvalidInstanceId"}[call.Action] +
-					map[string]string{"DescribeRegisterInstances": "InvalidParameterValue"}[call.Action]
-			case call.Action == "DescribeInstances":
-				return object{"TotalCount": 3, "InstanceSet": []any{cvm("ins-up", "RUNNING"), cvm("ins-down", "STOPPED"), cvm("ins-bare", "RUNNING"), cvm("ins-deaf", "RUNNING")}}
-			case call.Action == "DescribeRegisterInstances":
-				return object{"TotalCount": 1, "RegisterInstanceSet": []any{object{"InstanceId": "rins-1", "InstanceName": "edge", "LocalIp": "10.1.0.1", "Status": "Online"}}}
-			}
-			return object{"TotalCount": 3, "AutomationAgentSet": []any{agent("ins-up", "Online"), agent("ins-down", "Offline"), agent("ins-deaf", "Offline"), agent("lhins-1", "Online")}}
-		})
-		found, err := c.In("ap-shanghai").Machines(t.Context(), []string{"ins-up", "ins-down", "ins-bare", "ins-deaf", "rins-1", "lhins-1", "lhins-2", "ins-none"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := map[string]string{}
-		for _, m := range found {
-			got[m.ID] = fmt.Sprintf("%s %v %s %s", m.Name, m.Told, m.OS, m.Trouble)
-		}
-		want := map[string]string{
-			"ins-up": "web-ins-up true linux ", "ins-down": "web-ins-down true linux is stopped", "ins-bare": "web-ins-bare true  has no TAT agent",
-			"ins-deaf": "web-ins-deaf true linux has a TAT agent that is offline", "rins-1": "edge true  ", "lhins-1": " false linux ",
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("strict %v: %s", strict, diff)
-		}
-		if call := api.made("DescribeInstances")[0]; call.Version != "2017-03-12" || call.Region != "ap-shanghai" {
-			t.Errorf("%+v", call)
-		}
-	}
-}
-
 // What proves that nothing was started, and what does not.
 func TestTATClasses(t *testing.T) {
 	for code, want := range map[string]bmclient.Class{
@@ -290,7 +258,7 @@ func TestTATClasses(t *testing.T) {
 		"ResourceUnavailable.InstanceStateNotRunning": bmclient.ClassRefused, "OperationDenied": bmclient.ClassRefused, "RequestLimitExceeded.UinLimitExceeded": bmclient.ClassRefused,
 		"UnauthorizedOperation.NeedApproval": bmclient.ClassUnknown, "InternalError": bmclient.ClassUnknown, "FailedOperation.CVMError": bmclient.ClassUnknown,
 		"ResourceUnavailable": bmclient.ClassUnknown, "ResourceUnavailable.SomethingNew": bmclient.ClassUnknown, "ServiceUnavailable": bmclient.ClassUnknown,
-		"ResponseSizeLimitExceeded": bmclient.ClassUnknown, "UnsupportedOperation": bmclient.ClassUnknown, "NeverHeardOf": bmclient.ClassUnknown,
+		"ResponseSizeLimitExceeded": bmclient.ClassUnknown, "UnsupportedOperation": bmclient.ClassUnknown, "InvalidInstanceId.Malformed": bmclient.ClassUnknown, "ResourceUnavailable.CommandInExecuting": bmclient.ClassUnknown, "NeverHeardOf": bmclient.ClassUnknown,
 	} {
 		_, c := startTAT(t, func(tatCall) any { return code })
 		_, err := c.Run(t.Context(), runKey, bmclient.Run{CmdID: "cmd-1", Hosts: []string{"ins-1"}, User: "root", Content: []byte("x")})
@@ -345,16 +313,6 @@ func TestTATFromScriptToEnd(t *testing.T) {
 			t.Error(err)
 		}
 	}
-}
-
-// Machines of Bare Metal, in both versions.
-func TestMachinesOfBareMetal(t *testing.T) {
-	both(t, nil, func(t *testing.T, api *bmtest.Server, c *bmclient.Client) {
-		ms, err := c.Machines(t.Context(), []string{"ins-1", "ins-3"})
-		if err != nil || len(ms) != 1 || ms[0].ID != "ins-1" || !ms[0].Told || ms[0].Trouble != "" {
-			t.Errorf("%+v, %v", ms, err)
-		}
-	})
 }
 
 // The payloads that the sheet of facts has, as they stand there.

@@ -216,7 +216,7 @@ func (l looks) FindMachines(_ context.Context, by Looker, name string) ([]bmclie
 	if err := l.room(by); err != nil {
 		return nil, err
 	}
-	return l.cloud.FindMachines(name), nil
+	return l.cloud.FindMachines(name)
 }
 
 func (l looks) Scripts(_ context.Context, by Looker, q bmclient.ScriptQuery) (bmclient.ScriptList, error) {

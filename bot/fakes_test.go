@@ -95,6 +95,7 @@ type cloud struct {
 
 	machines   []bmclient.Machine // nil: each that is asked for is there and up
 	onMachines func() error
+	onFind     error
 }
 
 func (c *cloud) Script(_ context.Context, id string) (bmclient.Script, error) {
@@ -156,7 +157,7 @@ func (c *cloud) Machines(_ context.Context, ids []string) (all []bmclient.Machin
 }
 
 // FindMachines tells of those that the test has put there.
-func (c *cloud) FindMachines(name string) (all []bmclient.Machine) {
+func (c *cloud) FindMachines(name string) (all []bmclient.Machine, err error) {
 	c.add("find %q", name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -165,7 +166,7 @@ func (c *cloud) FindMachines(name string) (all []bmclient.Machine) {
 			all = append(all, m)
 		}
 	}
-	return all
+	return all, c.onFind
 }
 
 // Sent compares whole contents, as the real one does.

@@ -19,9 +19,6 @@ var (
 	typedPart = regexp.MustCompile(`^([a-zA-Z0-9_-]{1,64})=(?:"([^"]*)"|'([^']*)'|([^\s"']\S*)?)(?:\s+|$)`)
 )
 
-// mostText is how long a text the API takes, in base64.
-const mostText = 64 << 10
-
 // edits are what is sent besides the stored script, where the API is sent it. Errors are refusals.
 func edits(p approvals.Plan, id string) ([]approvals.Edit, error) {
 	if !bmclient.Sends(p.Target.API) {
@@ -35,8 +32,8 @@ func edits(p approvals.Plan, id string) ([]approvals.Edit, error) {
 		return nil, err
 	}
 	p.Edits = withName(p.Script, fills, id)
-	if n := base64.StdEncoding.EncodedLen(len(p.Text())); n > mostText {
-		return nil, refuse("The text that would run has %d bytes in base64, and the cloud takes %d. Shorten the script.", n, mostText)
+	if n := base64.StdEncoding.EncodedLen(len(p.Text())); n > bmclient.MostContent {
+		return nil, refuse("The text that would run has %d bytes in base64, and the cloud takes %d. Shorten the script.", n, bmclient.MostContent)
 	}
 	return p.Edits, nil
 }

@@ -131,11 +131,11 @@ func (b *Bot) meant(ctx context.Context, by Looker, r approvals.Request, l *look
 // byName is the one machine of this name, or none. Of those on which the person may run nothing it tells nothing.
 func (b *Bot) byName(ctx context.Context, by Looker, r approvals.Request, name string) (bmclient.Machine, error) {
 	found, err := b.Looks.FindMachines(ctx, by, name)
-	if err != nil {
-		return bmclient.Machine{}, b.lookFailed(err)
-	}
-	if len(found) >= 3*bmclient.LargestPage { // as many as are looked at
+	switch {
+	case errors.Is(err, bmclient.ErrTooLong):
 		return bmclient.Machine{}, slip("Too many machines have %s in their names for me to tell which one you mean. Give its id.", name)
+	case err != nil:
+		return bmclient.Machine{}, b.lookFailed(err)
 	}
 	have := slices.DeleteFunc(found, func(m bmclient.Machine) bool { return m.Name != name || approvals.HostID.Check(m.ID) != nil })
 	var may []string
@@ -233,6 +233,9 @@ func unfit(p approvals.Plan, l looked) error {
 	if len(all) > 0 {
 		return refuse("%s. Nothing ran: the cloud would refuse all hosts for one. Ask again once that is mended, or without them.", strings.Join(all, "; "))
 	}
+	if bmclient.Sends(p.Target.API) && len(p.Hosts) > bmclient.MostHosts {
+		return refuse("These are %d hosts, and the cloud takes %d in one run. Nothing ran; ask for some of them in a request of their own.", len(p.Hosts), bmclient.MostHosts)
+	}
 	if bmclient.Sends(p.Target.API) && len(kinds) > 1 {
 		var each []string
 		for _, id := range kinds {
@@ -286,11 +289,13 @@ func seen(p approvals.Plan, known approvals.KnownHosts) (all []approvals.HostNot
 func (b *Bot) factsFor(s approvals.Subject, p approvals.Plan, l looked) []approvals.Fact {
 	known := b.known(l)
 	kinds := compact(slices.Concat(b.Policy.Asks(s, p.Rule), b.Logins.Asks(p.Login.Name)))
-	facts := known.Facts(p.Hosts, kinds)
-	if !slices.Contains(kinds, approvals.FactName) {
-		facts = append(facts, known.Facts(compact(slices.Clone(l.named)), []string{approvals.FactName})...)
+	facts := slices.DeleteFunc(known.Facts(p.Hosts, kinds), func(f approvals.Fact) bool { return !known.Of(f.Host).Told })
+	for _, f := range known.Facts(compact(slices.Clone(l.named)), []string{approvals.FactName}) {
+		if !slices.Contains(facts, f) {
+			facts = append(facts, f)
+		}
 	}
-	return slices.DeleteFunc(facts, func(f approvals.Fact) bool { return !known.Of(f.Host).Told })
+	return facts
 }
 
 // factsNow are the same facts as they are now.

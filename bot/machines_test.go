@@ -35,6 +35,14 @@ func with(m bmclient.Machine, f func(*bmclient.Machine)) bmclient.Machine {
 	return m
 }
 
+// numbered are so many hosts.
+func numbered(n int) (all []string) {
+	for i := range n {
+		all = append(all, fmt.Sprint("ins-", i))
+	}
+	return all
+}
+
 // Nobody is asked about a run that cannot go to its hosts, and who asked hears why.
 func TestHostsThatCannotBeRunOn(t *testing.T) {
 	trouble := func(why string) func(*bmclient.Machine) {
@@ -76,6 +84,14 @@ func TestHostsThatCannotBeRunOn(t *testing.T) {
 			s.How.Type = "POWERSHELL"
 			r.cloud.scripts[theScript] = s
 		}, "ins-1 runs Linux, and the script is for Windows." + nothing, false},
+		{"more machines have the name in theirs than are looked at", "web-1", func(r *rig) {
+			tat(up("ins-1", "web-1"))(r)
+			r.cloud.onFind = fmt.Errorf("DescribeInstances: %w", bmclient.ErrTooLong)
+		}, "Too many machines have web-1 in their names for me to tell which one you mean. Give its id.", true},
+		{
+			"more hosts than the cloud takes", strings.Join(numbered(201), ","), tat(),
+			"These are 201 hosts, and the cloud takes 200 in one run. Nothing ran; ask for some of them in a request of their own.", false,
+		},
 		{"machines of two kinds", "ins-1,lhins-1", func(r *rig) {
 			tat(up("ins-1", ""), up("lhins-1", ""))(r)
 			r.logins.every = true
@@ -146,6 +162,7 @@ func TestHostsThatChangeAfterTheApproval(t *testing.T) {
 	}{
 		{"renamed", first(func(m *bmclient.Machine) { m.Name = "web-9" }), "name of ins-1 was web-1 is web-9"},
 		{"stopped", first(func(m *bmclient.Machine) { m.Trouble = "is stopped" }), "ins-1 is stopped. Nothing ran"},
+		{"renamed, and its tags are not told", first(func(m *bmclient.Machine) { m.Name, m.Told, m.Tags = "web-9", false, nil }), "name of ins-1 was web-1 is web-9"},
 		{"gone", func(c *cloud) { c.machines = c.machines[1:] }, "ins-1 is not there any more. Nothing ran"},
 		{"not told for a while", func(c *cloud) { c.onMachines = func() error { return gone } }, ""},
 		{"another directory", script(func(s *bmclient.Script) { s.How.Dir = "/srv" }), "directory was  is /srv"},
@@ -182,6 +199,21 @@ func TestHostsThatChangeAfterTheApproval(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A name that was typed is a fact also where the machine's tags are not told.
+func TestNameOfAMachineWithoutTags(t *testing.T) {
+	untold := with(up("ins-1", "web-1"), func(m *bmclient.Machine) { m.Told, m.Tags = false, nil })
+	playWith(t, tat(untold), func(r *rig) {
+		id := r.words(r.says("ALICE", "run "+theScript+" web-1")).Request
+		r.is(id, approvals.Pending)
+		r.cloud.set(func(c *cloud) { c.machines[0].Name = "web-9" })
+		r.press("BOB", Approve, id)
+		r.pass(time.Second)
+		if k := r.is(id, approvals.Refused); len(k.Changes) != 1 || k.Changes[0].What != "name of ins-1" {
+			t.Errorf("%s %v", k.Why, k.Changes)
+		}
+	})
 }
 
 // Where the hosts cannot be looked up, the request waits and says so, or goes on if the config lets it, which the card

@@ -1,0 +1,178 @@
+package bmclient_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bmcmd/bmcmd/bmclient"
+)
+
+// What no document settles of TAT's answers: each reading is answered, and neither misleads.
+
+// Beside the documented form: nulls, the samples' form of a time and of the source, a shorter id.
+func TestTATHostInTheOtherForm(t *testing.T) {
+	const at = "2026-11-20T03:04:06+00:00"
+	_, c := startTAT(t, func(tatCall) any {
+		return object{"TotalCount": 1, "InvocationTaskSet": []any{object{
+			"InvocationId": "inv-7c1d9e4f", "CommandId": nil, "CommandName": nil, "TaskStatus": "SUCCESS", "InstanceId": "ins-3m8v1qzd",
+			"TaskResult": object{"ExitCode": 0, "Output": "NDElCg==", "ExecStartTime": at, "ExecEndTime": nil, "Dropped": nil, "OutputUrl": nil},
+			"StartTime":  at, "EndTime": at, "CreatedTime": at, "ErrorInfo": nil, "InvocationSource": "user",
+			"CommandDocument": object{"Content": "ZGYgLWgK", "CommandType": "SHELL", "Timeout": 120, "WorkingDirectory": nil, "Username": "root"},
+		}}}
+	})
+	runs, err := c.AllHosts(t.Context(), "inv-7c1d9e4f")
+	if err != nil || len(runs.Hosts) != 1 {
+		t.Fatal(runs, err)
+	}
+	h, begun := runs.Hosts[0], time.Date(2026, 11, 20, 3, 4, 6, 0, time.UTC)
+	if h.Exit != 0 || string(h.Output) != "41%\n" || string(h.Content) != "df -h\n" || !h.Begun.Equal(begun) || !h.Finished.Equal(begun) ||
+		!cmp.Equal(h.Ran, bmclient.How{Type: "SHELL", User: "root", Timeout: 2 * time.Minute}) {
+		t.Errorf("%+v", h)
+	}
+}
+
+// A run that the cloud does not know, or not yet, has no hosts, or is ErrNoTask.
+func TestTATRunThatIsNotThere(t *testing.T) {
+	for answer, want := range map[any]error{nil: nil, "ResourceNotFound.InvocationNotFound": bmclient.ErrNoTask} {
+		_, c := startTAT(t, func(tatCall) any {
+			if answer == nil {
+				return object{"TotalCount": 0, "InvocationTaskSet": nil}
+			}
+			return answer
+		})
+		n, err := c.EachHost(t.Context(), "inv-1", func(bmclient.HostRun) error { return errors.New("there is one") })
+		if n != 0 || !errors.Is(err, want) {
+			t.Errorf("%v: %d, %v", answer, n, err)
+		}
+	}
+}
+
+// An answer about a run is about that run, whatever the filter did.
+func TestTATHostsOfAnotherRun(t *testing.T) {
+	_, c := startTAT(t, func(tatCall) any {
+		return object{"TotalCount": 1, "InvocationTaskSet": []any{ran("inv-2", "ins-1", "x", time.Now())}}
+	})
+	if _, err := c.EachHost(t.Context(), "inv-1", func(bmclient.HostRun) error { return nil }); err == nil {
+		t.Error("the hosts of another run were taken")
+	}
+}
+
+// One odd row of a list keeps nobody from the others; alone it is an error and never an empty script.
+func TestTATOddScript(t *testing.T) {
+	script := func(id string, fields object) object {
+		row := object{"CommandId": id, "CommandName": id, "CommandType": "SHELL", "Content": b64("true\n")}
+		for k, v := range fields {
+			row[k] = v
+		}
+		return row
+	}
+	odd := map[string]object{
+		"a type that nobody knows": {"CommandType": "RUBY"}, "no content": {"Content": nil}, "an empty content": {"Content": ""}, "not base64": {"Content": "echo !"},
+		"defaults that are no text": {"EnableParameter": true, "DefaultParameters": `{"a":1}`},
+	}
+	for why, fields := range odd {
+		_, c := startTAT(t, func(tatCall) any {
+			return object{"TotalCount": 2, "CommandSet": []any{script("cmd-odd", fields), script("cmd-good", nil)}}
+		})
+		if list, err := c.Scripts(t.Context(), bmclient.ScriptQuery{}); err != nil || len(list.Scripts) != 2 || list.Scripts[1].Alias != "cmd-good" {
+			t.Errorf("%s: %+v, %v", why, list, err)
+		}
+		if s, err := c.Script(t.Context(), "cmd-odd"); err == nil {
+			t.Errorf("%s: %+v", why, s)
+		}
+		if _, err := c.Script(t.Context(), "cmd-good"); err != nil {
+			t.Errorf("%s: %v", why, err)
+		}
+	}
+}
+
+// A run that was sent its script may be listed without a command's id: that is deleted after it.
+func TestTATTaskWithoutCommand(t *testing.T) {
+	_, c := startTAT(t, func(tatCall) any {
+		return object{"TotalCount": 1, "InvocationSet": []any{object{"InvocationId": "inv-1", "CommandId": nil, "InvocationStatus": "RUNNING"}}}
+	})
+	if list, err := c.Tasks(t.Context(), bmclient.Page{}); err != nil || len(list.Tasks) != 1 || list.Tasks[0].Ended {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// Where the list comes newest first, no more of it is read than the time since the run; in any other order all of it is, even if the first
+// page is of one moment.
+func TestTATSentOrders(t *testing.T) {
+	since := time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
+	const mine = "# bmcmd r-abc\ndf -h\n"
+	var old []any
+	for i := range 1000 {
+		old = append(old, ran(fmt.Sprint("inv-", i), "ins-1", "true\n", since.Add(-time.Hour-time.Duration(i)*time.Second)))
+	}
+	var together []any
+	for i := range 150 {
+		together = append(together, ran(fmt.Sprint("inv-", i), "ins-1", "true\n", since.Add(-time.Hour)))
+	}
+	me := ran("inv-mine", "ins-1", mine, since.Add(time.Second))
+	for _, tt := range []struct {
+		why   string
+		all   []any
+		calls int
+	}{
+		{"newest first", append([]any{me}, old...), 1},
+		{"oldest first", append(slices.Collect(func(yield func(any) bool) {
+			for _, row := range slices.Backward(old) {
+				if !yield(row) {
+					return
+				}
+			}
+		}), me), 11},
+		{"one moment first", append(slices.Clone(together), me), 2},
+	} {
+		api, c := startTAT(t, func(call tatCall) any {
+			at, limit := int(call.Fields["Offset"].(float64)), int(call.Fields["Limit"].(float64))
+			return object{"TotalCount": len(tt.all), "InvocationTaskSet": tt.all[min(at, len(tt.all)):min(at+limit, len(tt.all))]}
+		})
+		found, err := c.Sent(t.Context(), bmclient.SentQuery{Hosts: []string{"ins-1"}, Content: []byte(mine), Since: since})
+		if err != nil || !slices.Equal(found, []string{"inv-mine"}) || len(api.calls) != tt.calls {
+			t.Errorf("%s: %v, %v, %d calls", tt.why, found, err, len(api.calls))
+		}
+	}
+}
+
+// Whatever the API repeats, in whichever of its fields: no secret of the call is said.
+func TestNoSecretIsSaidTAT(t *testing.T) {
+	var log buffer
+	secrets := strings.Join(slices.Concat(forms(keySecret), forms(keyID), forms(token)), " ")
+	for _, answer := range []any{
+		secrets,
+		object{"TotalCount": 1, "InvocationId": keySecret, "InvocationTaskSet": []any{object{
+			"InvocationId": "inv-1", "InstanceId": "ins-1", "TaskStatus": keySecret, "ErrorInfo": secrets,
+			"TaskResult": object{"Output": b64(secrets), "OutputUrl": "https://" + keyID + ":x@cos.example.com/inv.log?q-signature=" + keySecret + "#" + token, "Dropped": -1},
+		}}},
+	} {
+		key := bmclient.Key{ID: keyID, Secret: word(keySecret), Token: word(token)}
+		_, c := startTAT(t, func(tatCall) any { return answer }, func(cfg *bmclient.Config) { cfg.Log, cfg.ReadKey = log.logger(), keySource(key) })
+		text := ""
+		if runs, err := c.AllHosts(t.Context(), "inv-1"); err != nil {
+			text = said(err)
+		} else {
+			text = fmt.Sprintf("%+v %s", runs, runs.Hosts[0].Output)
+		}
+		took, err := c.Run(t.Context(), key, bmclient.Run{CmdID: "cmd-1", Hosts: []string{"ins-1"}, User: "root", Content: []byte("x")})
+		if text += fmt.Sprintf("%+v", took); err != nil {
+			text += said(err)
+		}
+		if err := c.Stop(t.Context(), key, "inv-1", []string{"ins-1"}); err != nil {
+			text += said(err)
+		}
+		if found := leaks(text+log.String(), keyID, keySecret, token); found != nil {
+			t.Errorf("%q in\n%.2000s", found, text)
+		}
+	}
+	if log.String() == "" {
+		t.Error("nothing was logged, so nothing was tested")
+	}
+}
