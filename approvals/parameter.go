@@ -94,7 +94,7 @@ func (ps Parameters) Of(name string) (Parameter, bool) {
 }
 
 // CheckWords holds what goes to a script as a whole, word by word, against the parameters in order: one word for each,
-// parted by single blanks. Without parameters anything may go.
+// with single blanks between. Without parameters anything may go.
 func (ps Parameters) CheckWords(text string, shell bool) error {
 	if len(ps) == 0 {
 		return nil
@@ -104,7 +104,7 @@ func (ps Parameters) CheckWords(text string, shell bool) error {
 		words = nil
 	}
 	if len(words) != len(ps) {
-		return fmt.Errorf("the rule takes %d words after the --, with single blanks between them, such as %s; this has %d", len(ps), ps, len(words))
+		return fmt.Errorf("what stands after the -- has to be like %q: words (%d), with single blanks between", ps, len(ps))
 	}
 	for i, p := range ps {
 		if err := p.Check(words[i], shell); err != nil {

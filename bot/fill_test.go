@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bmclient"
@@ -181,4 +182,34 @@ func FuzzFillingIn(f *testing.F) {
 			t.Fatalf("%q is sent as %q, want %q", content, p.Text(), plain)
 		}
 	})
+}
+
+// On Bare Metal a rule's parameters hold for the words after the --, when it is asked and, as the rules are then, when it is sent.
+func TestWordsAfterTheDashes(t *testing.T) {
+	rule := approvals.Parameters{{Name: "service", Example: "nginx"}, {Name: "release", Example: "v1", Match: "v[0-9]+"}}
+	for _, c := range []struct{ words, want string }{
+		{"-- nginx v2", ""},
+		{"-- nginx", `What stands after the -- has to be like "nginx v1": words (2), with single blanks between. Nothing ran: the rule "ops" says what may stand after the --.`},
+		{"", `What stands after the -- has to be like "nginx v1": words (2), with single blanks between. Nothing ran: the rule "ops" says what may stand after the --.`},
+		{"-- nginx;reboot v2", `"nginx;reboot" is not a value for service: it may have letters, digits and @%_+=:,./- only, and may not begin with -; an example is "nginx". Nothing ran: the rule "ops" says what may stand after the --.`},
+		{"-- nginx v2x", `"v2x" is not a value for release: it has to match v[0-9]+; an example is "v1". Nothing ran: the rule "ops" says what may stand after the --.`},
+	} {
+		playWith(t, func(r *rig) { r.policy[0].Parameters = rule }, func(r *rig) {
+			id := r.words(r.says("ALICE", "run cmd-nozcbhuw ins-1 "+c.words)).Request
+			if c.want != "" {
+				if k := r.is(id, approvals.Refused); k.Why != c.want {
+					t.Errorf("%s: %s", c.words, k.Why)
+				}
+				return
+			}
+			r.is(id, approvals.Pending)
+			r.first.Policy[0].Parameters = rule[:1] // as after a restart with other rules
+			r.press("BOB", Approve, id)
+			r.pass(time.Second)
+			if k := r.is(id, approvals.Refused); !strings.Contains(k.Why, `has to be like "nginx"`) {
+				t.Errorf("sent by rules that do not take it any more: %s", k.Why)
+			}
+			r.did("run")
+		})
+	}
 }

@@ -172,6 +172,19 @@ func (c *Config) LoginNamed(name string) (l Login, run Key, known bool) {
 	return Login{}, Key{}, false
 }
 
+// RunKeyAt is the key for runs that requests name so: a login's own, or empty for the config's.
+func (c *Config) RunKeyAt(place string) (k Key, known bool) {
+	if place == "" {
+		return c.BM.RunKey, true
+	}
+	for _, l := range c.Logins {
+		if l.RunKey.place() == place {
+			return l.RunKey, true
+		}
+	}
+	return Key{}, false
+}
+
 // Regions are those that logins name besides the cloud's own, each once.
 func (c *Config) Regions() (all []string) {
 	for _, l := range c.Logins {

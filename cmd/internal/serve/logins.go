@@ -42,13 +42,13 @@ func (l logins) Open(ctx context.Context, g approvals.Grant) (bot.Credentials, e
 	return creds, nil
 }
 
-// OpenKey reads the key for runs, and no password.
+// OpenKey reads the key for runs that was approved, and no password. What else became of the login since holds up no
+// order to stop.
 func (l logins) OpenKey(ctx context.Context, s approvals.StopOrder) (bmclient.Key, error) {
-	now, known := l.cfg.LoginNow(s.Login().Name)
-	if s.Request() == "" || !known || now != s.Login() {
+	run, known := l.cfg.RunKeyAt(s.Login().RunKey)
+	if s.Request() == "" || !known {
 		return bmclient.Key{}, fmt.Errorf("%w: %w", bot.ErrCredentials, errMoved)
 	}
-	_, run, _ := l.cfg.LoginNamed(s.Login().Name)
 	l.forget(run)
 	return l.key(ctx, run)
 }

@@ -168,6 +168,37 @@ rules:
   - {name: all, ask: anyone, approve: {users: [U0BOB]}}
 `
 
+// An order to stop opens the key that was approved for the run, whatever became of its login since; nothing else does.
+func TestOpenKey(t *testing.T) {
+	dir := secretFiles(t, "run_id", "run_key", "db_id", "db_key")
+	l := logins{partsOf(t, fmt.Sprintf(configTAT, dir, "db_id"))}
+	own := "ref+file://" + dir + "/db_id ref+file://" + dir + "/db_key"
+	for _, tt := range []struct {
+		why   string
+		login approvals.Login
+		id    string
+		is    error
+	}{
+		{"the login's own key", approvals.Login{Name: "db", User: "dba", Region: "ap-shanghai", RunKey: own}, "value-of-db_id", nil},
+		{"the config's", approvals.Login{Name: "web", User: "root"}, "value-of-run_id", nil},
+		{"the login has another user by now", approvals.Login{Name: "db", User: "dba2", Region: "ap-shanghai", RunKey: own}, "value-of-db_id", nil},
+		{"the login is gone, and had no key of its own", approvals.Login{Name: "gone", User: "root"}, "value-of-run_id", nil},
+		{"a key that no login has", approvals.Login{Name: "db", User: "dba", RunKey: own + "2"}, "", errMoved},
+	} {
+		r := approvals.Request{
+			ID: "r-1", State: approvals.Accepted, Plan: &approvals.Plan{Login: tt.login}, Follow: approvals.Follow{Stops: []approvals.Stop{{Hosts: []string{"ins-1"}}}},
+		}
+		order, waits := r.StopOrder()
+		got, err := l.OpenKey(t.Context(), order)
+		if !waits || !errors.Is(err, tt.is) || got.ID != tt.id {
+			t.Errorf("%s: %s, %v", tt.why, got.ID, err)
+		}
+	}
+	if got, err := l.OpenKey(t.Context(), approvals.StopOrder{}); !errors.Is(err, errMoved) || got.ID != "" {
+		t.Errorf("without an order: %s, %v", got.ID, err)
+	}
+}
+
 // check --secrets reads every key for runs, each as a key is read, and no password that there is not.
 func TestProbeSecretsTAT(t *testing.T) {
 	dir := secretFiles(t, "run_id", "run_key", "db_id", "db_key")
