@@ -107,6 +107,15 @@ func (f Follow) Drifted() bool {
 	return slices.ContainsFunc(f.Hosts, func(h HostResult) bool { return h.Proof == ProofDiffers })
 }
 
+// DriftTwice is what has changed where a host was given the same run more than once.
+const DriftTwice = "run"
+
+// Twice reports whether h is an alarm only for being given exactly what was approved more than once.
+func (h HostResult) Twice() bool {
+	other := func(c Change) bool { return c.What != DriftTwice }
+	return h.Proof == ProofDiffers && len(h.Drift) > 0 && !slices.ContainsFunc(h.Drift, other)
+}
+
 // Outputs are what hosts printed, by task and host; see [OutputKey].
 type Outputs map[string][]byte
 

@@ -137,7 +137,7 @@ func (r *reading) held(task string, h bmclient.HostRun) record {
 		res.Drift = r.otherHow(h.Ran)
 	}
 	if n := len(r.request.Follow.Tasks); n > 1 && bmclient.Sends(p.Target.API) {
-		res.Drift = append(res.Drift, approvals.Change{What: "run", Was: "sent once", Is: fmt.Sprintf("recorded %d times: %s", n, few(r.request.Follow.Tasks))})
+		res.Drift = append(res.Drift, approvals.Change{What: approvals.DriftTwice, Was: "sent once", Is: fmt.Sprintf("recorded %d times: %s", n, few(r.request.Follow.Tasks))})
 	}
 	if !slices.Contains(p.Hosts, h.Host) {
 		res.Drift = append(res.Drift, approvals.Change{What: "host", Was: "not asked for", Is: res.Host})

@@ -261,7 +261,7 @@ func (p *page) drift(r approvals.Request, room int) {
 		}
 		told = append(told, h.Drift)
 		same := slices.DeleteFunc(drifted(r), func(o approvals.HostResult) bool { return !slices.Equal(o.Drift, h.Drift) })
-		p.line(label("Ran something else than was approved: "), said(hostNames(same, newsMeaning), newsMeaning+noteRoom))
+		p.line(label(safe(strings.ToUpper(alarmed(r)[:1])+alarmed(r)[1:]+": ")), said(hostNames(same, newsMeaning), newsMeaning+noteRoom))
 		p.changes(h.Drift, left-400, onHost)
 	}
 }

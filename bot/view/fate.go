@@ -15,6 +15,7 @@ type ending int
 
 const (
 	strayed  ending = iota // ran something else than was approved
+	doubled                // ran what was approved, more than once
 	locked                 // the login was refused
 	declined               // the API did not take the host
 	lost                   // the cloud has lost sight of it
@@ -39,6 +40,8 @@ type fate struct {
 
 func fateOf(h approvals.HostResult) fate {
 	switch {
+	case h.Twice():
+		return fate{ending: doubled, exit: h.Exit}
 	case h.Proof == approvals.ProofDiffers:
 		return fate{ending: strayed, exit: h.Exit}
 	case h.Good():
@@ -72,6 +75,8 @@ func (f fate) words(l approvals.Login) []span {
 	switch f.ending {
 	case strayed:
 		return []span{say("ran something else than was approved, " + exitWords(f.exit))}
+	case doubled:
+		return []span{say("was given the same run more than once, " + exitWords(f.exit))}
 	case locked:
 		return []span{say("refused the login "), said(l.Name, maxName), say(", user "), code(l.User, maxName)}
 	case declined:

@@ -277,6 +277,7 @@ func TestResultGolden(t *testing.T) {
 			approvals.OutputKey(task, "ins-2"): short[approvals.OutputKey(task, "ins-2")],
 		}, true},
 		{"stopped", "what each end proves, and what the cloud did not keep", request(followed(approvals.Failed, "", ofTAT()...), stopped), short, false},
+		{"twice", "the same run again, by somebody else", request(followed(approvals.Failed, "", ran("ins-1", 0, twice), ran("ins-2", 0, twice))), nil, false},
 		{"many", "a table and the failures", request(followed(approvals.Failed, "", fleet(40, func(i int, host string) approvals.HostResult {
 			if i%13 == 5 {
 				return ran(host, i, printed(6))

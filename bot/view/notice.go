@@ -118,8 +118,7 @@ func everybody(r approvals.Request) []safe {
 // noticeAlarm calls all who may approve: what ran is not what any of them reviewed.
 func (p *page) noticeAlarm(r approvals.Request) {
 	n := safe(count(len(drifted(r)), "host"))
-	p.section(several(everybody(r), "and") + " *Alarm: " + n + " ran something else than was approved.* " +
-		"Look at the hosts now: somebody may have changed the script after it was approved.")
+	p.section(several(everybody(r), "and") + " *Alarm: " + n + " " + safe(alarmed(r)) + ".* Look at the hosts now: " + suspected(r))
 	p.subject(r)
 	p.drift(r, maxCost/2)
 }

@@ -100,7 +100,7 @@ func stateFollowed(r approvals.Request) safe {
 	bad := t.failed + t.declined
 	switch {
 	case r.Follow.Drifted():
-		return safe("Alarm, " + counted(len(drifted(r)), r) + " ran something else than was approved")
+		return safe("Alarm, " + counted(len(drifted(r)), r) + " " + alarmed(r))
 	case r.State == approvals.Accepted && t.ended == 0 && len(r.Follow.Tasks) == 0 && t.declined > 0:
 		return safe("Accepted by the API for "+number(t.all-t.declined)+" of ") + safe(counted(t.all, r)) + "; what happened there is not known yet"
 	case r.State == approvals.Accepted && t.ended == 0 && len(r.Follow.Tasks) == 0:
@@ -145,7 +145,7 @@ func adviceFollowed(r approvals.Request) safe {
 	}
 	text := whereabouts(r, "What happened on each host")
 	if r.Follow.Drifted() {
-		text = "Look at these hosts now: somebody may have changed the script after it was approved. " + text
+		text = "Look at these hosts now: " + suspected(r) + " " + text
 	}
 	if slices.ContainsFunc(r.Follow.Hosts, approvals.HostResult.Good) {
 		text += " To ask again asks for all the hosts, also those where it went well."
@@ -220,6 +220,21 @@ func login(r approvals.Request) approvals.Login {
 		return approvals.Login{}
 	}
 	return r.Plan.Login
+}
+
+// alarmed is what hosts did that they should not, and suspected how that may be.
+func alarmed(r approvals.Request) string {
+	if slices.ContainsFunc(drifted(r), approvals.HostResult.Twice) {
+		return "got the same run more than once"
+	}
+	return "ran something else than was approved"
+}
+
+func suspected(r approvals.Request) safe {
+	if slices.ContainsFunc(drifted(r), approvals.HostResult.Twice) {
+		return "I sent it once, so somebody sent the same text again."
+	}
+	return "somebody may have changed the script after it was approved."
 }
 
 // drifted are the hosts that ran something else than was approved.

@@ -56,7 +56,7 @@ func verdict(r approvals.Request) safe {
 	case r.State == approvals.Succeeded:
 		return " The cloud’s record of each host says that it ran what was approved."
 	case r.Follow.Drifted():
-		return " Look at these hosts now: somebody may have changed the script after it was approved."
+		return " Look at these hosts now: " + suspected(r)
 	case slices.ContainsFunc(r.Follow.Hosts, approvals.HostResult.Good):
 		return " To ask again asks for all the hosts, also those where it went well."
 	}
@@ -91,7 +91,7 @@ func (p *page) proof(r approvals.Request) {
 	for _, part := range []struct {
 		n   int
 		did string
-	}{{differs, "ran something else"}, {none, "left no record of what ran"}, {other, "did not run it to an end"}} {
+	}{{differs, alarmed(r)}, {none, "left no record of what ran"}, {other, "did not run it to an end"}} {
 		if part.n > 0 {
 			text += "; " + number(part.n) + " " + part.did
 		}
@@ -155,7 +155,7 @@ func (p *page) rows(r approvals.Request, rows []approvals.HostResult, out approv
 func (p *page) host(r approvals.Request, h approvals.HostResult, out approvals.Outputs, most int) (whole bool) {
 	row := hostRow(r, h)
 	if h.Dropped > 0 {
-		row = append(row, say(safe("; the cloud kept the first "+count(h.Output, "byte")+" that it printed, "+count(h.Dropped, "byte")+" are missing")))
+		row = append(row, say(safe("; the cloud kept the first "+kilobytes(h.Output)+" of what it printed, "+count(h.Dropped, "byte")+" are missing")))
 		if h.URL != "" {
 			row = append(row, say(", all of it is at "), said(h.URL, 160))
 		}
@@ -186,6 +186,14 @@ func (p *page) host(r approvals.Request, h approvals.HostResult, out approvals.O
 	p.write(lineMark + continued(shown, textOutput))
 	p.mono(shown, n)
 	return before == 0
+}
+
+// kilobytes is a size in KB where it is that exactly.
+func kilobytes(n int) string {
+	if n > 0 && n%1024 == 0 {
+		return number(n/1024) + " KB"
+	}
+	return count(n, "byte")
 }
 
 // hostRow is what became of a host in a line.

@@ -370,3 +370,8 @@ func stopped(r *approvals.Request) {
 		{Hosts: []string{"ins-6"}, At: start.Add(7 * time.Minute), By: alice},
 	}
 }
+
+// twice has a host be given the same run again.
+func twice(h *approvals.HostResult) {
+	h.Proof, h.Drift = approvals.ProofDiffers, []approvals.Change{{What: approvals.DriftTwice, Was: "sent once", Is: "recorded 2 times: inv-1 and inv-2"}}
+}
