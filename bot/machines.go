@@ -231,7 +231,11 @@ func unfit(p approvals.Plan, l looked) error {
 		all = append(all, strings.Join(hosts[why], ", ")+" "+why)
 	}
 	if len(all) > 0 {
-		return refuse("%s. Nothing ran: the cloud would refuse all hosts for one. Ask again once that is mended, or without them.", strings.Join(all, "; "))
+		why := "."
+		if bmclient.Sends(p.Target.API) {
+			why = ": the cloud would refuse all hosts for one."
+		}
+		return refuse("%s. Nothing ran%s Ask again once that is mended, or without them.", strings.Join(all, "; "), why)
 	}
 	if bmclient.Sends(p.Target.API) && len(p.Hosts) > bmclient.MostHosts {
 		return refuse("These are %d hosts, and the cloud takes %d in one run. Nothing ran; ask for some of them in a request of their own.", len(p.Hosts), bmclient.MostHosts)
