@@ -104,7 +104,7 @@ func (ps Parameters) CheckWords(text string, shell bool) error {
 		words = nil
 	}
 	if len(words) != len(ps) {
-		return fmt.Errorf("what stands after the -- has to be like %q: words (%d), with single blanks between", ps, len(ps))
+		return fmt.Errorf("what stands after the -- has to be like %q, word by word, with single blanks between", ps)
 	}
 	for i, p := range ps {
 		if err := p.Check(words[i], shell); err != nil {

@@ -189,8 +189,8 @@ func TestWordsAfterTheDashes(t *testing.T) {
 	rule := approvals.Parameters{{Name: "service", Example: "nginx"}, {Name: "release", Example: "v1", Match: "v[0-9]+"}}
 	for _, c := range []struct{ words, want string }{
 		{"-- nginx v2", ""},
-		{"-- nginx", `What stands after the -- has to be like "nginx v1": words (2), with single blanks between. Nothing ran: the rule "ops" says what may stand after the --.`},
-		{"", `What stands after the -- has to be like "nginx v1": words (2), with single blanks between. Nothing ran: the rule "ops" says what may stand after the --.`},
+		{"-- nginx", `What stands after the -- has to be like "nginx v1", word by word, with single blanks between. Nothing ran: the rule "ops" says what may stand after the --.`},
+		{"", `What stands after the -- has to be like "nginx v1", word by word, with single blanks between. Nothing ran: the rule "ops" says what may stand after the --.`},
 		{"-- nginx;reboot v2", `"nginx;reboot" is not a value for service: it may have letters, digits and @%_+=:,./- only, and may not begin with -; an example is "nginx". Nothing ran: the rule "ops" says what may stand after the --.`},
 		{"-- nginx v2x", `"v2x" is not a value for release: it has to match v[0-9]+; an example is "v1". Nothing ran: the rule "ops" says what may stand after the --.`},
 	} {
