@@ -163,6 +163,7 @@ func (c *cloud) FindMachines(name string) (all []bmclient.Machine, err error) {
 	defer c.mu.Unlock()
 	for _, m := range c.machines {
 		if strings.Contains(m.Name, name) {
+			m.OS, m.Trouble = "", "" // a search does not look at agents
 			all = append(all, m)
 		}
 	}

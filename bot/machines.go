@@ -119,11 +119,18 @@ func (b *Bot) meant(ctx context.Context, by Looker, r approvals.Request, l *look
 			none = append(none, word)
 			continue
 		}
-		l.machines, l.named = append(l.machines, m), append(l.named, m.ID)
+		l.named = append(l.named, m.ID)
 		add(m.ID)
 	}
 	if len(none) > 0 {
 		return nil, b.noHost(ctx, by, r, none)
+	}
+	if len(l.named) > 0 { // whether they are up is not in what a search finds
+		found, err := b.Looks.Machines(ctx, by, compact(slices.Clone(l.named)))
+		if err != nil {
+			return nil, b.lookFailed(err)
+		}
+		l.machines = append(l.machines, found...)
 	}
 	return ids, nil
 }

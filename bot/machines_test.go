@@ -77,6 +77,7 @@ func TestHostsThatCannotBeRunOn(t *testing.T) {
 			tat(up("ins-1", ""), with(up("ins-2", ""), trouble("is stopped")), with(up("ins-3", ""), trouble("has no agent")), with(up("ins-4", ""), trouble("is stopped"))),
 			"ins-2, ins-4 is stopped; ins-3 has no agent." + nothing, false,
 		},
+		{"by its name, too", "web-1", tat(with(up("ins-1", "web-1"), trouble("has no TAT agent"))), "ins-1 has no TAT agent." + nothing, false},
 		{"a shell script for Windows", "ins-1", tat(with(up("ins-1", ""), func(m *bmclient.Machine) { m.OS = "windows" })), "ins-1 runs Windows, and the script is for a shell of Linux." + nothing, false},
 		{"a script of PowerShell for Linux", "ins-1", func(r *rig) {
 			tat(up("ins-1", ""))(r)
