@@ -174,15 +174,19 @@ func (m HostMatch) byID() bool { return m.ID != "" }
 
 func (m HostMatch) fits(h Host) bool {
 	for key, values := range m.Tags {
-		if is, has := h.Tags[key]; !has || !slices.Contains(values, is) {
+		is, has := h.Tags[key]
+		one := func(value string) bool { return slices.Contains(values, value) }
+		if !has || !one(is) && !slices.ContainsFunc(strings.Split(is, ","), one) { // Bare Metal's tags may have several values
 			return false
 		}
 	}
 	return len(m.Names) == 0 || slices.ContainsFunc(m.Names, func(p string) bool { return globbed(p, h.Name) })
 }
 
+// globbed is path.Match, with a * that stands for a slash, too: a name may hold one.
 func globbed(pattern, s string) bool {
-	ok, err := path.Match(pattern, s)
+	flat := strings.NewReplacer("/", "\x00")
+	ok, err := path.Match(flat.Replace(pattern), flat.Replace(s))
 	return ok && err == nil
 }
 

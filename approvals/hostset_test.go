@@ -28,9 +28,11 @@ func TestWhatIsNotKnownIsNeverSkipped(t *testing.T) {
 		is     error
 	}{
 		{"all tags fit", Policy{rule("prod", prod), weak}, known("x", map[string]string{"env": "live", "role": "web", "more": "x"}), "prod", nil},
+		{"a tag of several values, of which one fits", Policy{rule("prod", prod), weak}, known("x", map[string]string{"env": "dev,prod", "role": "web"}), "prod", nil},
 		{"one tag has another value", Policy{rule("prod", prod), weak}, known("x", map[string]string{"env": "live", "role": "db"}), "weak", nil},
 		{"one tag is missing", Policy{rule("prod", prod), weak}, known("x", map[string]string{"env": "live"}), "weak", nil},
 		{"the name fits", Policy{rule("web", web), weak}, known("web-7", nil), "web", nil},
+		{"whatever stands in it", Policy{rule("web", web), weak}, known("web-7/blue green", nil), "web", nil},
 		{"the whole name must", Policy{rule("web", web), weak}, known("my-web-7", nil), "weak", nil},
 		{"tags and names are both asked for", Policy{rule("both", HostMatch{Tags: prod.Tags, Names: web.Names}), weak}, known("web-7", nil), "weak", nil},
 		{"one of several items is enough", Policy{rule("any", prod, web), weak}, known("web-7", nil), "any", nil},

@@ -53,7 +53,7 @@ func progress(r approvals.Request) safe {
 
 // outstanding reports whether no end is known of some host.
 func outstanding(r approvals.Request) bool {
-	return slices.ContainsFunc(r.Follow.Hosts, func(h approvals.HostResult) bool { return !h.Over() })
+	return slices.ContainsFunc(r.Follow.Hosts, func(h approvals.HostResult) bool { return !h.Over() || h.State == approvals.HostLost })
 }
 
 // counted is count for the hosts of r.
