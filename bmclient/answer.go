@@ -162,9 +162,9 @@ func isEmpty(data json.RawMessage) bool {
 	return len(s) >= 2 && (s[0] == '{' || s[0] == '[') && len(bytes.TrimSpace(s[1:len(s)-1])) == 0
 }
 
-// decodeScript reads one script. A script without a content would be shown and approved as an empty one, so that is
+// scriptOf reads one script. A script without a content would be shown and approved as an empty one, so that is
 // an error.
-func decodeScript(f fields) (Script, error) {
+func (bareMetal) scriptOf(f fields) (Script, error) {
 	raw := f.raw("content")
 	if len(raw) == 0 || raw[0] != '"' {
 		return Script{}, errors.New("the answer holds no content of the script")

@@ -109,7 +109,7 @@ func decodeScriptOf(data json.RawMessage) (Script, error) {
 	if err != nil || !found {
 		return Script{}, errors.Join(err, ErrNoScript)
 	}
-	return decodeScript(f)
+	return bareMetal{}.scriptOf(f)
 }
 
 func TestIsEmpty(t *testing.T) {

@@ -224,7 +224,7 @@ func FuzzLists(f *testing.F) {
 				t.Error("a yes for no host")
 			}
 			if f, found, err := c.api.pick(c, ans.data, "c"); err == nil && found {
-				_, _ = decodeScript(f)
+				_, _ = bareMetal{}.scriptOf(f)
 			}
 		}
 	})
@@ -234,7 +234,7 @@ func FuzzLists(f *testing.F) {
 var anyClient = &Client{api: api2{}}
 
 func decodeRow(f fields, hide func([]byte) []byte) (HostRun, error) {
-	return decodeHostRun("t", f, hostOf(f, hide))
+	return decodeHostRun("t", f, bareMetal{}.hostOf(f, hide))
 }
 
 func checkRows(t *testing.T, c *Client, data json.RawMessage) {

@@ -32,8 +32,8 @@ type dialect interface {
 	script(cmdID string) call
 	scripts(q ScriptQuery) call
 	scriptOf(f fields) (Script, error)
-	machines(ctx context.Context, c *Client, ids []string) ([]Machine, error)
-	findMachines(ctx context.Context, c *Client, name string) ([]Machine, error)
+	// machines are those of the ids, or without any those with the text in their names.
+	machines(ctx context.Context, c *Client, ids []string, name string) ([]Machine, error)
 }
 
 // purpose is what a call is for, whatever the action is called.

@@ -104,7 +104,7 @@ func decodeHostRun(task string, f fields, h HostRun) (HostRun, error) {
 }
 
 // hostOf reads a row of Bare Metal.
-func hostOf(f fields, hide func([]byte) []byte) HostRun {
+func (bareMetal) hostOf(f fields, hide func([]byte) []byte) HostRun {
 	h := HostRun{
 		Host: f.text("instanceId"), Name: f.text("instanceName"), LanIP: f.text("lanIp"),
 		Status: f.number("status", noStatus), Exit: f.number("lastShellExit", -1),

@@ -25,14 +25,14 @@ func (c *Client) Machines(ctx context.Context, ids []string) ([]Machine, error) 
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	return c.api.machines(ctx, c, ids)
+	return c.api.machines(ctx, c, ids, "")
 }
 
 // FindMachines lists machines whose name is or holds the text, as the API understands it, or some hundred if it is empty. Whether
 // something can be run on them is not looked at. It is repeated like Script. Its error is an *Error; one that is ErrTooLong says that there
 // are more than are looked at, so that nobody can tell whether one is the only one of its name.
 func (c *Client) FindMachines(ctx context.Context, name string) ([]Machine, error) {
-	found, err := c.api.findMachines(ctx, c, name)
+	found, err := c.api.machines(ctx, c, nil, name)
 	if name == "" && errors.Is(err, ErrTooLong) {
 		return found, nil
 	}
@@ -63,16 +63,13 @@ func rowsOf(ctx context.Context, c *Client, key string, ask func(Page) call, dec
 	return all, &Error{Action: ask(p).action, Meaning: "there are more machines than are looked at", cause: ErrTooLong}
 }
 
-// byID reads the rows of these ids. One that is not there may have the API refuse the whole call, which is not documented: then each half is
+// byID reads the rows of these ids, or without any what is asked for else. One that is not there may have the API refuse the whole call, which is not documented: then each half is
 // asked for by itself, and one alone that is refused is not there.
 func byID(ctx context.Context, c *Client, key string, ids []string, ask func([]string, Page) call, decode func(fields) Machine) ([]Machine, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
 	if len(ids) <= LargestPage {
 		found, err := rowsOf(ctx, c, key, func(p Page) call { return ask(ids, p) }, decode)
 		switch {
-		case !refusesID(err):
+		case !refusesID(err), len(ids) == 0:
 			return found, err
 		case len(ids) == 1:
 			return nil, nil

@@ -7,50 +7,30 @@ import (
 
 // Machines of Bare Metal: DescribeDevice of 2.0 (386/6728) and DescribeDevices of 3.0 (386/32904).
 
-func (api2) machines(ctx context.Context, c *Client, ids []string) ([]Machine, error) {
+func (api2) machines(ctx context.Context, c *Client, ids []string, name string) ([]Machine, error) {
 	return byID(ctx, c, "deviceList", ids, func(ids []string, p Page) call {
-		one := devices2(p)
+		ps := params{{"offset", strconv.Itoa(p.Offset)}, {"limit", strconv.Itoa(p.Limit)}}
 		for i, id := range ids {
-			one.own.add("instanceIds."+strconv.Itoa(i), id)
+			ps.add("instanceIds."+strconv.Itoa(i), id)
 		}
-		return one
-	}, c.device)
-}
-
-func (api2) findMachines(ctx context.Context, c *Client, name string) ([]Machine, error) {
-	return rowsOf(ctx, c, "deviceList", func(p Page) call {
-		one := devices2(p)
 		if name != "" {
-			one.own.add("alias", name)
+			ps.add("alias", name)
 		}
-		return one
+		return call{to: toListMachines, action: "DescribeDevice", own: ps}
 	}, c.device)
 }
 
-func devices2(p Page) call {
-	return call{to: toListMachines, action: "DescribeDevice", own: params{{"offset", strconv.Itoa(p.Offset)}, {"limit", strconv.Itoa(p.Limit)}}}
-}
-
-func (api3) machines(ctx context.Context, c *Client, ids []string) ([]Machine, error) {
+func (api3) machines(ctx context.Context, c *Client, ids []string, name string) ([]Machine, error) {
 	return byID(ctx, c, "DeviceInfoSet", ids, func(ids []string, p Page) call {
-		one := devices3(p)
-		one.fields["InstanceIds"] = ids
-		return one
-	}, c.device)
-}
-
-func (api3) findMachines(ctx context.Context, c *Client, name string) ([]Machine, error) {
-	return rowsOf(ctx, c, "DeviceInfoSet", func(p Page) call {
-		one := devices3(p)
-		if name != "" {
-			one.fields["Alias"] = name
+		fs := paged(p)
+		if len(ids) > 0 {
+			fs["InstanceIds"] = ids
 		}
-		return one
+		if name != "" {
+			fs["Alias"] = name
+		}
+		return call{to: toListMachines, action: "DescribeDevices", fields: fs}
 	}, c.device)
-}
-
-func devices3(p Page) call {
-	return call{to: toListMachines, action: "DescribeDevices", fields: paged(p)}
 }
 
 // device reads a row of either version.
@@ -90,19 +70,14 @@ func troubleOf(f fields) string {
 	return operations[f.number("operateStatus", 1)]
 }
 
-// Bare Metal names the script of a run and no more, and cannot stop one.
+// bareMetal is what 2.0 and 3.0 share. It names the script of a run and no more, and cannot stop one.
+type bareMetal struct{}
 
-func (api2) sent(context.Context, *Client, SentQuery) ([]string, error) {
+func (bareMetal) sent(context.Context, *Client, SentQuery) ([]string, error) {
 	return nil, notOffered("tasks")
 }
 
-func (api3) sent(context.Context, *Client, SentQuery) ([]string, error) {
-	return nil, notOffered("tasks")
-}
-
-func (api2) stop(string, []string) (call, error) { return call{}, notOffered("stop") }
-
-func (api3) stop(string, []string) (call, error) { return call{}, notOffered("stop") }
+func (bareMetal) stop(string, []string) (call, error) { return call{}, notOffered("stop") }
 
 func notOffered(what string) error {
 	return notSent(what, local("Bare Metal's API has no action for it"))

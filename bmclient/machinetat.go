@@ -9,27 +9,52 @@ import (
 )
 
 // machines asks three lists at the same time: CVM's for virtual machines (ins-…), TAT's own for registered ones (rins-…), and the
-// agents of all. Of Lighthouse (lhins-…) only the agent tells: one without an agent is not known.
-func (tat) machines(ctx context.Context, c *Client, ids []string) ([]Machine, error) {
+// agents of all. Of Lighthouse (lhins-…) only the agent tells: one without an agent is not known. Other words may be names. For a name the
+// first two are asked; whether one that is a part of it counts is not documented, and who wants one name has to compare.
+func (tat) machines(ctx context.Context, c *Client, ids []string, name string) ([]Machine, error) {
 	var known, registered, agents []Machine
-	ask := func(to *[]Machine, of listed, ids []string, decode func(fields) Machine) func() error {
-		return func() (err error) {
-			*to, err = byID(ctx, c, of.key, ids, of.ids, decode)
-			return err
+	var errs [3]error
+	var all sync.WaitGroup
+	for i, l := range []struct {
+		to          *[]Machine
+		at          product
+		action, key string
+		decode      func(fields) Machine
+		kinds       []string
+	}{
+		{&known, productCVM, "DescribeInstances", "InstanceSet", c.virtual, []string{"ins-"}},
+		{&registered, productTAT, "DescribeRegisterInstances", "RegisterInstanceSet", c.registered, []string{"rins-"}},
+		{&agents, productTAT, "DescribeAutomationAgentStatus", "AutomationAgentSet", c.agent, []string{"ins-", "rins-", "lhins-"}},
+	} {
+		of := beginning(ids, l.kinds...)
+		if len(ids) > 0 && len(of) == 0 || len(ids) == 0 && l.to == &agents {
+			continue
 		}
+		all.Go(func() {
+			*l.to, errs[i] = byID(ctx, c, l.key, of, func(ids []string, p Page) call {
+				one := call{to: toListMachines, action: l.action, fields: paged(p), at: l.at}
+				if len(ids) > 0 {
+					one.fields["InstanceIds"] = ids
+				} else if name != "" {
+					one.fields = paged(p, filter{"instance-name", []string{name}})
+				}
+				return one
+			}, l.decode)
+		})
 	}
-	err := together(
-		ask(&known, virtualMachines, beginning(ids, "ins-"), c.virtual),
-		ask(&registered, registeredMachines, beginning(ids, "rins-"), c.registered),
-		ask(&agents, tatAgents, beginning(ids, "ins-", "rins-", "lhins-"), agent), // others may be names
-	)
-	if err != nil {
-		return nil, err
-	}
+	all.Wait()
 	known = append(known, registered...)
+	if err := cmp.Or(errs[:]...); err != nil || len(ids) == 0 {
+		return known, err
+	}
+	return withAgents(known, agents), nil
+}
+
+// withAgents adds what the agents tell.
+func withAgents(known, agents []Machine) []Machine {
 	for _, a := range agents {
 		if strings.HasPrefix(a.ID, "lhins-") {
-			known = append(known, Machine{ID: a.ID, Region: c.cfg.Region})
+			known = append(known, Machine{ID: a.ID, Region: a.Region})
 		}
 	}
 	for i, m := range known {
@@ -41,57 +66,7 @@ func (tat) machines(ctx context.Context, c *Client, ids []string) ([]Machine, er
 			known[i].Trouble = "has no TAT agent"
 		}
 	}
-	return known, nil
-}
-
-// listed is a list of machines or their agents.
-type listed struct {
-	at          product
-	action, key string
-}
-
-var (
-	virtualMachines    = listed{productCVM, "DescribeInstances", "InstanceSet"}
-	registeredMachines = listed{productTAT, "DescribeRegisterInstances", "RegisterInstanceSet"}
-	tatAgents          = listed{productTAT, "DescribeAutomationAgentStatus", "AutomationAgentSet"}
-)
-
-func (l listed) page(p Page, filters ...filter) call {
-	return call{to: toListMachines, action: l.action, fields: paged(p, filters...), at: l.at}
-}
-
-func (l listed) ids(ids []string, p Page) call {
-	one := l.page(p)
-	one.fields["InstanceIds"] = ids
-	return one
-}
-
-// together does all at the same time. Its error is the first of theirs.
-func together(parts ...func() error) error {
-	errs := make([]error, len(parts))
-	var all sync.WaitGroup
-	for i, part := range parts {
-		all.Go(func() { errs[i] = part() })
-	}
-	all.Wait()
-	return cmp.Or(errs...)
-}
-
-// findMachines asks for a name, exact or a part of one: which of the two is not documented, and who wants one name has to compare.
-func (tat) findMachines(ctx context.Context, c *Client, name string) ([]Machine, error) {
-	var filters []filter
-	if name != "" {
-		filters = append(filters, filter{"instance-name", []string{name}})
-	}
-	var virtual, registered []Machine
-	ask := func(to *[]Machine, of listed, decode func(fields) Machine) func() error {
-		return func() (err error) {
-			*to, err = rowsOf(ctx, c, of.key, func(p Page) call { return of.page(p, filters...) }, decode)
-			return err
-		}
-	}
-	err := together(ask(&virtual, virtualMachines, c.virtual), ask(&registered, registeredMachines, c.registered))
-	return slices.Concat(virtual, registered), err
+	return known
 }
 
 // virtual reads a row of CVM's DescribeInstances.
@@ -119,8 +94,8 @@ func (c *Client) registered(f fields) Machine {
 const agentOffline = "has a TAT agent that is offline"
 
 // agent reads a row of TAT's DescribeAutomationAgentStatus.
-func agent(f fields) Machine {
-	m := Machine{ID: f.text("InstanceId"), OS: strings.ToLower(f.text("Environment"))}
+func (c *Client) agent(f fields) Machine {
+	m := Machine{ID: f.text("InstanceId"), Region: c.cfg.Region, OS: strings.ToLower(f.text("Environment"))}
 	if f.text("AgentStatus") != "Online" {
 		m.Trouble = agentOffline
 	}

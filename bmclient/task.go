@@ -37,7 +37,7 @@ func (c *Client) Tasks(ctx context.Context, p Page) (TaskList, error) {
 const taskEnded = 0
 
 // taskOf reads a row of Bare Metal.
-func taskOf(f fields) Task {
+func (bareMetal) taskOf(f fields) Task {
 	return Task{
 		ID: f.text("taskId"), CmdID: f.text("cmdId"), Alias: f.text(f.n.taskAlias),
 		Hosts: f.number("instanceCount", -1), Succeeded: f.number("successCount", -1), Failed: f.number("failureCount", -1),

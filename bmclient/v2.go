@@ -10,7 +10,7 @@ import (
 )
 
 // api2 is API 2.0: form parameters, an HMAC over all of them, numbers for errors.
-type api2 struct{}
+type api2 struct{ bareMetal }
 
 var names2 = names{run: "RunUserCmd", total: "totalNum", scripts: "list", tasks: "list", hosts: "list", taskAlias: "cmdAlias", rowTask: "taskId"}
 
@@ -51,10 +51,6 @@ func (api2) hosts(taskID string, p Page) call {
 	ps.add("taskId", taskID)
 	return call{to: toListHosts, action: "GetUserCmdTaskDetailList", own: ps}
 }
-
-func (api2) taskOf(f fields) Task                              { return taskOf(f) }
-func (api2) hostOf(f fields, hide func([]byte) []byte) HostRun { return hostOf(f, hide) }
-func (api2) scriptOf(f fields) (Script, error)                 { return decodeScript(f) }
 
 // params asks for one page, newest first.
 func (p Page) params(orderBy string) params {

@@ -15,7 +15,7 @@ import (
 var productBM = product{"bm", "2018-04-23"}
 
 // api3 is API 3.0: JSON, TC3-HMAC-SHA256 by the vendor's client (sign3.go), words for errors.
-type api3 struct{}
+type api3 struct{ bareMetal }
 
 var names3 = names{
 	run: "RunUserCmd", capital: true, total: "TotalCount", scripts: "UserCmds", tasks: "UserCmdTasks", hosts: "UserCmdTaskInfoSet", taskAlias: "alias",
@@ -54,10 +54,6 @@ func (api3) hosts(taskID string, p Page) call {
 	fs["TaskId"] = taskID
 	return call{to: toListHosts, action: "DescribeUserCmdTaskInfo", fields: fs}
 }
-
-func (api3) taskOf(f fields) Task                              { return taskOf(f) }
-func (api3) hostOf(f fields, hide func([]byte) []byte) HostRun { return hostOf(f, hide) }
-func (api3) scriptOf(f fields) (Script, error)                 { return decodeScript(f) }
 
 // fields asks for one page, newest first.
 func (p Page) fields(orderBy string) map[string]any {
