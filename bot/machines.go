@@ -181,8 +181,10 @@ func (b *Bot) noHost(ctx context.Context, by Looker, r approvals.Request, words 
 		slices.SortStableFunc(all, func(a, c bmclient.Machine) int {
 			return cmp.Or(cmp.Compare(away(a), away(c)), strings.Compare(a.ID, c.ID))
 		})
+		nearest := 2 // slips at most
 		for _, m := range all[:min(len(all), mostNames)] {
-			if away(m) <= 2 && b.mayAskOn(ctx, r, m) {
+			if away(m) <= nearest && b.mayAskOn(ctx, r, m) {
+				nearest = away(m)
 				near = append(near, strings.TrimSpace(m.ID+" "+inBrackets(b.Scrub(cut(m.Name)))))
 			}
 		}
