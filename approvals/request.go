@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"time"
 )
@@ -95,6 +96,13 @@ type Request struct {
 
 	Refused Refusals `json:"-"` // clicks; the store counts them beside the record
 }
+
+var (
+	// ErrTooLong says that a card cannot show the whole script, parameters, hosts or reason. The error names which and by how much.
+	ErrTooLong = errors.New("too long to be shown whole on a card")
+	// ErrNotText says that nobody can review the script: it is not UTF-8 text.
+	ErrNotText = errors.New("the script is not UTF-8 text and cannot be reviewed")
+)
 
 // Origin is where it was typed.
 type Origin struct {

@@ -348,10 +348,10 @@ func (b *board) ask(call string, r approvals.Request) error {
 
 func (b *board) Fits(r approvals.Request) error {
 	if r.Plan != nil && len(r.Plan.Script.Content) > 12_000 {
-		return fmt.Errorf("%w: the script has %d characters", ErrTooLong, len(r.Plan.Script.Content))
+		return fmt.Errorf("%w: the script has %d characters", approvals.ErrTooLong, len(r.Plan.Script.Content))
 	}
 	if n := len(r.Asked.Parameters) + len(r.Asked.Reason); n > 12_000 {
-		return fmt.Errorf("%w: parameters and reason have %d characters", ErrTooLong, n)
+		return fmt.Errorf("%w: parameters and reason have %d characters", approvals.ErrTooLong, n)
 	}
 	return nil
 }

@@ -93,7 +93,7 @@ func TestAMessageThatSlackNeverTakesIsGivenUp(t *testing.T) {
 }
 
 func TestRejectedMessages(t *testing.T) {
-	for _, err := range []error{ErrRejected, ErrNotInChannel, ErrTooLong, ErrUnreadable} {
+	for _, err := range []error{ErrRejected, ErrNotInChannel, approvals.ErrTooLong, approvals.ErrNotText} {
 		play(t, func(r *rig) {
 			id := r.asks("ALICE")
 			r.board.set(func(b *board) {

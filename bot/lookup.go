@@ -111,10 +111,10 @@ func (b *Bot) unpostable(err error) error {
 	switch {
 	case errors.Is(err, ErrNotInChannel):
 		return refuse("I am not in this channel, so nobody would see the request. Invite me (/invite @bmcmd) and ask again.")
-	case errors.Is(err, ErrTooLong):
+	case errors.Is(err, approvals.ErrTooLong):
 		why := strings.TrimPrefix(err.Error(), errChat.Error()+": ")
-		return refuse("A card must show everything that would run, and cannot: %s. Shorten it, or split the request.", b.Scrub(strings.TrimPrefix(why, ErrTooLong.Error()+": ")))
-	case errors.Is(err, ErrUnreadable):
+		return refuse("A card must show everything that would run, and cannot: %s. Shorten it, or split the request.", b.Scrub(strings.TrimPrefix(why, approvals.ErrTooLong.Error()+": ")))
+	case errors.Is(err, approvals.ErrNotText):
 		return refuse("A card must show the script, and this one is not text (UTF-8), so nobody can review it. Store it as text.")
 	case errors.Is(err, ErrRejected):
 		return refuse("Slack does not take the card (%s). Nothing was asked of anybody; tell whoever runs the bot.", b.reference("a card was rejected", err, ""))

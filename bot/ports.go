@@ -129,7 +129,7 @@ type Directory interface {
 	Members(ctx context.Context, groups []string) (approvals.Members, error)
 }
 
-// Board shows requests to people. Its errors wrap one of those below, or mean
+// Board shows requests to people. Its errors wrap one of those below, [approvals.ErrTooLong] or [approvals.ErrNotText], or mean
 // "try again".
 type Board interface {
 	// Fits is nil if a card can show r, without asking the chat.
@@ -175,10 +175,6 @@ var (
 	ErrNotInChannel = errors.New("the bot is not in this channel")
 	// ErrCardGone says that the card was deleted, or cannot be edited any more.
 	ErrCardGone = errors.New("the card is gone")
-	// ErrTooLong says that a card cannot show the whole script, parameters and hosts.
-	ErrTooLong = errors.New("too long to be shown whole on a card")
-	// ErrUnreadable says that a card cannot show the script: it is not text (UTF-8).
-	ErrUnreadable = errors.New("the script is not UTF-8 text and cannot be reviewed")
 	// ErrRejected says that the chat will never take this message.
 	ErrRejected = errors.New("the chat rejects the message")
 )

@@ -63,7 +63,7 @@ func (b *Bot) draw(ctx context.Context, k approvals.Kept) approvals.Move {
 	if err == nil {
 		return approvals.Shown(k.Card.Channel, k.Card.TS, k.Card.Look, false)
 	}
-	for _, last := range []error{ErrCardGone, ErrNotInChannel, ErrRejected, ErrTooLong, ErrUnreadable} {
+	for _, last := range []error{ErrCardGone, ErrNotInChannel, ErrRejected, approvals.ErrTooLong, approvals.ErrNotText} {
 		if errors.Is(err, last) {
 			b.Log.Error("the card can not be drawn any more", "request", k.ID, b.said(err))
 			return approvals.Vanished()

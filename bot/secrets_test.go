@@ -80,7 +80,7 @@ func TestCredentialsStayInside(t *testing.T) {
 			}
 		}, approvals.Accepted},
 		{"a chat that refuses the card", func(r *rig) { r.board.hook = failing("post", fmt.Errorf("%s: %w", all, ErrRejected)) }, approvals.Refused},
-		{"a card that is too long", func(r *rig) { r.board.hook = failing("post", fmt.Errorf("%w: %s", ErrTooLong, all)) }, approvals.Refused},
+		{"a card that is too long", func(r *rig) { r.board.hook = failing("post", fmt.Errorf("%w: %s", approvals.ErrTooLong, all)) }, approvals.Refused},
 		{"a directory that talks", func(r *rig) { r.later = func() { r.people.set(func(d *directory) { d.fault = errors.New(all) }) } }, approvals.Pending},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -166,7 +166,7 @@ func (b *Bot) addReason(ctx context.Context, k approvals.Kept, reason string) (a
 		return k, " I cannot tell whether your new reason was added; look at the card."
 	case errors.Is(err, approvals.ErrNotReady):
 		return k, " Your new reason is not added, as it is still being looked up; ask once more in a moment."
-	case errors.Is(err, approvals.ErrSaidEnough), errors.Is(err, ErrTooLong):
+	case errors.Is(err, approvals.ErrSaidEnough), errors.Is(err, approvals.ErrTooLong):
 		return k, " Your new reason is not added, as the card has no room for more; write it into the thread."
 	}
 	return k, " Your new reason is not added, as nobody decides on it any more; write it into the thread."

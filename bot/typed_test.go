@@ -32,10 +32,10 @@ func TestRefusedBeforeAnythingIsPending(t *testing.T) {
 	}{
 		{"the bot is not in the channel", func(r *rig) { r.board.hook = failing("post", fmt.Errorf("chat.postMessage: %w", ErrNotInChannel)) }, "I am not in this channel, so nobody would see the request. Invite me (/invite @bmcmd) and ask again."},
 		{"too long for a card", func(r *rig) {
-			r.board.hook = failing("post", fmt.Errorf("%w: the script has 9000 characters of 2900", ErrTooLong))
+			r.board.hook = failing("post", fmt.Errorf("%w: the script has 9000 characters of 2900", approvals.ErrTooLong))
 		}, "A card must show everything that would run, and cannot: the script has 9000 characters of 2900. Shorten it, or split the request."},
 		{"a script that is no text", func(r *rig) {
-			r.board.hook = failing("post", fmt.Errorf("%w: it has 5 bytes", ErrUnreadable))
+			r.board.hook = failing("post", fmt.Errorf("%w: it has 5 bytes", approvals.ErrNotText))
 		}, "A card must show the script, and this one is not text (UTF-8), so nobody can review it. Store it as text."},
 		{"the cloud refuses the key", func(r *rig) { r.cloud.onRead = func() error { return notFound } }, "The cloud did not let me read the script: 4100 AuthFailure (the signature or the identity was refused). Nothing ran; tell whoever runs the bot."},
 	} {

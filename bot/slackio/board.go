@@ -58,36 +58,16 @@ func (s *Slack) plainDetail(messages []string) string {
 
 func threadGone(err error) bool { return slices.Contains(noThread, codeOf(err)) }
 
-// unshowable is an error of view that no other try mends, as bot calls it. Its words are view's.
-type unshowable struct {
-	error
-	is error
-}
-
-func (u unshowable) Is(target error) bool { return target == u.is }
-func (u unshowable) Unwrap() error        { return u.error }
-
-func card(r approvals.Request) (view.Message, error) {
-	m, err := view.Card(r)
-	switch {
-	case errors.Is(err, view.ErrTooLong):
-		err = unshowable{err, bot.ErrTooLong}
-	case errors.Is(err, view.ErrUnreadable):
-		err = unshowable{err, bot.ErrUnreadable}
-	}
-	return m, err
-}
-
 // Fits is as [bot.Board] says.
 func (s *Slack) Fits(r approvals.Request) error {
-	_, err := card(r)
+	_, err := view.Card(r)
 	return err
 }
 
 // Post puts the card of r up, in the thread it was asked for in. If that thread is gone, the card
 // goes into the channel: a request that people wait for must be seen.
 func (s *Slack) Post(ctx context.Context, r approvals.Request) (channel, ts string, err error) {
-	m, err := card(r)
+	m, err := view.Card(r)
 	if err != nil {
 		return "", "", err
 	}
@@ -140,7 +120,7 @@ func (s *Slack) postIn(ctx context.Context, channel string, m view.Message, inTh
 
 // Redraw draws the card as r says.
 func (s *Slack) Redraw(ctx context.Context, r approvals.Request) error {
-	m, err := card(r)
+	m, err := view.Card(r)
 	if err != nil {
 		return err
 	}

@@ -184,7 +184,7 @@ func check(t *testing.T, what string, err, want error) {
 		}
 		return
 	}
-	for _, known := range []error{bot.ErrNotInChannel, bot.ErrCardGone, bot.ErrTooLong, bot.ErrUnreadable, bot.ErrRejected} {
+	for _, known := range []error{bot.ErrNotInChannel, bot.ErrCardGone, approvals.ErrTooLong, approvals.ErrNotText, bot.ErrRejected} {
 		if errors.Is(err, known) != (known == want) {
 			t.Errorf("%s: %v is %v", what, err, known)
 		}
@@ -210,8 +210,8 @@ func TestACardThatCannotShowAllIsNotPosted(t *testing.T) {
 		why, script string
 		is, not     error
 	}{
-		{"long", strings.Repeat("echo\n", 10_000), bot.ErrTooLong, bot.ErrUnreadable},
-		{"not text, which no cutting mends", "\xff\xfe", bot.ErrUnreadable, bot.ErrTooLong},
+		{"long", strings.Repeat("echo\n", 10_000), approvals.ErrTooLong, approvals.ErrNotText},
+		{"not text, which no cutting mends", "\xff\xfe", approvals.ErrNotText, approvals.ErrTooLong},
 	} {
 		q := request(func(q *approvals.Request) { q.Plan.Script.Content = []byte(c.script) })
 		_, card := view.Card(q)

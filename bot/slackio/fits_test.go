@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/bmcmd/bmcmd/approvals"
-	"github.com/bmcmd/bmcmd/bot"
 )
 
 // Whether a card can show a request is known before its script was read, and before Slack
@@ -22,7 +21,7 @@ func TestFits(t *testing.T) {
 	if err := s.Fits(asked("--fast")); err != nil {
 		t.Errorf("a short one: %v", err)
 	}
-	if err := s.Fits(asked(strings.Repeat("x", 15_000))); !errors.Is(err, bot.ErrTooLong) {
+	if err := s.Fits(asked(strings.Repeat("x", 15_000))); !errors.Is(err, approvals.ErrTooLong) {
 		t.Errorf("parameters of 15,000 characters: %v", err)
 	}
 	r := asked("")

@@ -202,7 +202,7 @@ func (r *rig) spoilt(method string, f slacksim.Fault, call func() error) (err er
 // A call that Slack does not answer, or answers with trouble of its own, leaves nothing undone for good: its
 // error says that it may be repeated, and then it works.
 func TestACallMayBeRepeatedWhenSlackIsBack(t *testing.T) {
-	final := []error{bot.ErrNotInChannel, bot.ErrCardGone, bot.ErrTooLong, bot.ErrUnreadable, bot.ErrRejected, ErrSetup}
+	final := []error{bot.ErrNotInChannel, bot.ErrCardGone, approvals.ErrTooLong, approvals.ErrNotText, bot.ErrRejected, ErrSetup}
 	for why, fault := range map[string]slacksim.Fault{
 		"503": {Status: 503}, "cut off": {Drop: true}, "never answered": {Hang: true}, "limited": {Status: 429, RetryAfter: time.Second},
 		"in trouble": {Error: "internal_error"}, "done, but not said": {LoseReply: true},

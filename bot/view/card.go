@@ -26,8 +26,8 @@ const (
 
 const public = "What is typed into Slack is public and kept: no passwords, no tokens."
 
-// Card draws the request's card from its record. Errors wrap [ErrTooLong], naming
-// what is too long and by how much, or [ErrUnreadable].
+// Card draws the request's card from its record. Errors wrap [approvals.ErrTooLong], naming
+// what is too long and by how much, or [approvals.ErrNotText].
 func Card(r approvals.Request) (Message, error) {
 	body, err := steady(r)
 	if err != nil {
@@ -62,7 +62,7 @@ func steady(r approvals.Request) (*page, error) {
 	}
 	total := scriptSize(r) + size(parameters(r)) + size(r.Asked.Reason)
 	if r.Plan != nil && !utf8.Valid(r.Plan.Text()) {
-		return nil, fmt.Errorf("%w: it has %s", ErrUnreadable, count(len(r.Plan.Text()), "byte"))
+		return nil, fmt.Errorf("%w: it has %s", approvals.ErrNotText, count(len(r.Plan.Text()), "byte"))
 	}
 	if total <= maxCost { // more is refused without drawing it
 		body.facts(r, 0)
@@ -75,7 +75,7 @@ func steady(r approvals.Request) (*page, error) {
 	}
 	if over := total - (maxCost - reserve); over > 0 {
 		return nil, fmt.Errorf("%w: %s, about %s too many; shorten it or split the request",
-			ErrTooLong, longest(r), number(over))
+			approvals.ErrTooLong, longest(r), number(over))
 	}
 	return body, nil
 }
@@ -94,7 +94,7 @@ func names(r approvals.Request) error {
 		{"user on the hosts", r.Plan.Login.User},
 	} {
 		if n := size(inline(s.is)); n > maxName {
-			return fmt.Errorf("%w: the %s has %s, %s too many", ErrTooLong, s.what, count(n, "character"), number(n-maxName))
+			return fmt.Errorf("%w: the %s has %s, %s too many", approvals.ErrTooLong, s.what, count(n, "character"), number(n-maxName))
 		}
 	}
 	return nil

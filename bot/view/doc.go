@@ -18,7 +18,7 @@
 // any language writes by itself earns no note, or each card would have one.
 //
 // A card shows the whole script, the whole parameters, all hosts and the whole
-// reason, or there is no card: [Card] answers [ErrTooLong] or [ErrUnreadable].
+// reason, or there is no card: [Card] answers [approvals.ErrTooLong] or [approvals.ErrNotText].
 // Whether a card fits depends on nothing that changes later, so a card that could
 // be posted can be drawn again in every later state.
 //

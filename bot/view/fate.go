@@ -70,50 +70,44 @@ func fateOf(h approvals.HostResult) fate {
 	return fate{ending: unproved}
 }
 
+// endings are the words where an ending needs no more than these, or has others for a word of the cloud.
+var endings = map[fate]safe{
+	{ending: declined}:                    "not taken by the API, nothing ran there",
+	{ending: lost}:                        "the cloud has lost sight of it: it may have run, and may still run. Look at the host",
+	{ending: killed}:                      "killed while it ran",
+	{ending: killed, word: "TIMEOUT"}:     "killed when its time was over",
+	{ending: never}:                       "did not reach the host, nothing ran there",
+	{ending: never, word: "CANCELLED"}:    "stopped before it began, nothing ran there",
+	{ending: never, word: "START_FAILED"}: "could not be started, nothing ran there",
+	{ending: unproved}:                    "exit code 0, but no record says what ran",
+	{ending: waiting}:                     "has not begun",
+	{ending: silent}:                      "nothing is recorded of it",
+	{ending: going}:                       "no end is recorded",
+	{ending: good}:                        "exit code 0",
+}
+
 // words say it. The login's name and user are people's text.
 func (f fate) words(l approvals.Login) []span {
+	words, known := endings[f]
+	if !known {
+		words = endings[fate{ending: f.ending}]
+	}
 	switch f.ending {
 	case strayed:
-		return []span{say("ran something else than was approved, " + exitWords(f.exit))}
+		words = "ran something else than was approved, " + exitWords(f.exit)
 	case doubled:
-		return []span{say("was given the same run more than once, " + exitWords(f.exit))}
+		words = "was given the same run more than once, " + exitWords(f.exit)
 	case locked:
 		return []span{say("refused the login "), said(l.Name, maxName), say(", user "), code(l.User, maxName)}
-	case declined:
-		return []span{say("not taken by the API, nothing ran there")}
 	case stopped:
-		return []span{say("the API could not run it there, status " + safe(strconv.Itoa(f.status)))}
+		words = "the API could not run it there, status " + safe(strconv.Itoa(f.status))
 	case exited:
-		words := exitWords(f.exit)
+		words = exitWords(f.exit)
 		if f.status != 0 {
 			words += ", status " + safe(strconv.Itoa(f.status)) + " of the API"
 		}
-		return []span{say(words)}
-	case unproved:
-		return []span{say("exit code 0, but no record says what ran")}
-	case lost:
-		return []span{say("the cloud has lost sight of it: it may have run, and may still run. Look at the host")}
-	case killed:
-		if f.word == "TIMEOUT" {
-			return []span{say("killed when its time was over")}
-		}
-		return []span{say("killed while it ran")}
-	case never:
-		switch f.word {
-		case "CANCELLED":
-			return []span{say("stopped before it began, nothing ran there")}
-		case "START_FAILED":
-			return []span{say("could not be started, nothing ran there")}
-		}
-		return []span{say("did not reach the host, nothing ran there")}
-	case waiting:
-		return []span{say("has not begun")}
-	case silent:
-		return []span{say("nothing is recorded of it")}
-	case going:
-		return []span{say("no end is recorded")}
 	}
-	return []span{say("exit code 0")}
+	return []span{say(words)}
 }
 
 func exitWords(exit int) safe {

@@ -179,7 +179,7 @@ func TestHostileTextNowhereHarms(t *testing.T) {
 				r := request(life, everywhere(s))
 				if m, err := view.Card(r); err == nil {
 					fine(t, m)
-				} else if !errors.Is(err, view.ErrTooLong) && !errors.Is(err, view.ErrUnreadable) {
+				} else if !errors.Is(err, approvals.ErrTooLong) && !errors.Is(err, approvals.ErrNotText) {
 					t.Errorf("%s: %v", state, err)
 				}
 				kinds := []approvals.NoticeKind{
@@ -275,7 +275,7 @@ func TestHostileTextInOnePlace(t *testing.T) {
 			}
 			m, err := view.Card(request(pending, func(r *approvals.Request) { put(r, s) }))
 			if err != nil {
-				if !errors.Is(err, view.ErrTooLong) && !errors.Is(err, view.ErrUnreadable) {
+				if !errors.Is(err, approvals.ErrTooLong) && !errors.Is(err, approvals.ErrNotText) {
 					t.Errorf("%s %s: %v", place, h.tries, err)
 				}
 				continue
@@ -318,7 +318,7 @@ func TestCardFitsInAllStatesOrNone(t *testing.T) {
 				}
 				whole(t, m, content)
 			}
-			if err != nil && !errors.Is(err, view.ErrTooLong) {
+			if err != nil && !errors.Is(err, approvals.ErrTooLong) {
 				t.Fatal(err)
 			}
 		}
@@ -416,15 +416,15 @@ func TestCardRefusals(t *testing.T) {
 		is   error
 		says string
 	}{
-		{"a script of 40 KB", func(r *approvals.Request) { r.Plan.Script.Content = []byte(strings.Repeat("x", 40_000)) }, view.ErrTooLong, "the script has 40,000 characters"},
-		{"a script just over", func(r *approvals.Request) { r.Plan.Script.Content = []byte(strings.Repeat("x", 8_500)) }, view.ErrTooLong, "the script has 8,500 characters"},
-		{"parameters", func(r *approvals.Request) { r.Plan.Parameters = strings.Repeat("x", 9_000) }, view.ErrTooLong, "the parameters have 9,000 characters"},
-		{"a reason", func(r *approvals.Request) { r.Asked.Reason = strings.Repeat("x", 9_000) }, view.ErrTooLong, "the reason has 9,000 characters"},
+		{"a script of 40 KB", func(r *approvals.Request) { r.Plan.Script.Content = []byte(strings.Repeat("x", 40_000)) }, approvals.ErrTooLong, "the script has 40,000 characters"},
+		{"a script just over", func(r *approvals.Request) { r.Plan.Script.Content = []byte(strings.Repeat("x", 8_500)) }, approvals.ErrTooLong, "the script has 8,500 characters"},
+		{"parameters", func(r *approvals.Request) { r.Plan.Parameters = strings.Repeat("x", 9_000) }, approvals.ErrTooLong, "the parameters have 9,000 characters"},
+		{"a reason", func(r *approvals.Request) { r.Asked.Reason = strings.Repeat("x", 9_000) }, approvals.ErrTooLong, "the reason has 9,000 characters"},
 		{"2,000 hosts", func(r *approvals.Request) {
 			r.Plan.Hosts = strings.Split(strings.Repeat("ins-abcdefgh ", 1999)+"ins-1", " ")
-		}, view.ErrTooLong, "the list of 2000 hosts"},
-		{"a login's name that would be cut", func(r *approvals.Request) { r.Plan.Login.Name = strings.Repeat("x", 201) }, view.ErrTooLong, "the login's name has 201 characters, 1 too many"},
-		{"a binary", func(r *approvals.Request) { r.Plan.Script.Content = []byte("\x7fELF\xff") }, view.ErrUnreadable, "5 bytes"},
+		}, approvals.ErrTooLong, "the list of 2000 hosts"},
+		{"a login's name that would be cut", func(r *approvals.Request) { r.Plan.Login.Name = strings.Repeat("x", 201) }, approvals.ErrTooLong, "the login's name has 201 characters, 1 too many"},
+		{"a binary", func(r *approvals.Request) { r.Plan.Script.Content = []byte("\x7fELF\xff") }, approvals.ErrNotText, "5 bytes"},
 	} {
 		_, err := view.Card(request(c.edit))
 		if !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) {

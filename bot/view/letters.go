@@ -1,15 +1,26 @@
 package view
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
 
-// rtl are the blocks of writing from right to left, as Unicode sets them aside.
-var rtl = &unicode.RangeTable{
-	R16: []unicode.Range16{{Lo: 0x0590, Hi: 0x08ff, Stride: 1}, {Lo: 0xfb1d, Hi: 0xfdff, Stride: 1}, {Lo: 0xfe70, Hi: 0xfeff, Stride: 1}},
-	R32: []unicode.Range32{{Lo: 0x10800, Hi: 0x10fff, Stride: 1}, {Lo: 0x1e800, Hi: 0x1efff, Stride: 1}},
+// ranges is a table of ranges, each given as its first and its last.
+func ranges(ends ...rune) *unicode.RangeTable {
+	t := &unicode.RangeTable{}
+	for r := range slices.Chunk(ends, 2) {
+		if r[1] <= 0xffff {
+			t.R16 = append(t.R16, unicode.Range16{Lo: uint16(r[0]), Hi: uint16(r[1]), Stride: 1})
+		} else {
+			t.R32 = append(t.R32, unicode.Range32{Lo: uint32(r[0]), Hi: uint32(r[1]), Stride: 1})
+		}
+	}
+	return t
 }
+
+// rtl are the blocks of writing from right to left, as Unicode sets them aside.
+var rtl = ranges(0x0590, 0x08ff, 0xfb1d, 0xfdff, 0xfe70, 0xfeff, 0x10800, 0x10fff, 0x1e800, 0x1efff)
 
 func rightToLeft(line string) int {
 	return countFunc(line, func(r rune) bool { return unicode.Is(rtl, r) && seen(r) })
@@ -29,22 +40,10 @@ var (
 		unicode.Myanmar, unicode.Tibetan, unicode.Devanagari, unicode.Bengali, unicode.Gurmukhi, unicode.Gujarati, unicode.Oriya, unicode.Tamil,
 		unicode.Telugu, unicode.Kannada, unicode.Malayalam, unicode.Sinhala, unicode.Common, unicode.Inherited,
 	}
-	otherForms = &unicode.RangeTable{
-		R16: []unicode.Range16{
-			{Lo: 0x0250, Hi: 0x02b8, Stride: 1},
-			{Lo: 0x1d00, Hi: 0x1dbf, Stride: 1},
-			{Lo: 0x2071, Hi: 0x209c, Stride: 1},
-			{Lo: 0x2100, Hi: 0x214f, Stride: 1},
-			{Lo: 0x2160, Hi: 0x218f, Stride: 1},
-			{Lo: 0x2c60, Hi: 0x2c7f, Stride: 1},
-			{Lo: 0xa720, Hi: 0xa7ff, Stride: 1},
-			{Lo: 0xab30, Hi: 0xab6f, Stride: 1},
-			{Lo: 0xfb00, Hi: 0xfb06, Stride: 1},
-			{Lo: 0xff10, Hi: 0xff19, Stride: 1},
-			{Lo: 0xff21, Hi: 0xff5a, Stride: 1},
-		},
-		R32: []unicode.Range32{{Lo: 0x10780, Hi: 0x107bf, Stride: 1}, {Lo: 0x1d400, Hi: 0x1d7ff, Stride: 1}, {Lo: 0x1df00, Hi: 0x1dfff, Stride: 1}},
-	}
+	otherForms = ranges(
+		0x0250, 0x02b8, 0x1d00, 0x1dbf, 0x2071, 0x209c, 0x2100, 0x214f, 0x2160, 0x218f, 0x2c60, 0x2c7f, 0xa720, 0xa7ff, 0xab30, 0xab6f,
+		0xfb00, 0xfb06, 0xff10, 0xff19, 0xff21, 0xff5a, 0x10780, 0x107bf, 0x1d400, 0x1d7ff, 0x1df00, 0x1dfff,
+	)
 )
 
 // alphabet names the alphabet of a letter.
@@ -137,22 +136,12 @@ const (
 )
 
 var (
-	drawnSigns = &unicode.RangeTable{
-		R16: []unicode.Range16{
-			{Lo: 0x2502, Hi: 0x2503, Stride: 1},
-			{Lo: 0x2506, Hi: 0x2507, Stride: 1},
-			{Lo: 0x250a, Hi: 0x250b, Stride: 1},
-			{Lo: 0x254e, Hi: 0x2551, Stride: 1},
-			{Lo: 0x2571, Hi: 0x2573, Stride: 1},
-			{Lo: 0x2731, Hi: 0x2732, Stride: 1},
-			{Lo: 0x2758, Hi: 0x2760, Stride: 1},
-			{Lo: 0x2f00, Hi: 0x2f05, Stride: 1},
-			{Lo: 0x31c0, Hi: 0x31e3, Stride: 1},
-		},
-		R32: []unicode.Range32{{Lo: 0x1f670, Hi: 0x1f67f, Stride: 1}},
-	}
+	drawnSigns = ranges(
+		0x2502, 0x2503, 0x2506, 0x2507, 0x250a, 0x250b, 0x254e, 0x2551, 0x2571, 0x2573, 0x2731, 0x2732, 0x2758, 0x2760, 0x2f00, 0x2f05,
+		0x31c0, 0x31e3, 0x1f670, 0x1f67f,
+	)
 	signs = []*unicode.RangeTable{unicode.P, unicode.Sm, unicode.Sk, drawnSigns}
-	skins = &unicode.RangeTable{R32: []unicode.Range32{{Lo: 0x1f3fb, Hi: 0x1f3ff, Stride: 1}}}
+	skins = ranges(0x1f3fb, 0x1f3ff)
 )
 
 func likeSign(r rune) bool {

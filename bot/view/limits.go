@@ -26,11 +26,6 @@ const (
 )
 
 var (
-	// ErrTooLong says that a card cannot show the whole script, parameters, hosts
-	// or reason. The error names which and by how much.
-	ErrTooLong = errors.New("too long to be shown whole on a card")
-	// ErrUnreadable says that nobody can review the script: it is not UTF-8 text.
-	ErrUnreadable = errors.New("the script is not UTF-8 text and cannot be reviewed")
 	// ErrMalformed says that a button or a modal does not carry what ours carry.
 	ErrMalformed = errors.New("not one of our buttons or forms")
 	// ErrReason says that the reason of a denial is too short or too long.

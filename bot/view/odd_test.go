@@ -193,7 +193,7 @@ func TestNothingThatRunsIsOutOfSight(t *testing.T) {
 	} {
 		for where, p := range places {
 			m, err := view.Card(request(pending, func(r *approvals.Request) { p.put(r, c.text) }))
-			if where == "host" && errors.Is(err, view.ErrTooLong) {
+			if where == "host" && errors.Is(err, approvals.ErrTooLong) {
 				continue // each of its characters is spelled out
 			}
 			mustFit(t, err)

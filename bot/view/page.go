@@ -1,6 +1,7 @@
 package view
 
 import (
+	"reflect"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -189,26 +190,9 @@ func (p *page) message(prefix string) Message {
 	}
 	p.flush()
 	for i, b := range p.blocks {
-		setID(b, prefix+"."+strconv.Itoa(i+1))
+		reflect.ValueOf(b).Elem().FieldByName("BlockID").SetString(prefix + "." + strconv.Itoa(i+1)) // there is no method for it
 	}
 	return Message{Text: p.spoken(), Blocks: p.blocks}
-}
-
-func setID(b slack.Block, id string) {
-	switch b := b.(type) {
-	case *slack.HeaderBlock:
-		b.BlockID = id
-	case *slack.SectionBlock:
-		b.BlockID = id
-	case *slack.ContextBlock:
-		b.BlockID = id
-	case *slack.RichTextBlock:
-		b.BlockID = id
-	case *slack.ActionBlock:
-		b.BlockID = id
-	case *slack.InputBlock:
-		b.BlockID = id
-	}
 }
 
 const (

@@ -65,7 +65,7 @@ func FuzzCard(f *testing.F) {
 			r.Plan.Script.Alias, r.Plan.Script.Content = alias, []byte(content)
 			r.Plan.Parameters, r.Plan.Hosts, r.Asked.Reason = parameters, []string{host}, reason
 		}))
-		if errors.Is(err, view.ErrTooLong) || errors.Is(err, view.ErrUnreadable) {
+		if errors.Is(err, approvals.ErrTooLong) || errors.Is(err, approvals.ErrNotText) {
 			return
 		}
 		if err != nil {
