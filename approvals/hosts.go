@@ -15,7 +15,7 @@ type Host struct {
 	ID     string
 	Told   bool // Name and Tags are what the cloud says; else nothing but the id is known
 	Name   string
-	Tags   map[string]string
+	Tags   map[string]string // several values of one key, which Bare Metal may have, are lines
 	Region string
 	Only   []string // the kinds of facts that are known of it, see [Fact]; nil: all, if Told
 }
@@ -175,8 +175,7 @@ func (m HostMatch) byID() bool { return m.ID != "" }
 func (m HostMatch) fits(h Host) bool {
 	for key, values := range m.Tags {
 		is, has := h.Tags[key]
-		one := func(value string) bool { return slices.Contains(values, value) }
-		if !has || !one(is) && !slices.ContainsFunc(strings.Split(is, ","), one) { // Bare Metal's tags may have several values
+		if !has || !slices.ContainsFunc(strings.Split(is, "\n"), func(value string) bool { return slices.Contains(values, value) }) {
 			return false
 		}
 	}

@@ -207,12 +207,15 @@ func FuzzLists(f *testing.F) {
 		`{"code":0,"data":{"totalNum":"1","list":[{"taskId":"t","cmdId":"c","status":"0","instanceId":"i","cmdResult":"aGk=","lastShellExit":"3"}]}}`,
 		`{"Response":{"TotalCount":1,"UserCmdTasks":[{"TaskId":"t","CmdId":"c","Status":-1}],"UserCmdTaskInfoSet":[{"InstanceId":"i","Status":0}],"UserCmds":[{"CmdId":"c"}]}}`,
 		`{"Response":{"SuccessTaskInfoSet":[{"InstanceId":"i","TaskId":1,"CmdTaskId":"t"}],"FailedTaskInfoSet":[{"InstanceId":"j","ErrorMsg":"m"}]}}`,
+		`{"Response":{"TotalCount":1,"InvocationTaskSet":[{"InvocationId":"t","InstanceId":"i","TaskStatus":"SUCCESS","TaskResult":{"ExitCode":0,"Output":"aGk="}}],"InvocationSet":[{"InvocationId":"t"}]}}`,
+		`{"Response":{"TotalCount":1,"CommandSet":[{"CommandId":"c","CommandType":"SHELL","Content":"aGk=","EnableParameter":true,"DefaultParameters":"{\"a\":\"b\"}"}]}}`,
+		`{"Response":{"TotalCount":1,"InstanceSet":[{"InstanceId":"i","InstanceName":null,"InstanceState":"RUNNING","Tags":[{"Key":"env","Value":["prod"]}]}]}}`,
 		`{"Response":{"Error":{"Code":"InternalError.X"}}}`, `{"code":0,"data":[]}`, `{"code":0,"data":{"list":[null]}}`, `{"Response":null}`, `<`,
 	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, c := range []*Client{{api: api2{}}, {api: api3{}}} {
+		for _, c := range []*Client{{api: api2{}}, {api: api3{}}, {api: tat{}, cfg: Config{API: APITAT}}} {
 			ans, err := c.api.decode(body)
 			if err != nil || !ans.ok() {
 				continue
@@ -220,11 +223,13 @@ func FuzzLists(f *testing.F) {
 			ans.clean = func(s string) string { return s }
 			checkRows(t, c, ans.data)
 			var a Accepted
-			if err := c.api.accept(&a, call{}, ans); err == nil && c.api.names().capital && len(a.Hosts)+len(a.Refused) == 0 {
+			if err := c.api.accept(&a, call{}, ans); err == nil && c.api.names().capital && len(a.Hosts)+len(a.Refused) == 0 && a.TaskID == "" {
 				t.Error("a yes for no host")
 			}
 			if f, found, err := c.api.pick(c, ans.data, "c"); err == nil && found {
-				_, _ = bareMetal{}.scriptOf(f)
+				if s, err := c.api.scriptOf(f); err == nil && Sends(c.cfg.API) && len(s.Content) == 0 {
+					t.Error("a script without content")
+				}
 			}
 		}
 	})
@@ -239,20 +244,31 @@ func decodeRow(f fields, hide func([]byte) []byte) (HostRun, error) {
 
 func checkRows(t *testing.T, c *Client, data json.RawMessage) {
 	n := c.api.names()
-	for _, key := range []string{n.scripts, n.tasks, n.hosts} {
+	for _, key := range []string{n.scripts, n.tasks, n.hosts, "InstanceSet"} {
 		total, rows, err := c.rows(data, key)
 		if err == nil && total < 0 {
 			t.Error("fewer than none")
 		}
 		for _, row := range rows {
-			if task, err := c.decodeTask(row, nothing); err == nil && (task.ID == "" || task.CmdID == "") {
+			if task, err := c.decodeTask(row, nothing); err == nil && (task.ID == "" || task.CmdID == "" && !Sends(c.cfg.API)) {
 				t.Error("a task without a name")
 			}
 			if s, err := c.decodeListed(row, nothing); err == nil && s.CmdID == "" {
 				t.Error("a script without a name")
 			}
-			h, err := decodeRow(row, nothing)
+			for _, m := range []Machine{c.virtual(row), c.registered(row), c.device(row), c.agent(row)} {
+				if _, unnamed := m.Tags[""]; m.Told && unnamed {
+					t.Errorf("tags that are told, and one has no key: %+v", m)
+				}
+			}
+			h, err := decodeHostRun("t", row, c.api.hostOf(row, nothing))
 			if err != nil {
+				continue
+			}
+			if Sends(c.cfg.API) {
+				if code, ok := flexInt(row.inner("TaskResult").raw("ExitCode")); h.Exit == 0 && (!ok || code != 0 || h.Word != "SUCCESS") {
+					t.Errorf("a success that nobody told: %+v", h)
+				}
 				continue
 			}
 			if n, ok := flexInt(row.raw("status")); h.Host == "" || h.State == HostEnded && (!ok || n != 0) {

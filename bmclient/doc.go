@@ -174,6 +174,7 @@
 //   - whether the record has the content before or after what is filled in: nothing is left to be filled in
 //   - how long ids are, how InvocationSource is spelled, whether CommandName is kept of an unsaved run: none is relied on
 //   - whether CancelInvocation without hosts stops all: it is never called without
+//   - whether a host that has ended has it refused for all: then each half is stopped by itself
 //   - how long records are kept, and how many runs may go on at once
 //   - whether an agent may be given one task twice: its host would then have run it twice
 //   - whether UnauthorizedOperation.NeedApproval may start a run later: it counts as unknown

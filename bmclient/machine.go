@@ -2,6 +2,7 @@ package bmclient
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -11,12 +12,12 @@ import (
 type Machine struct {
 	ID        string
 	Name      string
-	Told      bool // the cloud tells name and tags, and what they are is clear; of Lighthouse nothing does
+	Told      bool // the cloud tells name and tags; of Lighthouse nothing does
 	Region    string
 	Addresses []string
-	Tags      map[string]string
-	OS        string // linux or windows; empty: not told
-	Trouble   string // why nothing can be run on it now, to follow its id: "is stopped"; empty: nothing is known against it
+	Tags      map[string]string // several values of one key, which Bare Metal may have, are lines in order
+	OS        string            // linux or windows; empty: not told
+	Trouble   string            // why nothing can be run on it now, to follow its id: "is stopped"; empty: nothing is known against it
 }
 
 // Machines reads what the cloud says of these machines, in any order; those that it does not know are left out. It is repeated like
@@ -63,8 +64,8 @@ func rowsOf(ctx context.Context, c *Client, key string, ask func(Page) call, dec
 	return all, &Error{Action: ask(p).action, Meaning: "there are more machines than are looked at", cause: ErrTooLong}
 }
 
-// byID reads the rows of these ids, or without any what is asked for else. One that is not there may have the API refuse the whole call, which is not documented: then each half is
-// asked for by itself, and one alone that is refused is not there.
+// byID reads the rows of these ids, or without any what is asked for else. One that is not there may have the API refuse the whole call,
+// which is not documented: then each half is asked for by itself, and one alone that is refused is not there.
 func byID(ctx context.Context, c *Client, key string, ids []string, ask func([]string, Page) call, decode func(fields) Machine) ([]Machine, error) {
 	if len(ids) <= LargestPage {
 		found, err := rowsOf(ctx, c, key, func(p Page) call { return ask(ids, p) }, decode)
@@ -86,8 +87,8 @@ func byID(ctx context.Context, c *Client, key string, ids []string, ask func([]s
 
 // refusesID reports whether the API refused a machine's id.
 func refusesID(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && (isCode(e.Code, "InvalidInstanceId") || isCode(e.Code, "InvalidParameterValue.InvalidInstanceId") || isCode(e.Code, "ResourceNotFound"))
+	code := codeOf(err)
+	return isCode(code, "InvalidInstanceId") || isCode(code, "InvalidParameterValue.InvalidInstanceId") || isCode(code, "ResourceNotFound")
 }
 
 // beginning are the ids of these kinds of machines.
@@ -97,23 +98,28 @@ func beginning(ids []string, kinds ...string) []string {
 	})
 }
 
-// machineOf reads id, name and tags. Where name or tags are missing, or are not one value for each key, they are not told: a rule that goes
-// by them must not be passed over.
+// machineOf reads id, name and tags. Where name or tags are missing, or cannot be read, they are not told: a rule that goes by them must not
+// be passed over.
 func (c *Client) machineOf(f fields, name, tags, key, value string) Machine {
 	rows, err := objectsOf(f.raw(tags), f.n)
 	m := Machine{
 		ID: f.text("instanceId"), Name: f.text(name), Region: c.cfg.Region, Tags: map[string]string{},
 		Told: f.raw(name) != nil && f.raw(tags) != nil && err == nil,
 	}
+	values := map[string][]string{}
 	for _, r := range rows {
-		k, v, is := r.text(key), r.raw(value), ""
-		if list, err := arrayOf(v); err == nil && len(list) == 1 {
-			v = list[0]
+		k, all := r.text(key), []json.RawMessage{r.raw(value)}
+		if several, err := arrayOf(all[0]); err == nil && len(several) > 0 {
+			all = several
 		}
-		is = flexText(v)
-		_, twice := m.Tags[k]
-		m.Told = m.Told && k != "" && !twice && (is != "" || isEmpty(v))
-		m.Tags[k] = is
+		for _, v := range all {
+			m.Told = m.Told && k != "" && (flexText(v) != "" || isEmpty(v))
+			values[k] = append(values[k], flexText(v))
+		}
+	}
+	for k, all := range values {
+		slices.Sort(all)
+		m.Tags[k] = strings.Join(slices.Compact(all), "\n")
 	}
 	return m
 }

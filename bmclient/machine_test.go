@@ -116,7 +116,7 @@ func TestMachinesByManyIDs(t *testing.T) {
 	}
 }
 
-// What is not clear of a machine's name and tags is not told, so that no rule that goes by them is passed over.
+// What cannot be read of a machine's name and tags is not told, so that no rule that goes by them is passed over.
 func TestMachinesTold(t *testing.T) {
 	env := func(values ...any) (all []any) {
 		for _, v := range values {
@@ -137,8 +137,8 @@ func TestMachinesTold(t *testing.T) {
 		{"an empty value", "web", env(""), true, map[string]string{"env": ""}},
 		{"a value that is null", "web", env(nil), true, map[string]string{"env": ""}},
 		{"a list of one value, as API 3.0 has it", "web", env([]any{"prod"}), true, map[string]string{"env": "prod"}},
-		{"two values for a key", "web", env([]any{"prod", "dev"}), false, nil},
-		{"a key twice", "web", env("prod", "dev"), false, nil},
+		{"two values for a key", "web", env([]any{"prod", "dev"}), true, map[string]string{"env": "dev\nprod"}},
+		{"a key twice", "web", env("prod", "dev", "prod"), true, map[string]string{"env": "dev\nprod"}},
 		{"a value that is none", "web", env(object{"v": "prod"}), false, nil},
 		{"a tag without key", "web", []any{object{"Value": "prod"}}, false, nil},
 		{"no list of objects", "web", []any{"env=prod"}, false, nil},

@@ -1,8 +1,9 @@
 package bmclient
 
 import (
+	"cmp"
 	"context"
-	"slices"
+	"errors"
 	"time"
 )
 
@@ -29,27 +30,49 @@ func (c *Client) Sent(ctx context.Context, q SentQuery) ([]string, error) {
 const mostStopped = 100
 
 // Stop has the cloud stop a task on those of its hosts; an empty list stops nothing. It may be repeated: what has ended stays as it
-// is. It is nil once the cloud has taken the order; what became of each host is told by EachHost. Its error is an *Error.
-func (c *Client) Stop(ctx context.Context, key Key, task string, hosts []string) error {
-	for some := range slices.Chunk(hosts, mostStopped) {
-		order, err := c.api.stop(task, some)
-		if err != nil {
+// is, and one that is not of the task has nothing to be stopped. It is nil once the cloud has taken the order; what became of each host is
+// told by EachHost. Its error is an *Error. Where the cloud refuses the order for one host, the others are stopped all the same.
+func (c *Client) Stop(ctx context.Context, key Key, task string, hosts []string) (err error) {
+	if len(hosts) == 0 {
+		return nil
+	}
+	if len(hosts) <= mostStopped {
+		err = c.stop(ctx, key, task, hosts)
+		switch code := codeOf(err); {
+		case !isCode(code, "InvalidParameterValue"), code == "InvalidParameterValue.InvalidInvocationId":
 			return err
-		}
-		if task == "" {
-			return notSent(order.action, local("no task is named"))
-		}
-		if err := c.stop(ctx, key, order); err != nil {
+		case len(hosts) == 1 && code == "InvalidParameterValue.InstanceIsNotRelatedToInvocation":
+			return nil
+		case len(hosts) == 1:
 			return err
 		}
 	}
-	return nil
+	half := len(hosts) / 2
+	if err = c.Stop(ctx, key, task, hosts[:half]); err != nil && !isCode(codeOf(err), "InvalidParameterValue") {
+		return err // to be repeated as a whole
+	}
+	return cmp.Or(c.Stop(ctx, key, task, hosts[half:]), err)
 }
 
-func (c *Client) stop(ctx context.Context, key Key, order call) error {
+func (c *Client) stop(ctx context.Context, key Key, task string, hosts []string) error {
+	order, err := c.api.stop(task, hosts)
+	if err != nil {
+		return err
+	}
+	if task == "" {
+		return notSent(order.action, local("no task is named"))
+	}
 	if err := c.admit(ctx, order.action); err != nil {
 		return notSent(order.action, err)
 	}
-	_, _, err := c.sendRead(ctx, order, key, 1)
+	_, _, err = c.sendRead(ctx, order, key, 1)
 	return err
+}
+
+// codeOf is the code that the API gave, or empty.
+func codeOf(err error) string {
+	if e, is := errors.AsType[*Error](err); is {
+		return e.Code
+	}
+	return ""
 }

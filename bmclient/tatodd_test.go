@@ -142,6 +142,47 @@ func TestTATSentOrders(t *testing.T) {
 	}
 }
 
+// Where the cloud refuses to stop a run for one of its hosts, the others are stopped all the same. One that is not of the run needs no stop.
+func TestTATStopsTheOthers(t *testing.T) {
+	const value = "InvalidParameterValue"
+	for _, tt := range []struct {
+		why, refused string // for ins-7
+		hosts, calls int
+		fails        bool
+	}{
+		{"it has ended, and that is no matter", "", 10, 1, false},
+		{"more than one call takes", "", 150, 2, false},
+		{"it has ended, and is refused", value, 10, 7, true},
+		{"it is not of the run", value + ".InstanceIsNotRelatedToInvocation", 10, 7, false},
+		{"the run is not one", value + ".InvalidInvocationId", 10, 1, true},
+		{"the key may not", "UnauthorizedOperation", 150, 1, true},
+		{"it failed", "InternalError", 150, 1, true},
+	} {
+		stopped := map[any]bool{}
+		api, c := startTAT(t, func(call tatCall) any {
+			ids := call.Fields["InstanceIds"].([]any)
+			if len(ids) > 100 || len(ids) == 0 {
+				t.Errorf("%s: %d at once", tt.why, len(ids))
+			}
+			if tt.refused != "" && slices.Contains(ids, any("ins-7")) {
+				return tt.refused
+			}
+			for _, id := range ids {
+				stopped[id] = true
+			}
+			return nil
+		})
+		var hosts []string
+		for i := range tt.hosts {
+			hosts = append(hosts, fmt.Sprint("ins-", i))
+		}
+		err := c.Stop(t.Context(), runKey, "inv-1", hosts)
+		if (err != nil) != tt.fails || len(api.calls) != tt.calls || strings.HasPrefix(tt.refused, value) && tt.calls > 1 && len(stopped) != tt.hosts-1 {
+			t.Errorf("%s: %v, %d calls, %d stopped", tt.why, err, len(api.calls), len(stopped))
+		}
+	}
+}
+
 // Whatever the API repeats, in whichever of its fields: no secret of the call is said.
 func TestNoSecretIsSaidTAT(t *testing.T) {
 	var log buffer

@@ -25,7 +25,7 @@ func (b *Bot) tellToStop(ctx context.Context, k approvals.Kept, order approvals.
 		b.Log.Info("the cloud was told to stop a run", "request", k.ID, "hosts", len(stop.Hosts))
 		return moved(approvals.Stopped(""))
 	case errors.As(err, &said) && lasting(said) && !errors.Is(err, ErrCredentials):
-		return moved(approvals.Stopped(fmt.Sprintf("The cloud did not stop it: %s. Stop it in the console, or on the hosts.", b.Scrub(apiWords(said)))))
+		return moved(approvals.Stopped(fmt.Sprintf("The cloud did not stop it, or not on every host: %s. Stop it in the console, or on the hosts.", b.Scrub(apiWords(said)))))
 	}
 	b.Log.Warn("a run could not be stopped yet", "request", k.ID, b.said(err))
 	return nil
