@@ -10,6 +10,7 @@ import (
 // rotated meanwhile gets them.
 var badKeys = []string{
 	"AuthFailure", "AuthFailure.InvalidSecretId", "AuthFailure.SecretIdNotFound", "AuthFailure.SignatureFailure", "AuthFailure.TokenFailure",
+	"UnauthorizedOperation.InvalidToken", // TAT's word for it
 }
 
 // BadKey reports whether err is an API's answer that the key is no good. Nothing

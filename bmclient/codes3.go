@@ -81,10 +81,10 @@ func (c *Client) hint3(action, code, date string) string {
 	switch {
 	case code == "AuthFailure.SignatureExpire":
 		return c.clockHint(date)
-	case isCode(code, "UnauthorizedOperation"), code == "AuthFailure.UnauthorizedOperation":
-		return "give this key the right to " + action
-	case isCode(code, "AuthFailure"):
+	case isCode(code, "AuthFailure") && code != "AuthFailure.UnauthorizedOperation", code == "UnauthorizedOperation.InvalidToken":
 		return "check the key id and secret this is signed with"
+	case isCode(code, "UnauthorizedOperation"), isCode(code, "AuthFailure"):
+		return "give this key the right to " + action
 	case isCode(code, "RequestLimitExceeded"):
 		return "wait a second"
 	case code == "UnsupportedRegion":

@@ -252,7 +252,7 @@ func TestTATSent(t *testing.T) {
 // What proves that nothing was started, and what does not.
 func TestTATClasses(t *testing.T) {
 	for code, want := range map[string]bmclient.Class{
-		"AuthFailure.SignatureFailure": bmclient.ClassRefused, "UnauthorizedOperation.CamAuthFailed": bmclient.ClassRefused, "InvalidParameter.Anything": bmclient.ClassRefused,
+		"AuthFailure.SignatureFailure": bmclient.ClassRefused, "UnauthorizedOperation.CamAuthFailed": bmclient.ClassRefused, "UnauthorizedOperation.InvalidToken": bmclient.ClassRefused, "InvalidParameter.Anything": bmclient.ClassRefused,
 		"InvalidParameterValue.InconsistentInstance": bmclient.ClassRefused, "MissingParameter": bmclient.ClassRefused, "UnknownParameter": bmclient.ClassRefused,
 		"ResourceNotFound.InstanceNotFound": bmclient.ClassRefused, "ResourceUnavailable.AgentStatusNotOnline": bmclient.ClassRefused, "ResourceUnavailable.AgentNotInstalled": bmclient.ClassRefused,
 		"ResourceUnavailable.InstanceStateNotRunning": bmclient.ClassRefused, "OperationDenied": bmclient.ClassRefused, "RequestLimitExceeded.UinLimitExceeded": bmclient.ClassRefused,
@@ -265,6 +265,9 @@ func TestTATClasses(t *testing.T) {
 		var e *bmclient.Error
 		if !errors.As(err, &e) || e.Class != want || e.Code != code || e.Meaning == "" {
 			t.Errorf("%s: %v, want %v", code, err, want)
+		}
+		if bad := map[string]bool{"AuthFailure.SignatureFailure": true, "UnauthorizedOperation.InvalidToken": true}; bmclient.BadKey(err) != bad[code] || bad[code] != strings.Contains(e.Hint(), "check the key") {
+			t.Errorf("%s: a bad key? %s", code, e.Hint())
 		}
 	}
 }
