@@ -20,8 +20,8 @@ import (
 
 // BenchmarkFlows measures whole flows: alice types a run, its card comes, bob
 // approves, it is sent, the API's answer stands in the thread; meanwhile earlier runs
-// are followed to their end. All run one script on one host, which makes API 2.0's
-// tasks hard to tell apart. Slack, the API and the
+// are followed to their end. All run one script, each on a host of its own: on the same
+// hosts one would wait for the other. Slack, the API and the
 // bot share this process; Redis is a redis-server of its own if there is one,
 // without and with an append-only file that is synced at each write.
 //
@@ -48,6 +48,9 @@ func flows(b *testing.B, api, fsync string, at int) {
 		b.Fatal(err)
 	}
 	defer w.close()
+	for n := range b.N {
+		w.addHost(hostOf(int64(n + 1)))
+	}
 	f := watch(w)
 	defer f.stop()
 	var took took
@@ -106,6 +109,8 @@ func watch(w *world) *flowWatch {
 	return f
 }
 
+func hostOf(n int64) string { return fmt.Sprintf("ins-bench%d", n) }
+
 // reasonOf finds "flow-N" in a card.
 func reasonOf(blocks json.RawMessage) string {
 	_, rest, ok := strings.Cut(string(blocks), "flow-")
@@ -129,7 +134,7 @@ func (f *flowWatch) flow(ctx context.Context, n int64, t *took) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	reason := fmt.Sprintf("flow-%dx", n)
-	turn, err := f.w.slack.Slash(ctx, "U0ALICE", "C0INCIDENT", "/bmcmd", fmt.Sprintf("run cmd-nozcbhuw ins-web1 --reason %s -- %d", reason, n))
+	turn, err := f.w.slack.Slash(ctx, "U0ALICE", "C0INCIDENT", "/bmcmd", fmt.Sprintf("run cmd-rst9w2kd %s --reason %s -- service=%d", hostOf(n), reason, n))
 	if err != nil {
 		return err
 	}
