@@ -183,3 +183,34 @@ func BenchmarkSign3(b *testing.B) {
 		}
 	}
 }
+
+// Machines of TAT are asked for at CVM, at the same kind of endpoint, and signed for that.
+func TestWhereMachinesAreAsked(t *testing.T) {
+	for endpoint, host := range map[string]string{
+		"":                                     "cvm.tencentcloudapi.com",
+		"https://tat.intl.tencentcloudapi.com": "cvm.intl.tencentcloudapi.com",
+		"https://tat.ap-guangzhou.tencentcloudapi.com:8443": "cvm.ap-guangzhou.tencentcloudapi.com:8443",
+		"http://127.0.0.1:8080":                             "127.0.0.1:8080",
+	} {
+		c, err := New(Config{API: APITAT, Endpoint: endpoint, Region: "ap-guangzhou", ReadKey: noKey})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at, want := range map[product]string{productTAT: c.host, productCVM: host} {
+			ask := call{to: toListMachines, action: "Describe", fields: map[string]any{"Limit": 1}, at: at}
+			got, err := c.api.sign(c, ask, Key{ID: "id", Secret: word("key")}, time.Unix(1551113065, 0))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sent := c.newRequest(t.Context(), got)
+			auth := sent.Header.Get("Authorization")
+			if sent.URL.Host != want || sent.Host != want || !strings.Contains(auth, "/"+at.name+"/tc3_request") || sent.Header.Get("X-TC-Version") != at.version {
+				t.Errorf("%s at %q: %s, %v", at.name, endpoint, sent.URL, sent.Header)
+			}
+			direct := new3(t, "https://"+want, "ap-guangzhou") // what is signed for that host and nothing else
+			if same, err := direct.api.sign(direct, ask, Key{ID: "id", Secret: word("key")}, time.Unix(1551113065, 0)); err != nil || same.header["Authorization"] != auth {
+				t.Errorf("%s at %q is not signed for %s: %v", at.name, endpoint, want, err)
+			}
+		}
+	}
+}

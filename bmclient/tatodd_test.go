@@ -217,3 +217,57 @@ func TestNoSecretIsSaidTAT(t *testing.T) {
 		t.Error("nothing was logged, so nothing was tested")
 	}
 }
+
+// Each error that TAT's documents name says what it means in words of its own, and for a run what it proves; a read of it is repeated
+// only where it may pass.
+func TestTATDocumentedErrors(t *testing.T) {
+	for _, group := range []struct {
+		class       bmclient.Class
+		passes      bool
+		above, tail string
+	}{
+		{bmclient.ClassRefused, false, "InvalidParameter", "ConflictParameter InvalidUsername ParameterNameDuplicated"},
+		{
+			bmclient.ClassRefused, false, "InvalidParameterValue", `AgentUnsupportedCommandType CommandContentInvalid CommandNameDuplicated InconsistentInstance
+			InstanceIsNotRelatedToInvocation InvalidCommandId InvalidCommandName InvalidContent InvalidFilter InvalidInstanceId InvalidInvocationId InvalidInvocationTaskId
+			InvalidOutputCOSBucketUrl InvalidOutputCOSKeyPrefix InvalidUsername InvalidWorkingDirectory LackOfParameterInfo LackOfParameters LimitExceeded ParameterDisabled
+			ParameterInvalidJsonFormat ParameterKeyContainsInvalidChar ParameterKeyDuplicated ParameterKeyLenExceeded ParameterNumberExceeded ParameterValueNotString Range
+			SupportParametersOnlyIfEnableParameter TooLong`,
+		},
+		{bmclient.ClassRefused, false, "ResourceNotFound", "CommandNotFound CosBucketNotFoundCode InstanceNotFound InvocationNotFound RoleNotFound"},
+		{bmclient.ClassRefused, false, "ResourceUnavailable", "AgentNotInstalled AgentStatusNotOnline InstanceStateNotRunning LighthouseUnsupportedRegion UserHasNoQuotaCode InvalidResourceQuotaResourceCode"},
+		{bmclient.ClassRefused, false, "UnauthorizedOperation", "AssumeRoleUnauthorized CamAuthFailed InvalidToken MFAExpired MFANotFound"},
+		{bmclient.ClassRefused, false, "", "InvalidParameter InvalidParameterValue MissingParameter UnknownParameter OperationDenied"},
+		{bmclient.ClassRefused, true, "", "RequestLimitExceeded"},
+		{bmclient.ClassUnknown, false, "", "UnsupportedOperation LimitExceeded ResourceUnavailable UnauthorizedOperation.NeedApproval ResourceUnavailable.CommandInExecuting ResponseSizeLimitExceeded"},
+		{bmclient.ClassUnknown, true, "", "InternalError ServiceUnavailable FailedOperation.CVMError FailedOperation.LighthouseError"},
+	} {
+		said := map[string]string{}
+		for _, code := range append(strings.Fields(group.tail), strings.Fields(group.above)...) {
+			if group.above != "" && code != group.above {
+				code = group.above + "." + code
+			}
+			api, c := startTAT(t, func(tatCall) any { return code }, func(c *bmclient.Config) { c.ReadAttempts, c.ReadBackoff = 2, 1 })
+			_, err := c.Run(t.Context(), runKey, bmclient.Run{CmdID: "cmd-1", Hosts: []string{"ins-1"}, User: "root", Content: []byte("x")})
+			_, readErr := c.Tasks(t.Context(), bmclient.Page{})
+			var e *bmclient.Error
+			if !errors.As(err, &e) || e.Class != group.class && code != group.above || len(api.made("RunCommand")) != 1 {
+				t.Errorf("%s: %v, want %v", code, err, group.class)
+				continue
+			}
+			if n := len(api.made("DescribeInvocations")); readErr == nil || (n == 2) != group.passes {
+				t.Errorf("%s is read %d times: %v", code, n, readErr)
+			}
+			if code == group.above {
+				said["above"] = e.Meaning
+			} else if said[code] = e.Meaning; e.Meaning == "" || strings.Contains(e.Meaning, "not documented") {
+				t.Errorf("%s means %q", code, e.Meaning)
+			}
+		}
+		for code, meaning := range said {
+			if code != "above" && meaning == said["above"] && code != "UnauthorizedOperation.CamAuthFailed" {
+				t.Errorf("%s says no more than %s: %s", code, group.above, meaning)
+			}
+		}
+	}
+}
