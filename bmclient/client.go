@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -45,6 +46,9 @@ type Config struct {
 	// Admit is asked before every send of every action, the repeated ones of a read included; nil: nothing is asked. It may wait, until ctx
 	// ends at the latest. Its error means that nothing is sent, and reaches the caller wrapped in ErrNotSent. It is called by many at once.
 	Admit func(ctx context.Context, action string) error
+
+	// Rows is shown each row of a list as the API wrote it, what is not decoded included; nil: nobody. It is called by many at once.
+	Rows func(row map[string]json.RawMessage)
 
 	Log   *slog.Logger     // nil: no log
 	Now   func() time.Time // nil: time.Now

@@ -85,6 +85,9 @@ func list[T any](ctx context.Context, c *Client, call call, p Page, key string, 
 	total, rows, err := c.rows(ans.data, key)
 	var all []T
 	for i := 0; err == nil && i < len(rows); i++ {
+		if c.cfg.Rows != nil {
+			c.cfg.Rows(rows[i].m)
+		}
 		var one T
 		if one, err = decode(rows[i], ans.hide); err == nil {
 			all = append(all, one)

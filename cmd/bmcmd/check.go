@@ -32,6 +32,9 @@ func checkCommand() *cobra.Command {
 		Example: "  bmcmd check -c bmcmd.yaml --runbook runbooks/web.md\n  bmcmd check -c bmcmd.yaml --live --secrets",
 		Args:    alone,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if try != "" && !live {
+				return errors.New("--try asks Redis and the cloud; use it with --live")
+			}
 			cfg, err := load(c, path)
 			if err != nil {
 				return err
@@ -55,13 +58,13 @@ func checkCommand() *cobra.Command {
 				return err
 			}
 			failed := 0
-			if try != "" && !live {
-				return errors.New("--try asks Redis and the cloud; use it with --live")
-			}
 			if live || secrets {
-				failed = checkLive(c.Context(), out, cfg, path, live, secrets, try)
+				failed = checkLive(c.Context(), out, cfg, path, live, secrets)
 			}
-			return errors.Join(
+			if try != "" {
+				err = sayTried(c.Context(), out, cfg, try)
+			}
+			return errors.Join(err,
 				some(refused, "1 line of the runbooks would be refused", "%d lines of the runbooks would be refused"),
 				some(unchecked, "1 line of the runbooks was not checked", "%d lines of the runbooks were not checked"),
 				some(failed, "1 fault was found by trying", "%d faults were found by trying"))
@@ -108,14 +111,14 @@ func counted(n int, noun string) string {
 const checkFor = 3 * time.Minute
 
 // checkLive prints a line for each thing that it tries and counts the faults.
-func checkLive(ctx context.Context, out io.Writer, cfg *config.Config, path string, live, secrets bool, try string) (faults int) {
+func checkLive(ctx context.Context, out io.Writer, cfg *config.Config, path string, live, secrets bool) (faults int) {
 	ctx, cancel := context.WithTimeout(ctx, checkFor)
 	defer cancel()
 	say := func(p serve.Probed) {
 		if p.How == serve.Bad {
 			faults++
 		}
-		fmt.Fprintf(out, "%-9s %-7s %s\n", p.How, p.Part, p.Says)
+		fmt.Fprintf(out, "%-9s %-7s %s\n", p.How, p.Part, oneLine(p.Says))
 	}
 	for _, err := range cfg.Unguarded() {
 		say(serve.Probed{Part: "config", How: serve.Bad, Says: err.Error()})
@@ -128,11 +131,6 @@ func checkLive(ctx context.Context, out io.Writer, cfg *config.Config, path stri
 			say(p)
 		}
 	}
-	if try != "" {
-		for p := range serve.ProbeTried(ctx, cfg, try) {
-			say(p)
-		}
-	}
 	if !secrets {
 		say(serve.Probed{Part: "secrets", How: serve.Untried, Says: "the key for runs and the passwords of hosts were not read; --secrets does"})
 		return faults
@@ -141,4 +139,23 @@ func checkLive(ctx context.Context, out io.Writer, cfg *config.Config, path stri
 		say(p)
 	}
 	return faults
+}
+
+// sayTried prints what a request's records show of what no document settles.
+func sayTried(ctx context.Context, out io.Writer, cfg *config.Config, request string) error {
+	ctx, cancel := context.WithTimeout(ctx, checkFor)
+	defer cancel()
+	facts, err := serve.Tried(ctx, cfg, request)
+	if err != nil {
+		return err
+	}
+	rows := [][]string{{"WHAT NO DOCUMENT SETTLES", "HERE, BY " + request}}
+	for _, f := range facts {
+		rows = append(rows, []string{f.Asked, f.Shown})
+	}
+	fmt.Fprintln(out)
+	for _, l := range lay(rows) {
+		fmt.Fprintln(out, l)
+	}
+	return nil
 }

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,41 +16,92 @@ var requestID = regexp.MustCompile(`\br-[a-z2-9]{10}\b`)
 
 // A run on each API by the program as it is shipped, and then what its records show of what no document settles.
 func TestCheckTry(t *testing.T) {
-	for api, says := range map[string][]string{
-		"2.0": {"under which key RunUserCmd takes its hosts: instanceId, as it is set", "how late a run is in the list of tasks: found ", "how contents and outputs are written: in base64"},
-		"3.0": {"whether RunUserCmd names the task (CmdTaskId): yes"},
-		"tat": {"what ids look like: inv- and ", "hosts end with: SUCCESS, exit 0, read as ended"},
+	for api, shows := range map[string][]string{
+		"2.0": {
+			"under which key RunUserCmd takes its hosts (bm.array_key)|instanceId, as it is set: the record has the hosts", "how late a run is in the list of tasks|it was found ",
+			"whether texts and outputs come in base64|yes", "in which zone times are (UTC+8 is assumed)|in that: read so, it began ", "whether its rows name the task that was asked for|taskId \"cmdtask-",
+			"what is answered for a script that is not there|", "whether a user other than root may run it|(its records", "how times are written|runBeginTime \"20",
+		},
+		"3.0": {
+			"whether RunUserCmd names the task (CmdTaskId)|yes", "whether CmdTaskId is what DescribeUserCmdTaskInfo takes|yes", "how late a run is in the list of tasks|(its records",
+			"whether statuses are numbers or text|Status 0", "what is answered for a task that is not there|nothing, without an error",
+		},
+		"tat": {
+			"how soon a run begins on a host|", "which statuses and exit codes hosts end with|SUCCESS, exit code 0: read as ended", "how long ids are|", "how the source of a run is spelled|InvocationSource \"USER\"",
+			"whether the record names a script that is not stored|CommandName ", "as whom, where and how long it ran, as recorded|root, in ", "how times are written|StartTime \"20",
+			"what is answered for a task that is not there|nothing, without an error",
+		},
 	} {
 		t.Run(api, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, settings{Settings: world.Settings{API: api}})
+			unread := map[string]string{"2.0": "DescribeDevice", "3.0": "DescribeDevices", "tat": "DescribeInstances"}[api]
 			bot := w.Serve()
 			w.opens()
 			id := requestID.FindString(w.Slack.Traffic())
-			try := func() string {
-				p := bmcmd(t, "check", "-c", w.Config, "--live", "--try", id)
-				_ = p.Wait(patience)
-				return p.Stdout.String()
-			}
-			if out := try(); !strings.Contains(out, id+" was not sent (it is pending)") {
-				t.Errorf("a request that nobody approved:\n%s", out)
-			}
+			w.tries(id, 1, "", id+" has not ended, it is pending; ask again when its card says how it ended")
 			w.Slack.Presses(bob, "Approve")
 			w.Slack.CardSays("Ran on the host, exit code 0")
-			out := try()
-			says = append(says, "whether the record has exactly what was approved: yes", "in which zone times are: in the one that is assumed", "whether a machine is told, with name and tags: yes")
-			for _, text := range says {
-				if !strings.Contains(out, text) {
-					t.Errorf("it does not say %q:\n%s", text, out)
+			bot.Term()
+			for _, name := range runSecrets { // nothing of a run is read
+				_ = os.Remove(filepath.Join(w.Dir, name))
+			}
+			out := w.tries(id, 0, "", "")
+			for _, row := range append(shows, "WHAT NO DOCUMENT SETTLES|HERE, BY "+id, "whether the record has exactly the text that was approved|yes", "whether a machine's name and tags are told|yes", "whether a page of 100 rows is taken|yes") {
+				asked, shown, _ := strings.Cut(row, "|")
+				if !slices.ContainsFunc(lines(out), func(l string) bool {
+					rest, is := strings.CutPrefix(l, asked+" ")
+					return is && strings.HasPrefix(strings.TrimLeft(rest, " "), shown)
+				}) {
+					t.Errorf("it does not say %q:\n%s", row, out)
 				}
+			}
+			w.Cloud.Post("fault", object{"action": unread, "n": 9, "fault": object{"code": 4101, "error": "UnauthorizedOperation"}})
+			if out := w.tries(id, 1, "HERE, BY "+id, "1 fault was found"); !regexp.MustCompile(`(?m)^the machines +could not be read: ` + unread).MatchString(out) {
+				t.Errorf("it does not say what could not be read:\n%s", out)
 			}
 			if n := len(w.Cloud.Runs()); n != 1 {
 				t.Errorf("%d scripts were started", n)
 			}
-			bot.Term()
 			w.noSecretLeft()
 		})
 	}
+}
+
+// What there is to try is named, and what cannot be read keeps nothing else from being shown.
+func TestCheckTryWhat(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	bot := w.Serve()
+	w.opens()
+	id := requestID.FindString(w.Slack.Traffic())
+	w.Slack.Presses(alice, "Cancel")
+	w.Slack.CardSays("Cancelled")
+	w.opens()
+	w.Cloud.Fail("RunUserCmd", `{"code":10001}`)
+	w.Slack.Presses(bob, "Approve")
+	w.Slack.CardSays("10001")
+	ids := requestID.FindAllString(w.Slack.Traffic(), -1)
+	refused := ids[slices.IndexFunc(ids, func(other string) bool { return other != id })]
+	w.tries(refused, 1, "", refused+" has not ended, it is approved")
+	w.Slack.Presses(alice, "Cancel")
+	w.Slack.CardSays("Cancelled")
+	bot.Term()
+	w.tries(refused, 0, "most probably not instanceId, as it is set: the answer was 10001", "")
+	w.tries(id, 1, "", id+" is cancelled and was never sent, so it shows nothing; have a stored script that does nothing, such as true, approved in Slack for one machine, and name that request")
+	w.tries("r-nosuch", 1, "", "there is no request r-nosuch in the workspace sim, or its record is gone by its age (keep.requests); take the id of a newer one from its card")
+}
+
+// tries runs a check with --try, and holds how it ended.
+func (w *scene) tries(id string, status int, out, said string) string {
+	w.t.Helper()
+	p := bmcmd(w.t, "check", "-c", w.Config, "--live", "--try", id)
+	err := p.Wait(patience)
+	if (err != nil) != (status != 0) || !strings.Contains(p.Stdout.String(), out) || !strings.Contains(p.Stderr.String(), said) {
+		w.t.Errorf("it ended with %v:\n%s%s", err, p.Stdout, p.Stderr)
+	}
+	w.tellsNoSecret(p)
+	return p.Stdout.String()
 }
 
 // A clean run on one host that takes a second, by the program as it is shipped: all that the cloud is asked, from the command to the

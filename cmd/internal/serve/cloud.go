@@ -132,7 +132,7 @@ func (s *Server) openCloud(context.Context) error {
 	client, err := bmclient.New(bmclient.Config{
 		API: b.API, Endpoint: b.Endpoint, Region: b.Region, ArrayKey: b.ArrayKey, Signature: b.Signature, ReadsByGET: b.ReadsByGet,
 		ReadKey: func(ctx context.Context) (bmclient.Key, error) { return s.key(ctx, b.ReadKey) },
-		Timeout: b.Timeout, RunTimeout: b.RunTimeout, Admit: s.admit, Log: s.log, Now: s.now,
+		Timeout: b.Timeout, RunTimeout: b.RunTimeout, Admit: s.admit, Rows: s.rows, Log: s.log, Now: s.now,
 	})
 	if err != nil {
 		return err

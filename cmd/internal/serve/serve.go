@@ -10,6 +10,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -46,7 +47,8 @@ type Server struct {
 	here     string // the workspace's id, or its enterprise's: all keys in Redis begin with it
 	team     string // the workspace's name
 	lacks    []slackio.Lack
-	patient  bool // waits for a Slack that is away
+	patient  bool                             // waits for a Slack that is away
+	rows     func(map[string]json.RawMessage) // nil: nobody wants them
 }
 
 // New puts the parts together and checks what cannot mend itself: the Slack

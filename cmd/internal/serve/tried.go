@@ -3,146 +3,217 @@ package serve
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/approvals/redisstore"
 	"github.com/bmcmd/bmcmd/bmclient"
-	"github.com/bmcmd/bmcmd/bot"
 	"github.com/bmcmd/bmcmd/cmd/internal/config"
 )
 
+// Fact is something that no document settles, and what this account showed of it.
+type Fact struct{ Asked, Shown string }
+
 // trial is a request that was approved and has ended, and what the cloud says of it now.
 type trial struct {
+	*Server
 	approvals.Request
-	moves    map[string]time.Time // when each was made last
-	cloud    bot.Cloud
-	find     func(context.Context, string) ([]bmclient.Machine, error)
-	api      string
-	task     *bmclient.Task // nil: not in the list
-	list     []bmclient.Task
-	rows     []bmclient.HostRun
+	there    cloud                        // where it ran
+	found    time.Time                    // when its task was found; zero: the answer named it
+	list     []bmclient.Task              // the newest
+	hosts    []bmclient.HostRun           // of its task
+	seen     []map[string]json.RawMessage // rows of any list, as the API wrote them
+	rows     []map[string]json.RawMessage // those of its task
 	machines []bmclient.Machine
+	unread   []Fact
 }
 
-// unsettled is something that no document settles, and how a trial shows which reading of it is true here.
-type unsettled struct {
-	apis string // that it is about, parted by blanks
-	what string
-	told func(context.Context, trial) string // empty: these records do not show it
+// question is something that no document settles, and how a trial shows which reading of it is true here.
+type question struct {
+	apis  string // that it is about, with blanks between
+	what  string
+	shown func(context.Context, *trial) string // empty: these records do not show it
 }
 
 // questions are all that a request's records can settle, the most important first: a fact is added here.
-var questions = []unsettled{
-	{"2.0", "under which key RunUserCmd takes its hosts", func(_ context.Context, t trial) string {
-		a := t.answered()
-		switch {
-		case a == nil:
-			return ""
-		case a.Outcome == approvals.OutcomeAccepted:
-			return t.Plan.Target.ArrayKey + ", as it is set"
-		case slices.Contains([]int{4000, 10001, 18013}, a.Code):
-			return fmt.Sprintf("most probably not %s, as it is set: the answer was %d", t.Plan.Target.ArrayKey, a.Code)
-		}
-		return ""
-	}},
-	{"3.0", "whether RunUserCmd names the task (CmdTaskId)", func(_ context.Context, t trial) string {
-		if a := t.answered(); a != nil && a.Outcome == approvals.OutcomeAccepted {
-			return yes(len(a.Tasks) > 0)
-		}
-		return ""
-	}},
-	{"2.0 3.0", "how late a run is in the list of tasks", func(_ context.Context, t trial) string {
-		found, is := t.moves["find"]
-		if !is {
+var questions = []question{
+	{"2.0", "under which key RunUserCmd takes its hosts (bm.array_key)", arrayKey},
+	{"3.0", "whether RunUserCmd names the task (CmdTaskId)", func(_ context.Context, t *trial) string {
+		if !t.accepted() {
 			return ""
 		}
-		return fmt.Sprintf("found %s after the claim, looked for after 1, 2, 4, 8 s and then each 15", found.Sub(t.LastSend().ClaimedAt).Round(time.Second))
+		return yes(len(t.LastSend().Answer.Tasks) > 0)
 	}},
-	{"2.0 3.0 tat", "whether the record has exactly what was approved", func(_ context.Context, t trial) string {
+	{"3.0", "whether CmdTaskId is what DescribeUserCmdTaskInfo takes", func(_ context.Context, t *trial) string {
+		if !t.accepted() || len(t.LastSend().Answer.Tasks) == 0 {
+			return ""
+		}
+		return yes(len(t.hosts) > 0)
+	}},
+	{"2.0 3.0 tat", "whether the record has exactly the text that was approved", func(_ context.Context, t *trial) string {
 		return t.each(func(h bmclient.HostRun) string {
 			if len(h.Content) == 0 {
-				return "it has no content"
+				return "it has no text"
 			}
 			return yes(string(h.Content) == string(t.Plan.Text()))
 		})
 	}},
-	{"2.0 3.0", "how contents and outputs are written", func(_ context.Context, t trial) string {
+	{"2.0 3.0", "how late a run is in the list of tasks", func(_ context.Context, t *trial) string {
+		if t.found.IsZero() {
+			return ""
+		}
+		return "it was found " + t.after(t.found) + ", where the first looks are 1, 2, 4 and 8 s apart and then each 15"
+	}},
+	{"2.0 3.0", "in which zone times are (UTC+8 is assumed)", func(_ context.Context, t *trial) string {
 		return t.each(func(h bmclient.HostRun) string {
-			if h.Plain {
-				return "as plain text"
+			if h.Begun.IsZero() {
+				return ""
 			}
-			return "in base64"
+			off := h.Begun.Sub(t.LastSend().ClaimedAt).Round(30 * time.Minute)
+			if off == 0 {
+				return "in that: read so, it began " + t.after(h.Begun)
+			}
+			return "in another: read so, it began " + t.after(h.Begun)
 		})
 	}},
-	{"2.0 3.0 tat", "in which zone times are", func(_ context.Context, t trial) string {
-		if t.task == nil || t.task.Begun.IsZero() {
-			return ""
-		}
-		off := t.task.Begun.Sub(t.LastSend().ClaimedAt).Round(30 * time.Minute)
-		if off == 0 {
-			return "in the one that is assumed"
-		}
-		return "in one that is " + off.String() + " off"
-	}},
-	{"2.0 3.0 tat", "which statuses and exit codes hosts end with", func(_ context.Context, t trial) string {
+	{"tat", "how soon a run begins on a host", func(_ context.Context, t *trial) string {
 		return t.each(func(h bmclient.HostRun) string {
-			return fmt.Sprintf("%s, exit %d, read as %s", cmp.Or(h.Word, fmt.Sprint("status ", h.Status)), h.Exit, h.State)
+			if h.Begun.IsZero() {
+				return ""
+			}
+			return t.after(h.Begun)
 		})
 	}},
-	{"2.0 3.0 tat", "in which order tasks are listed", func(_ context.Context, t trial) string {
-		if len(t.list) < 2 {
+	{"2.0 3.0 tat", "which statuses and exit codes hosts end with", func(_ context.Context, t *trial) string {
+		return t.each(func(h bmclient.HostRun) string {
+			return fmt.Sprintf("%s, exit code %d: read as %s", cmp.Or(h.Word, fmt.Sprint("status ", h.Status)), h.Exit, h.State)
+		})
+	}},
+	{"2.0 3.0", "whether texts and outputs come in base64", func(_ context.Context, t *trial) string {
+		return t.each(func(h bmclient.HostRun) string { return yes(!h.Plain) })
+	}},
+	{"2.0 3.0", "whether a user other than root may run it", func(_ context.Context, t *trial) string {
+		if t.Plan.Login.User == "root" || len(t.hosts) == 0 {
 			return ""
 		}
-		if slices.IsSortedFunc(t.list, func(a, b bmclient.Task) int { return b.Begun.Compare(a.Begun) }) {
+		return t.Plan.Login.User + ": " + yes(t.State == approvals.Succeeded)
+	}},
+	{"tat", "as whom, where and how long it ran, as recorded", func(_ context.Context, t *trial) string {
+		return t.each(func(h bmclient.HostRun) string {
+			return fmt.Sprintf("%s, in %q, %s", h.Ran.User, h.Ran.Dir, h.Ran.Timeout)
+		})
+	}},
+	{"2.0 3.0 tat", "in which order runs are listed", func(_ context.Context, t *trial) string {
+		switch newer := func(a, b bmclient.Task) int { return b.Begun.Compare(a.Begun) }; {
+		case len(t.list) < 2:
+			return ""
+		case slices.IsSortedFunc(t.list, newer):
 			return "newest first"
 		}
 		return "not newest first"
 	}},
-	{"tat", "whether what was left to the cloud is recorded: directory, timeout", func(_ context.Context, t trial) string {
-		return t.each(func(h bmclient.HostRun) string { return fmt.Sprintf("%q, %s", h.Ran.Dir, h.Ran.Timeout) })
-	}},
-	{"tat", "what ids look like", func(_ context.Context, t trial) string {
-		if len(t.Follow.Tasks) == 0 {
+	{"2.0 3.0 tat", "whether a page of 100 rows is taken", func(_ context.Context, t *trial) string {
+		if t.list == nil {
 			return ""
 		}
-		kind, rest, _ := strings.Cut(t.Follow.Tasks[0], "-")
-		return fmt.Sprintf("%s- and %d characters", kind, len(rest))
+		return "yes"
 	}},
-	{"2.0 3.0 tat", "what is answered for a script that is not there", func(ctx context.Context, t trial) string {
-		_, err := t.cloud.Script(ctx, noScript)
-		return answeredFor(err)
+	{"2.0 3.0 tat", "what is answered for a script that is not there", func(ctx context.Context, t *trial) string {
+		_, err := t.there.Script(ctx, noScript)
+		return answered(err)
 	}},
-	{"2.0 3.0 tat", "what is answered for a task that is not there", func(ctx context.Context, t trial) string {
-		n, err := t.cloud.EachHost(ctx, noTask(t.api), noHost)
-		if err == nil {
-			return fmt.Sprintf("an empty set (%d)", n)
-		}
-		return answeredFor(err)
+	{"2.0 3.0 tat", "what is answered for a task that is not there", func(ctx context.Context, t *trial) string {
+		_, err := t.there.EachHost(ctx, noTask(t.cfg.BM.API), noHost)
+		return answered(err)
 	}},
-	{"2.0 3.0 tat", "whether a machine is told, with name and tags", func(_ context.Context, t trial) string {
+	{"2.0 3.0 tat", "whether a machine's name and tags are told", func(_ context.Context, t *trial) string {
 		if len(t.machines) == 0 {
-			return "it is not found"
-		}
-		m := t.machines[0]
-		return fmt.Sprintf("%s; %d tags; %s", yes(m.Told), len(m.Tags), cmp.Or(m.Trouble, "nothing against it"))
-	}},
-	{"2.0 3.0 tat", "whether a search for machines takes a part of a name", func(ctx context.Context, t trial) string {
-		if len(t.machines) == 0 || len(t.machines[0].Name) < 2 {
 			return ""
 		}
-		name := t.machines[0].Name
-		found, err := t.find(ctx, name[:len(name)-1])
-		if err != nil {
-			return ""
-		}
-		return yes(slices.ContainsFunc(found, func(m bmclient.Machine) bool { return m.Name == name }))
+		return yes(t.machines[0].Told)
 	}},
+	{"2.0 3.0 tat", "whether a part of a name finds a machine", partOfName},
+	{"2.0 3.0", "whether its rows name the task that was asked for", written("taskId", "TaskId")},
+	{"2.0 3.0 tat", "how times are written", written("runBeginTime", "RunBeginTime", "StartTime")},
+	{"2.0 3.0", "whether statuses are numbers or text", written("status", "Status")},
+	{"tat", "how long ids are", written("InvocationId", "InvocationTaskId", "CommandId")},
+	{"tat", "how the source of a run is spelled", written("InvocationSource")},
+	{"tat", "whether the record names a script that is not stored", written("CommandName", "Description")},
+}
+
+func arrayKey(_ context.Context, t *trial) string {
+	a := t.LastSend().Answer
+	switch set := t.Plan.Target.ArrayKey; {
+	case a == nil:
+		return ""
+	case t.accepted() && len(t.hosts) > 0:
+		return set + ", as it is set: the record has the hosts"
+	case slices.Contains([]int{4000, 10001, 18013}, a.Code):
+		return fmt.Sprintf("most probably not %s, as it is set: the answer was %d", set, a.Code)
+	}
+	return ""
+}
+
+func partOfName(ctx context.Context, t *trial) string {
+	if len(t.machines) == 0 {
+		return ""
+	}
+	name := []rune(t.machines[0].Name)
+	if len(name) < 2 {
+		return ""
+	}
+	found, err := t.there.FindMachines(ctx, string(name[:len(name)-1]))
+	if err != nil {
+		return ""
+	}
+	return yes(slices.ContainsFunc(found, func(m bmclient.Machine) bool { return m.ID == t.machines[0].ID }))
+}
+
+// written shows fields of the rows as the API wrote them.
+func written(keys ...string) func(context.Context, *trial) string {
+	return func(_ context.Context, t *trial) string {
+		var all []string
+		for _, key := range keys {
+			for _, row := range t.rows {
+				if raw, has := row[key]; has {
+					all = append(all, key+" "+string(raw))
+				}
+			}
+		}
+		return strings.Join(once(all), ", ")
+	}
+}
+
+// each is what all hosts say of one thing, each word once.
+func (t *trial) each(says func(bmclient.HostRun) string) string {
+	var all []string
+	for _, h := range t.hosts {
+		if word := says(h); word != "" {
+			all = append(all, word)
+		}
+	}
+	return strings.Join(once(all), "; ")
+}
+
+func (t *trial) accepted() bool {
+	a := t.LastSend().Answer
+	return a != nil && a.Outcome == approvals.OutcomeAccepted
+}
+
+// after is how long after the claim, which is a moment before the send.
+func (t *trial) after(at time.Time) string {
+	d := at.Sub(t.LastSend().ClaimedAt)
+	if d.Abs() < time.Second { // most times of the cloud are of whole seconds
+		return "within a second of the claim"
+	}
+	return d.Round(time.Second).String() + " after the claim"
 }
 
 func yes(is bool) string {
@@ -152,12 +223,12 @@ func yes(is bool) string {
 	return "no"
 }
 
-func answeredFor(err error) string {
+func answered(err error) string {
 	var said *bmclient.Error
 	switch {
 	case errors.As(err, &said) && (said.Number != 0 || said.Code != ""):
-		return strings.TrimSpace(fmt.Sprintf("%d %s", said.Number, said.Code))
-	case errors.Is(err, bmclient.ErrNoScript):
+		return "an error: " + strings.TrimPrefix(fmt.Sprint(said.Number, " ", said.Code), "0 ")
+	case err == nil, errors.Is(err, bmclient.ErrNoScript), errors.Is(err, bmclient.ErrNoTask):
 		return "nothing, without an error"
 	}
 	return ""
@@ -171,88 +242,79 @@ func noTask(api string) string {
 	return "cmdtask-doesnotexist"
 }
 
-func (t trial) answered() *approvals.Answer {
-	if s := t.LastSend(); s != nil {
-		return s.Answer
+// Tried runs nothing. From the records of a request that was approved and has ended, in Redis and in the cloud, it says which reading is
+// true here of what no document settles, the most important first. Of secrets it reads what a look needs, and never what only a run does.
+func Tried(ctx context.Context, cfg *config.Config, id string) ([]Fact, error) {
+	t := &trial{Server: &Server{cfg: cfg, log: slog.New(slog.DiscardHandler)}}
+	var seen sync.Mutex
+	t.Server.rows = func(row map[string]json.RawMessage) {
+		seen.Lock()
+		defer seen.Unlock()
+		t.seen = append(t.seen, row)
 	}
-	return nil
-}
-
-// each is what all rows say of one thing, each word once.
-func (t trial) each(says func(bmclient.HostRun) string) string {
-	var all []string
-	for _, h := range t.rows {
-		if word := says(h); !slices.Contains(all, word) {
-			all = append(all, word)
+	defer t.Close()
+	for _, part := range []func(context.Context) error{t.openVault, t.openRedis, t.openCloud, t.openSlack} {
+		if err := part(ctx); err != nil {
+			return nil, err
 		}
 	}
-	return strings.Join(all, "; ")
+	if err := t.load(ctx, id); err != nil {
+		return nil, err
+	}
+	t.read(ctx)
+	var all []Fact
+	for _, q := range questions {
+		if slices.Contains(strings.Fields(q.apis), cfg.BM.API) {
+			shown := t.Scrub(q.shown(ctx, t))
+			all = append(all, Fact{q.what, cmp.Or(shown, "(its records do not show it)")})
+		}
+	}
+	return append(all, t.unread...), nil
 }
 
-// ProbeTried runs nothing. From the records of a request that was approved and has ended it says which reading is true here of what
-// no document settles.
-func ProbeTried(ctx context.Context, cfg *config.Config, id string) iter.Seq[Probed] {
-	return probing(cfg, func(p *probe) {
-		if err := errors.Join(p.openRedis(ctx), p.openCloud(ctx), p.openSlack(ctx)); err != nil {
-			p.says("try", Bad, "%v", err)
-			return
-		}
-		t, err := p.trial(ctx, id)
-		if err != nil {
-			p.says("try", Bad, "%v", err)
-			return
-		}
-		for _, q := range questions {
-			if !slices.Contains(strings.Fields(q.apis), t.api) {
-				continue
-			}
-			if says := q.told(ctx, t); says != "" {
-				p.says("try", Good, "%s: %s", q.what, says)
-			} else {
-				p.says("try", Untried, "%s: the records of %s do not show it", q.what, id)
-			}
-		}
-	})
-}
-
-// trial reads the request and what the cloud has of it.
-func (p *probe) trial(ctx context.Context, id string) (t trial, err error) {
-	store := redisstore.New(p.Server.redis, p.here, redisstore.Options{Log: p.log})
+// load reads the request from Redis.
+func (t *trial) load(ctx context.Context, id string) error {
+	store := redisstore.New(t.redis, t.here, redisstore.Options{Log: t.log})
 	k, err := store.Load(ctx, id)
 	switch {
 	case errors.Is(err, approvals.ErrNotFound):
-		return t, fmt.Errorf("there is no request %s in this workspace: take the id from a card", id)
+		return fmt.Errorf("there is no request %s in the workspace %s, or its record is gone by its age (keep.requests); take the id of a newer one from its card", id, t.team)
 	case err != nil:
-		return t, inSentences(err)
-	case k.Plan == nil || len(k.Sends) == 0:
-		return t, fmt.Errorf("%s was not sent (it is %s): ask in Slack for a stored script that does nothing, such as true, on one machine, and name that request once it has ended", id, k.State)
+		return inSentences(err)
+	case k.Plan == nil || len(k.Sends) == 0 && k.State.Ended():
+		return fmt.Errorf("%s is %s and was never sent, so it shows nothing; have a stored script that does nothing, such as true, approved in Slack for one machine, and name that request", id, k.State)
 	case !k.State.Ended():
-		return t, fmt.Errorf("%s has not ended (it is %s): try again once it has", id, k.State)
+		return fmt.Errorf("%s has not ended, it is %s; ask again when its card says how it ended", id, k.State)
+	case k.Plan.Target.API != t.cfg.BM.API:
+		return fmt.Errorf("%s was sent to API %s, and bm.api is %s; name a request of this one, or ask with the config of that time", id, k.Plan.Target.API, t.cfg.BM.API)
 	}
-	t = trial{
-		Request: k.Request, moves: map[string]time.Time{}, api: k.Plan.Target.API, cloud: p.cloud.In(k.Plan.Target.Region),
-		find: p.cloud.in(k.Plan.Target.Region).FindMachines,
-	}
+	t.Request, t.there = k.Request, t.cloud.in(k.Plan.Target.Region)
 	events, err := store.Events(ctx, id, k.Events)
-	if err != nil {
-		return t, inSentences(err)
-	}
 	for _, e := range events {
-		t.moves[e.Move] = e.At
+		if e.Move == "find" || e.Move == "adopt" {
+			t.found = e.At
+		}
 	}
-	list, err := t.cloud.Tasks(ctx, bmclient.Page{Limit: bmclient.LargestPage})
-	if err != nil {
-		return t, err
+	return inSentences(err)
+}
+
+// read asks the cloud for what it has of the request. What cannot be read is said, and keeps nothing else from being shown.
+func (t *trial) read(ctx context.Context) {
+	failed := func(what string, err error) {
+		if err != nil {
+			t.unread = append(t.unread, Fact{what, "could not be read: " + t.Scrub(err.Error())})
+		}
 	}
+	var err error
+	t.machines, err = t.there.Machines(ctx, t.Plan.Hosts)
+	failed("the machines", err)
+	list, err := t.there.Tasks(ctx, bmclient.Page{Limit: bmclient.LargestPage})
 	t.list = list.Tasks
-	for _, task := range k.Follow.Tasks {
-		if i := slices.IndexFunc(t.list, func(l bmclient.Task) bool { return l.ID == task }); i >= 0 {
-			t.task = &t.list[i]
-		}
-		if _, err := t.cloud.EachHost(ctx, task, func(h bmclient.HostRun) error { t.rows = append(t.rows, h); return nil }); err != nil {
-			return t, err
-		}
+	failed("the list of runs", err)
+	t.seen = nil
+	for _, task := range t.Follow.Tasks {
+		_, err := t.there.EachHost(ctx, task, func(h bmclient.HostRun) error { t.hosts = append(t.hosts, h); return nil })
+		failed("the record of "+task, err)
 	}
-	t.machines, err = t.cloud.Machines(ctx, k.Plan.Hosts)
-	return t, err
+	t.rows = t.seen
 }
