@@ -2,6 +2,7 @@ package bmclient
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,27 +23,12 @@ const (
 	HostLost                     // the cloud has lost sight of it: it may have run, or may still
 )
 
-// String is "running", "ended", "failed" or "other".
-func (s HostState) String() string {
-	switch s {
-	case HostRunning:
-		return "running"
-	case HostEnded:
-		return "ended"
-	case HostFailed:
-		return "failed"
-	case HostWaiting:
-		return "waiting"
-	case HostNever:
-		return "never ran"
-	case HostKilled:
-		return "killed"
-	case HostLost:
-		return "lost"
-	case HostOther:
-	}
-	return "other"
+var stateNames = map[HostState]string{
+	HostRunning: "running", HostEnded: "ended", HostFailed: "failed", HostWaiting: "waiting", HostNever: "never ran", HostKilled: "killed", HostLost: "lost",
 }
+
+// String is "running", "ended" and so on, or "other".
+func (s HostState) String() string { return cmp.Or(stateNames[s], "other") }
 
 // HostRun is what one host has to say of one task. Content and Parameters are the host's own record of what it ran, byte for byte.
 // Output is what the script wrote: any bytes, of any length, shown to nobody before.

@@ -15,7 +15,7 @@ import (
 // gone back since: it looks like itself then, to a process that has not seen it as it was.
 // Where there is none the run goes on as any other.
 func (b *Bot) beforeMe(ctx context.Context, k approvals.Kept) (*approvals.Move, error) {
-	if k.KeptOn != k.Server.ID || !k.ApprovedAt.Before(b.Desk.Since(k)) || b.lookedFor(k.ID) {
+	if k.KeptOn != k.Server.ID || !k.ApprovedAt.Before(b.Desk.Since(k)) || b.looked.of(k.ID) {
 		return nil, nil // searched for already, or seen from the beginning
 	}
 	fits, err := b.listed(ctx, k)
@@ -33,19 +33,8 @@ func (b *Bot) beforeMe(ctx context.Context, k approvals.Kept) (*approvals.Move, 
 	if len(fits) > 0 {
 		return moved(approvals.Doubt("This was approved before I was started, and "+listedSo(fits), b.Valid)), nil
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.looked) >= mostCalled {
-		clear(b.looked)
-	}
-	b.looked[k.ID] = true
+	b.looked.put(k.ID, true)
 	return nil, nil
-}
-
-func (b *Bot) lookedFor(id string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.looked[id]
 }
 
 // mostOpen is how many open requests are asked whose task one is.

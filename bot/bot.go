@@ -65,13 +65,14 @@ type Bot struct {
 
 	untold sync.Map // why a group was not told when it was last asked for, by its id
 
+	calls  remembered[*approvals.Answer] // by request: of this bot's calls whose answer is not stored yet
+	called remembered[int]               // by request: for how many of its sends this bot has called
+	looked remembered[bool]              // requests that were searched for; see beforeMe
+	ran    remembered[[]string]          // by task: the hosts of other runs
+
 	mu      sync.Mutex
-	jobs    map[string]*job              // requests this bot works on, or is to look up
-	atWork  int                          // how many of them are no look-ups
-	calls   map[string]*approvals.Answer // of this bot's calls whose answer is not stored yet
-	called  map[string]int               // how many sends of a request this bot has called for
-	looked  map[string]bool              // requests that were searched for; see beforeMe
-	ran     map[string][]string          // hosts by task, of runs that are over or not; see ranOn
+	jobs    map[string]*job // requests this bot works on, or is to look up
+	atWork  int             // how many of them are no look-ups
 	running sync.WaitGroup
 	stopped bool
 
@@ -125,7 +126,8 @@ func New(c Config) (*Bot, error) {
 	}
 	life, end := context.WithCancel(context.Background())
 	return &Bot{
-		Config: c, jobs: map[string]*job{}, calls: map[string]*approvals.Answer{}, called: map[string]int{}, looked: map[string]bool{}, ran: map[string][]string{}, life: life, end: end,
+		Config: c, jobs: map[string]*job{}, life: life, end: end,
+		called: remembered[int]{most: mostCalled}, looked: remembered[bool]{most: mostCalled}, ran: remembered[[]string]{most: mostRanOn},
 		slots: make(chan struct{}, c.Workers), lookUps: make(chan struct{}, max(1, c.Workers/16)), looks: make(chan struct{}, max(1, c.Workers/2)), freed: make(chan struct{}, 1),
 		commands: NewPace(c.CommandsAMinute, time.Minute), showings: NewPace(1, showEvery), turnedAway: NewPace(turnedAwayAnHour, time.Hour),
 		redraws: NewPace(redrawsAMinute, time.Minute), links: NewPace(linksAMinute, time.Minute),

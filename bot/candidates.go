@@ -121,7 +121,7 @@ const (
 
 // fits reads the hosts of a task, unless they are known to be others.
 func (b *Bot) fits(ctx context.Context, r approvals.Request, t bmclient.Task) (fit, error) {
-	if on, known := b.whereItRan(t.ID); known && !slices.ContainsFunc(on, func(h string) bool { return slices.Contains(r.Plan.Hosts, h) }) {
+	if on := b.ran.of(t.ID); on != nil && !slices.ContainsFunc(on, func(h string) bool { return slices.Contains(r.Plan.Hosts, h) }) {
 		return stranger, nil
 	}
 	rows, err := b.reading(r).task(ctx, t.ID)
@@ -142,32 +142,13 @@ func (b *Bot) fits(ctx context.Context, r approvals.Request, t bmclient.Task) (f
 			is = otherScript
 		}
 	}
-	b.ranOn(t, on)
+	if t.Hosts > 0 && len(on) >= t.Hosts { // it is known whole: other runs of the script need not read it at every look
+		b.ran.put(t.ID, on)
+	}
 	strange := slices.ContainsFunc(on, func(h string) bool { return !slices.Contains(r.Plan.Hosts, h) })
 	// Rows may come one by one; then the list's own count must do.
 	if strange || covered == 0 || covered < len(taken(r)) && t.Hosts <= 0 {
 		return stranger, nil
 	}
 	return is, nil
-}
-
-// ranOn remembers where a task ran, once all of it is known: other runs of the same
-// script would read it again at every look.
-func (b *Bot) ranOn(t bmclient.Task, hosts []string) {
-	if t.Hosts <= 0 || len(hosts) < t.Hosts {
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.ran) >= mostRanOn {
-		clear(b.ran)
-	}
-	b.ran[t.ID] = hosts
-}
-
-func (b *Bot) whereItRan(task string) (hosts []string, known bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	hosts, known = b.ran[task]
-	return hosts, known
 }

@@ -84,14 +84,12 @@ func (b *Bot) loadOpen(ctx context.Context, id string) (approvals.Kept, error) {
 
 // moveFor is the move that a button stands for.
 func (b *Bot) moveFor(ctx context.Context, c Click, k approvals.Kept, p approvals.Person) (approvals.Move, error) {
-	if c.Button == Cancel {
-		return approvals.Cancel(p), nil
-	}
 	switch c.Button {
+	case Cancel:
+		return approvals.Cancel(p), nil
 	case Ran, DidNotRun, Lift:
 		return b.settling(ctx, c, k, p)
-	}
-	if c.Button == Stop {
+	case Stop:
 		return b.stopFor(ctx, c, k, p)
 	}
 	if err := k.Undecided(); err != nil {
@@ -129,8 +127,16 @@ func denyReason(s string) string {
 	return s
 }
 
-// settling is the move of a button on the card of an unknown run. Rules that are gone
-// by now do not leave it to nobody: then those of the card decide.
+// factsStill is facts for what may have run. Rules that are gone by now do not leave it to nobody: then the card's decides.
+func (b *Bot) factsStill(ctx context.Context, r approvals.Request, people ...approvals.Person) (approvals.Facts, error) {
+	today, err := b.facts(ctx, r, people...)
+	if errors.Is(err, approvals.ErrNoRule) || errors.Is(err, approvals.ErrRulesDiffer) {
+		return b.factsUnder(ctx, r, r.Plan.Rule, people...)
+	}
+	return today, err
+}
+
+// settling is the move of a button on the card of an unknown run.
 func (b *Bot) settling(ctx context.Context, c Click, k approvals.Kept, p approvals.Person) (approvals.Move, error) {
 	if k.State != approvals.Unknown {
 		return approvals.Settle(p, c.Digest, approvals.Ran, approvals.Facts{}), nil // which says why not
@@ -139,10 +145,7 @@ func (b *Bot) settling(ctx context.Context, c Click, k approvals.Kept, p approva
 	for _, s := range k.Unsure.Statements {
 		before = append(before, s.Person)
 	}
-	today, err := b.facts(ctx, k.Request, before...)
-	if errors.Is(err, approvals.ErrNoRule) || errors.Is(err, approvals.ErrRulesDiffer) {
-		today, err = b.factsUnder(ctx, k.Request, k.Plan.Rule, before...)
-	}
+	today, err := b.factsStill(ctx, k.Request, before...)
 	switch {
 	case err != nil:
 		return approvals.Move{}, err
@@ -154,7 +157,7 @@ func (b *Bot) settling(ctx context.Context, c Click, k approvals.Kept, p approva
 	return approvals.Settle(p, c.Digest, approvals.DidNotRun, today), nil
 }
 
-// stopFor is the move of Stop. Who asked needs no look-up; for others the card's rule decides where today's is gone.
+// stopFor is the move of Stop. Who asked needs no look-up.
 func (b *Bot) stopFor(ctx context.Context, c Click, k approvals.Kept, p approvals.Person) (approvals.Move, error) {
 	if k.State == approvals.Accepted && !bmclient.Sends(k.Plan.Target.API) {
 		return approvals.Move{}, refuse("Bare Metal's API cannot stop a run. Stop it on the hosts.")
@@ -162,7 +165,7 @@ func (b *Bot) stopFor(ctx context.Context, c Click, k approvals.Kept, p approval
 	if k.State != approvals.Accepted || k.Requester.Same(p) {
 		return approvals.StopRun(p, c.Digest, approvals.Facts{}), nil
 	}
-	today, err := b.factsUnder(ctx, k.Request, k.Plan.Rule)
+	today, err := b.factsStill(ctx, k.Request)
 	return approvals.StopRun(p, c.Digest, today), err
 }
 

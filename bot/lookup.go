@@ -289,13 +289,10 @@ func (b *Bot) ruleWords(err error, script string) string {
 // readScript reads a script. A *refusal is final; other errors may pass.
 func (b *Bot) readScript(ctx context.Context, from source, id string) (bmclient.Script, error) {
 	s, err := from.script(ctx, id)
-	var said *bmclient.Error
-	switch {
-	case errors.Is(err, bmclient.ErrNoScript):
+	if errors.Is(err, bmclient.ErrNoScript) {
 		return s, noScript(id)
-	case errors.Is(err, ErrCredentials): // they may come back
-		return s, err
-	case errors.As(err, &said) && lasting(said):
+	}
+	if said := lasting(err); said != nil {
 		return s, refuse("The cloud did not let me read the script: %s. Nothing ran; tell whoever runs the bot.", b.Scrub(apiWords(said)))
 	}
 	return s, err
@@ -326,11 +323,15 @@ func (b *Bot) plan(r approvals.Request, l looked, login approvals.Login, rule ap
 	return p, err
 }
 
-// lasting reports whether an answer to a read is one that will be the same for the
-// next try: refused, and not for a quota or a maintenance.
-func lasting(e *bmclient.Error) bool {
-	passing := e.Number == 4400 || e.Number == 6200 || strings.HasPrefix(e.Code, "RequestLimitExceeded") || e.Code == "ActionOffline"
-	return e.Class == bmclient.ClassRefused && (e.Number != 0 || e.Code != "") && !passing
+// lasting is the answer to a read that will be the same for the next try, if err is one: refused, and not for a quota or a
+// maintenance. Credentials that cannot be read may come back.
+func lasting(err error) *bmclient.Error {
+	e, answered := errors.AsType[*bmclient.Error](err)
+	if !answered || e.Class != bmclient.ClassRefused || e.Number == 0 && e.Code == "" || errors.Is(err, ErrCredentials) ||
+		e.Number == 4400 || e.Number == 6200 || strings.HasPrefix(e.Code, "RequestLimitExceeded") || e.Code == "ActionOffline" {
+		return nil
+	}
+	return e
 }
 
 // apiWords are an answer's number or code, name and meaning.

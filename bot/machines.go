@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bmclient"
@@ -46,39 +48,31 @@ func (u unlooked) Unwrap() error { return u.error }
 func (b *Bot) readAll(ctx context.Context, from source, script string, hosts []string) (l looked, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	told := make(chan error, 1)
-	go func() {
-		var err error
-		if len(hosts) > 0 {
-			l.machines, err = from.machines(ctx, hosts)
-		}
-		told <- err
-	}()
-	s, err := b.readScript(ctx, from, script)
-	if err != nil {
+	var unasked error
+	var machines sync.WaitGroup
+	if len(hosts) > 0 {
+		machines.Go(func() { l.machines, unasked = from.machines(ctx, hosts) })
+	}
+	if l.script, err = b.readScript(ctx, from, script); err != nil {
 		cancel()
-		<-told
-		return looked{}, err
 	}
-	unasked := <-told
-	l.script = s
-	if unasked != nil && from.blind && !errors.Is(unasked, ErrQuota) {
+	machines.Wait()
+	if err == nil && unasked != nil && from.blind && !errors.Is(unasked, ErrQuota) {
 		b.Log.Warn("a request goes on although its hosts could not be looked up", "script", script, b.said(unasked))
-		l.machines, l.blind = nil, true
-		return l, nil
+		l.machines, l.blind, unasked = nil, true, nil
 	}
-	return l, b.lookFailed(unasked)
+	if err == nil {
+		err = b.lookFailed(unasked)
+	}
+	return l, err
 }
 
 // lookFailed makes of an error of a look-up of machines a refusal, if it will be the same the next time.
 func (b *Bot) lookFailed(err error) error {
-	var said *bmclient.Error
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &said) && lasting(said) && !errors.Is(err, ErrCredentials):
+	switch said := lasting(err); {
+	case said != nil:
 		return refuse("The cloud did not let me look up the hosts (%s): %s. Nothing ran. Tell the person who runs the bot: its read key needs the right to %s, or bm.unchecked_hosts: allow lets requests go on unchecked.", said.Action, b.Scrub(apiWords(said)), said.Action)
-	case errors.Is(err, ErrQuota):
+	case err == nil, errors.Is(err, ErrQuota):
 		return err
 	}
 	return unlooked{err}
@@ -250,11 +244,7 @@ func unfit(p approvals.Plan, l looked) error {
 		return refuse("These are %d hosts, and the cloud takes %d in one run. Nothing ran; ask for some of them in a request of their own.", len(p.Hosts), bmclient.MostHosts)
 	}
 	if bmclient.Sends(p.Target.API) && len(kinds) > 1 {
-		var each []string
-		for _, id := range kinds {
-			each = append(each, id)
-		}
-		return refuse("%s are machines of different kinds, and one run takes one kind. Nothing ran; ask for each kind in a request of its own.", few(compact(each)))
+		return refuse("%s are machines of different kinds, and one run takes one kind. Nothing ran; ask for each kind in a request of its own.", few(slices.Sorted(maps.Values(kinds))))
 	}
 	return nil
 }

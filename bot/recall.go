@@ -100,9 +100,7 @@ func (b *Bot) recalled(was approvals.Request) string {
 
 // hasCalled reports whether this process called for the newest send of r.
 func (b *Bot) hasCalled(r approvals.Request) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return len(r.Sends) > 0 && b.called[r.ID] >= len(r.Sends)
+	return len(r.Sends) > 0 && b.called.of(r.ID) >= len(r.Sends)
 }
 
 // rank is how much this process knows of a request.
@@ -169,9 +167,7 @@ func (b *Bot) gone(k approvals.Kept) string {
 		return fmt.Sprintf("It had ended before that: %s. Only its record is gone.", r.State)
 	case b.hasCalled(r):
 		text := "I had sent it to the API, so it may be running or have run. I do not follow it any more."
-		b.mu.Lock()
-		a := b.calls[r.ID]
-		b.mu.Unlock()
+		a := b.calls.of(r.ID)
 		if a == nil && r.LastSend() != nil {
 			a = r.LastSend().Answer
 		}

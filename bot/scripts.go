@@ -45,9 +45,8 @@ func (b *Bot) scriptID(ctx context.Context, by Looker, word string, knows func(i
 		return true
 	})
 	err = errors.Join(err, untold)
-	var said *bmclient.Error
-	switch {
-	case errors.As(err, &said) && lasting(said) && !errors.Is(err, ErrCredentials):
+	switch said := lasting(err); {
+	case said != nil:
 		return "", refuse("The cloud did not let me look for the alias %s: %s. Give the script's id; it looks like cmd-nozcbhuw.", word, b.Scrub(apiWords(said)))
 	case err != nil:
 		return "", err

@@ -29,11 +29,11 @@ func (b *Bot) send(ctx context.Context, k approvals.Kept, g approvals.Grant, cre
 	case err != nil:
 		return k, err
 	}
-	b.remember(k.ID, &approvals.Answer{Outcome: approvals.OutcomeUnknown, Meaning: "the call was broken off inside the bot"})
-	b.calling(k)
+	b.calls.put(k.ID, &approvals.Answer{Outcome: approvals.OutcomeUnknown, Meaning: "the call was broken off inside the bot"})
+	b.called.put(k.ID, len(k.Sends))
 	shown.at(k)
 	a := b.call(ctx, k, g, creds)
-	b.remember(k.ID, &a)
+	b.calls.put(k.ID, &a)
 	return b.keepAnswer(ctx, k, a)
 }
 
@@ -67,45 +67,20 @@ func (b *Bot) mine(k approvals.Kept) bool {
 	return k.State == approvals.Executing && k.LastSend().Worker == b.Desk.Worker()
 }
 
-// remember keeps what came of a call in memory until it is stored; nil forgets.
-func (b *Bot) remember(id string, a *approvals.Answer) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if a == nil {
-		delete(b.calls, id)
-	} else {
-		b.calls[id] = a
-	}
-}
-
-// calling remembers that this process calls for the newest send of k.
-func (b *Bot) calling(k approvals.Kept) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.called) >= mostCalled {
-		clear(b.called) // what is forgotten here is searched for before a send
-	}
-	b.called[k.ID] = len(k.Sends)
-}
-
-// mostCalled bounds what is remembered of calls that have their answer.
+// mostCalled bounds what is remembered of calls that have their answer: what is forgotten is searched for before a send.
 const mostCalled = 1 << 14
 
 // forgot reports whether this process called for its claim, and does not know the answer
 // any more: the store was restored from before it.
 func (b *Bot) forgot(k approvals.Kept) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.calls[k.ID] == nil && b.called[k.ID] >= len(k.Sends)
+	return b.called.of(k.ID) >= len(k.Sends) && b.calls.of(k.ID) == nil
 }
 
 // resume ends a send that this very process has claimed. It is not sending now,
 // for there is one job a request: so either it knows the answer, or it never
 // called and can say so for sure.
 func (b *Bot) resume(ctx context.Context, k approvals.Kept) (approvals.Kept, error) {
-	b.mu.Lock()
-	a := b.calls[k.ID]
-	b.mu.Unlock()
+	a := b.calls.of(k.ID)
 	if a == nil {
 		a = &approvals.Answer{Outcome: approvals.OutcomeNotSent, Message: "the claim came too late to be used"}
 	}
@@ -207,7 +182,7 @@ func (b *Bot) keepAnswer(ctx context.Context, k approvals.Kept, a approvals.Answ
 	for tries := 0; err != nil; tries++ {
 		if errors.Is(err, approvals.ErrNotHeld) || errors.Is(err, approvals.ErrEnded) ||
 			errors.Is(err, approvals.ErrNotAllowed) || errors.Is(err, approvals.ErrNotFound) {
-			b.remember(k.ID, nil)
+			b.calls.drop(k.ID)
 			return b.tooLateAnswer(ctx, k, a) // it is stored already, or the state has no use for it
 		}
 		if errors.Is(err, approvals.ErrOlder) {
@@ -223,7 +198,7 @@ func (b *Bot) keepAnswer(ctx context.Context, k approvals.Kept, a approvals.Answ
 		}
 		next, err = b.move(ctx, k.ID, m)
 	}
-	b.remember(k.ID, nil)
+	b.calls.drop(k.ID)
 	if a.Outcome != approvals.OutcomeNotSent || next.State != approvals.Approved {
 		return next, nil
 	}

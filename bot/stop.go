@@ -2,7 +2,6 @@ package bot
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -19,12 +18,11 @@ const stopAgain = 3 * time.Second
 func (b *Bot) tellToStop(ctx context.Context, k approvals.Kept, order approvals.StopOrder) *approvals.Move {
 	stop, _ := k.Follow.Stopping()
 	err := b.stopOn(ctx, k, order, stop.Hosts)
-	var said *bmclient.Error
-	switch {
+	switch said := lasting(err); {
 	case err == nil:
 		b.Log.Info("the cloud was told to stop a run", "request", k.ID, "hosts", len(stop.Hosts))
 		return moved(approvals.Stopped(""))
-	case errors.As(err, &said) && lasting(said) && !errors.Is(err, ErrCredentials):
+	case said != nil:
 		return moved(approvals.Stopped(fmt.Sprintf("The cloud did not stop it, or not on every host: %s. Stop it in the console, or on the hosts.", b.Scrub(apiWords(said)))))
 	}
 	b.Log.Warn("a run could not be stopped yet", "request", k.ID, b.said(err))

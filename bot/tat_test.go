@@ -186,6 +186,12 @@ func TestTATStop(t *testing.T) {
 		r.press("BOB", Approve, id)
 		r.pass(20 * time.Second)
 		r.hears(r.press("EVE", Stop, id), "Not counted: the rule does not name you. These may:")
+		rule := &r.first.Policy[0] // as after a restart with other rules
+		was := rule.Approve
+		rule.Approve = approvals.Who{Users: []string{"EVE"}}
+		r.hears(r.press("BOB", Stop, id), "Not counted: the rule does not name you. These may:")
+		r.hears(r.press("EVE", Stop, id), "Not counted: the rule does not name you. These may:")
+		rule.Approve = was
 		r.did("stop")
 		var away atomic.Bool
 		away.Store(true)
