@@ -45,9 +45,12 @@
 //	judge         a table like codestat.go; InvalidInstanceId and InvalidDocument prove that nothing started
 //	run           SendCommand with AWS-RunShellScript or AWS-RunPowerShellScript, the lines as parameters.commands, workingDirectory,
 //	              executionTimeout; TimeoutSeconds is the time to begin, so late starts end by themselves; CommandId is the task
-//	tasks, hosts  ListCommands, ListCommandInvocations with Details; pages by NextToken, so [Page] would need a token beside its offset
-//	hostOf        Pending, Delayed: waiting; InProgress, Cancelling: running; Success, Failed: ended; TimedOut (of delivery), Undeliverable:
-//	              nothing ran; Cancelled: not told which, so lost; output is cut at 24,000 characters, OutputS3BucketName has all
+//	once          no client token either: the gate and the search by content, as for TAT
+//	tasks, hosts  ListCommands, ListCommandInvocations; pages by NextToken, so [Page] would need a token beside its offset. They cut output at
+//	              2,500 characters; GetCommandInvocation gives 24,000, a call for each host; OutputS3BucketName has all
+//	hostOf        by StatusDetails. Pending, Delayed: waiting; InProgress, Cancelling: running; Success, Failed: ended; DeliveryTimedOut,
+//	              Undeliverable, InvalidPlatform, AccessDenied: nothing ran; ExecutionTimedOut: killed; Cancelled, Terminated: not told
+//	              which, so lost
 //	sent          ListCommands by instance and InvokedAfter, Parameters compared: the line with the id is in them
 //	stop          CancelCommand with InstanceIds
 //	script        GetDocument of the account's own documents, a template in JSON or YAML: the steps' commands are the script

@@ -253,3 +253,44 @@ func TestTATCallsOfACleanRun(t *testing.T) {
 		}
 	})
 }
+
+// How it ran is held against what was approved, too: as far as the cloud tells it, and it was not left to the cloud.
+func TestTATProofOfHow(t *testing.T) {
+	approved := bmclient.How{Type: "SHELL", User: "root", Timeout: time.Minute}
+	for _, c := range []struct {
+		why string
+		dir string // as approved
+		ran bmclient.How
+		is  string // what is found to differ
+	}{
+		{"as approved", "/srv", bmclient.How{Type: "SHELL", User: "root", Dir: "/srv", Timeout: time.Minute}, ""},
+		{"nothing is told", "/srv", bmclient.How{}, ""},
+		{"a directory that was left to the cloud", "", bmclient.How{Type: "SHELL", User: "root", Dir: "/root", Timeout: time.Minute}, ""},
+		{"another directory", "/srv", bmclient.How{Dir: "/tmp"}, "directory"},
+		{"another user", "", bmclient.How{User: "admin"}, "user on the hosts"},
+		{"another type", "", bmclient.How{Type: "BAT"}, "type of the script"},
+		{"more time", "", bmclient.How{Timeout: time.Hour}, "timeout"},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			playTAT(t, func(r *rig) {
+				s := r.cloud.scripts[theScript]
+				s.How = approved
+				s.How.Dir = c.dir
+				r.cloud.scripts[theScript] = s
+				r.cloud.tasks.host = func(_ string, h *apiHost) { h.Ran = c.ran }
+			}, func(r *rig) {
+				id := r.asksTAT()
+				r.press("BOB", Approve, id)
+				r.pass(time.Minute)
+				want := approvals.Succeeded
+				if c.is != "" {
+					want = approvals.Failed
+				}
+				k := r.is(id, want)
+				if d := k.Follow.Hosts[0].Drift; k.Follow.Alarmed != (c.is != "") || c.is != "" && (len(d) != 1 || d[0].What != c.is) {
+					t.Errorf("alarmed %v: %+v", k.Follow.Alarmed, d)
+				}
+			})
+		})
+	}
+}
