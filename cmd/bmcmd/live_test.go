@@ -444,6 +444,60 @@ func TestCheckLive3(t *testing.T) {
 	w.checkLive([]string{"fault     cloud |AuthFailure.SignatureFailure", unread}, "1 fault was found")
 }
 
+// TestCheckLiveMachines has the key for reads lack a right to look up machines, in each region of the config, and rules and logins go
+// by tags and names.
+func TestCheckLiveMachines(t *testing.T) {
+	tags := func(_ *world.World, text string) string {
+		text = strings.Replace(text, `- name: database
+    hosts: ["ins-db*"]`, `- name: database
+    hosts: ["ins-db*", {tags: {env: prod}}, {names: ["name-of-ins-*"]}, {tags: {env: [prod, test]}, names: ["x-*"]}]`, 1)
+		return strings.Replace(text, "logins:\n", "logins:\n  - {name: far, hosts: {tags: {env: test}}, user: deploy, region: ap-shanghai}\n", 1)
+	}
+	allowed := func(_ *world.World, text string) string {
+		return strings.Replace(text, "\nbm:\n", "\nbm:\n  unchecked_hosts: allow\n", 1)
+	}
+	for _, tt := range []struct {
+		why, api, denied string
+		config           func(*world.World, string) string
+		says             []string
+		ends             string
+	}{
+		{"2.0", "2.0", "DescribeDevice", nil, []string{"fault     cloud   machines in ap-beijing: DescribeDevice|bm.unchecked_hosts: allow would let requests go on"}, "1 fault was found"},
+		{"3.0", "3.0", "DescribeDevices", nil, []string{"fault     cloud   machines in ap-beijing: DescribeDevices|give this key the right to DescribeDevices"}, "1 fault was found"},
+		{"where that is allowed", "tat", "DescribeInstances", allowed, []string{"warning   cloud   machines in ap-beijing: DescribeInstances|their cards say so"}, ""},
+		{"the agents", "tat", "DescribeAutomationAgentStatus", nil, []string{"fault     cloud |give this key the right to DescribeAutomationAgentStatus"}, "1 fault was found"},
+		{"registered machines", "tat", "DescribeRegisterInstances", nil, []string{"fault     cloud |give this key the right to DescribeRegisterInstances"}, "1 fault was found"},
+		{
+			"each region", "tat", "DescribeInstances", tags,
+			[]string{
+				"fault     cloud   machines in ap-beijing: DescribeInstances", "fault     cloud   machines in ap-shanghai: DescribeInstances",
+				"not tried rules   whether each host of rule database has a login",
+			},
+			"2 faults were found",
+		},
+		{
+			"tags and names that no machine has", "tat", "", tags,
+			[]string{
+				"not tried rules   whether each host of rule database has a login",
+				"warning   rules   rule database: none of the 4 machines looked at fits tags env=prod or test; name x-*; correct it",
+				"warning   rules   login far: none of the 4 machines looked at fits tags env=test; correct it",
+			},
+			"",
+		},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, settings{Settings: world.Settings{API: tt.api, Config: tt.config, SlackArgs: []string{"-scopes", allScopes}}})
+			w.Cloud.Post("machine", object{"id": "ins-web1", "machine": object{"name": "web-1", "tags": object{"env": "prod"}}})
+			w.Cloud.Post("machine", object{"id": "ins-web2", "machine": object{"name": "web-2", "tags": object{"env": "test"}}}) // not in login far's region
+			if tt.denied != "" {
+				w.Cloud.Post("fault", object{"action": tt.denied, "n": 9, "fault": object{"code": 4101, "error": "UnauthorizedOperation"}})
+			}
+			w.checkLive(append(tt.says, unread), tt.ends)
+		})
+	}
+}
+
 // TestCheckLiveAliases has a runbook name scripts by their alias, which only the cloud
 // can tell apart.
 func TestCheckLiveAliases(t *testing.T) {

@@ -39,6 +39,7 @@ type probe struct {
 	*Server
 	yield func(Probed) bool
 	ended bool // nobody wants more
+	found []bmclient.Machine
 }
 
 // Probe tries every part outside as the bot uses it, with its keys and rights: the vault;
@@ -175,12 +176,13 @@ func (p *probe) cloudReads(ctx context.Context) {
 func (p *probe) machines(ctx context.Context) {
 	for _, region := range append([]string{""}, p.cfg.Regions()...) {
 		there := p.cloud.in(region)
-		_, err := there.Machines(ctx, noMachines)
+		found, err := there.FindMachines(ctx, "")
+		p.found = append(p.found, found...)
 		if err == nil || looked(err) {
-			_, err = there.FindMachines(ctx, "")
+			_, err = there.Machines(ctx, noMachines)
 		}
 		if err != nil && !looked(err) {
-			how, then := Bad, "requests wait until that is mended"
+			how, then := Bad, "until that is mended nothing can be asked for; bm.unchecked_hosts: allow would let requests go on, and their cards say so"
 			if p.cfg.BM.Unchecked == config.Allow {
 				how, then = Doubt, "requests go on without that, and their cards say so (bm.unchecked_hosts)"
 			}

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ func (p *probe) rules(ctx context.Context) {
 	}
 	p.scripts(ctx)
 	p.hosts()
+	p.fits()
 }
 
 // naming is what names an id: rules, or slack.shared_channels.
@@ -143,5 +145,25 @@ func (p *probe) hosts() {
 		if _, perhaps := p.cfg.WithoutLogin(r.Hosts); len(perhaps) > 0 {
 			p.says("rules", Untried, "whether each host of rule %s has a login: %s may match hosts that no login is for", r.Name, strings.Join(perhaps, ", "))
 		}
+	}
+}
+
+// fits says which tags and names of rules and logins fit no machine that the cloud listed, of a login in its region.
+func (p *probe) fits() {
+	try := func(what string, hosts approvals.HostSet, region string) {
+		for _, m := range hosts {
+			if m.ID == "" && len(p.found) > 0 && !slices.ContainsFunc(p.found, func(f bmclient.Machine) bool {
+				_, fits, _ := approvals.HostSet{m}.Match(approvals.Host{ID: f.ID, Told: f.Told, Name: f.Name, Tags: f.Tags})
+				return fits && (region == "" || region == f.Region)
+			}) {
+				p.says("rules", Doubt, "%s: none of the %s looked at fits %s; correct it, or tag and name what is meant", what, some(len(p.found), "machine", "machines"), m)
+			}
+		}
+	}
+	for _, r := range p.cfg.Rules {
+		try("rule "+r.Name, r.Hosts, "")
+	}
+	for _, l := range p.cfg.Logins {
+		try("login "+l.Name, l.Hosts, cmp.Or(l.Region, p.cfg.BM.Region))
 	}
 }
