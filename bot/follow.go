@@ -37,7 +37,7 @@ func (b *Bot) follow(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 	work, cancel := context.WithTimeout(ctx, workTime)
 	defer cancel()
 	order, stopping := k.StopOrder()
-	if stopping && !last {
+	if stopping {
 		if m := b.tellToStop(work, k, order); m != nil {
 			return b.advance(ctx, k, *m)
 		}
@@ -51,11 +51,14 @@ func (b *Bot) follow(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 		pace = min(pace, stopAgain)
 	}
 	again := k.Clock().Add(pace)
+	late := b.late(k, s.hosts, last)
 	switch {
 	case err == nil && len(s.tasks) > len(k.Follow.Tasks):
 		return b.advance(ctx, k, approvals.Find(s.tasks))
 	case s.over && (err == nil || last):
 		return b.conclude(ctx, k, s, "", last)
+	case err == nil && len(late) > 0:
+		return b.advance(ctx, k, approvals.StopLate(late))
 	case last:
 		return b.conclude(ctx, k, s, b.givenUp(k, s, err), last)
 	case err != nil:
@@ -63,9 +66,6 @@ func (b *Bot) follow(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 		return b.advance(ctx, k, approvals.Delay(k.Clock().Add(pause(err, k.Tries))))
 	case !k.Follow.Alarmed && approvals.Follow{Hosts: s.hosts}.Drifted():
 		return b.advance(ctx, k, approvals.Alarm(s.hosts, again))
-	}
-	if late := b.late(k, s.hosts); len(late) > 0 {
-		return b.advance(ctx, k, approvals.StopLate(late))
 	}
 	return b.advance(ctx, k, approvals.Look(s.hosts, again))
 }

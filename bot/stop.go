@@ -42,11 +42,11 @@ func (b *Bot) stopOn(ctx context.Context, k approvals.Kept, order approvals.Stop
 	return nil
 }
 
-// late are the hosts on which a run has not begun, although its approval is older than one may be to be sent. Nothing as root is
-// to start by itself an hour after people agreed to it.
-func (b *Bot) late(k approvals.Kept, hosts []approvals.HostResult) (late []string) {
+// late are the hosts on which a run has not begun, although its approval is older than one may be to be sent, or nobody looks after this.
+// Nothing as root is to start by itself an hour after people agreed to it.
+func (b *Bot) late(k approvals.Kept, hosts []approvals.HostResult, last bool) (late []string) {
 	send := k.LastSend()
-	if !bmclient.Sends(k.Plan.Target.API) || send == nil || k.Clock().Sub(send.ClaimedAt) < b.DispatchWithin {
+	if !bmclient.Sends(k.Plan.Target.API) || send == nil || !last && k.Clock().Sub(send.ClaimedAt) < b.DispatchWithin {
 		return nil
 	}
 	for _, h := range hosts {

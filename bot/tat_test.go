@@ -145,33 +145,55 @@ func TestTATWithoutALineIsLeftToPeople(t *testing.T) {
 	})
 }
 
-// What has not begun within two minutes of the send does not begin an hour later: an event, then the call for those hosts.
+// What has not begun within two minutes of the send, or when it is not followed any more, does not begin an hour later: an event, then
+// the call for those hosts.
 func TestTATLateStartsAreStopped(t *testing.T) {
-	playTAT(t, nil, func(r *rig) {
-		r.on(func(host string, h *apiHost) {
-			if host == "ins-2" {
-				h.late, h.ends = true, time.Now().Add(time.Hour)
+	for _, follow := range []time.Duration{time.Hour, 90 * time.Second} {
+		playTAT(t, func(r *rig) { r.follow = follow }, func(r *rig) {
+			r.on(func(host string, h *apiHost) {
+				if host == "ins-2" {
+					h.late, h.ends = true, time.Now().Add(time.Hour)
+				}
+			})
+			id := r.asksTAT()
+			r.press("BOB", Approve, id)
+			r.pass(time.Minute)
+			r.is(id, approvals.Accepted)
+			r.did("stop")
+			r.pass(90 * time.Second)
+			k := r.is(id, approvals.Failed)
+			r.did("stop", "stop cmdtask-1 on ins-2")
+			r.did("open", "open ops", "open the key to stop "+id)
+			if s := k.Follow.Stops; len(s) != 1 || !slices.Equal(s[0].Hosts, []string{"ins-2"}) || s[0].By.User != "" || s[0].Done.IsZero() {
+				t.Errorf("%+v", s)
+			}
+			if h := k.Follow.Hosts[1]; h.State != approvals.HostNever || h.Word != "CANCELLED" {
+				t.Errorf("%+v", h)
+			}
+			if m := r.moves(id); !slices.Contains(m, "stop") || slices.Index(m, "stop") > slices.Index(m, "stopped") {
+				t.Errorf("%v", m)
 			}
 		})
-		id := r.asksTAT()
-		r.press("BOB", Approve, id)
-		r.pass(time.Minute)
-		r.is(id, approvals.Accepted)
-		r.did("stop")
-		r.pass(90 * time.Second)
-		k := r.is(id, approvals.Failed)
-		r.did("stop", "stop cmdtask-1 on ins-2")
-		r.did("open", "open ops", "open the key to stop "+id)
-		if s := k.Follow.Stops; len(s) != 1 || !slices.Equal(s[0].Hosts, []string{"ins-2"}) || s[0].By.User != "" || s[0].Done.IsZero() {
-			t.Errorf("%+v", s)
-		}
-		if h := k.Follow.Hosts[1]; h.State != approvals.HostNever || h.Word != "CANCELLED" {
-			t.Errorf("%+v", h)
-		}
-		if m := r.moves(id); !slices.Contains(m, "stop") || slices.Index(m, "stop") > slices.Index(m, "stopped") {
-			t.Errorf("%v", m)
-		}
-	})
+	}
+}
+
+// A person was told that the cloud is told to stop it: so it is, also if the next look is the last. It ends also if the cloud cannot be told.
+func TestTATStopBeforeTheLastLook(t *testing.T) {
+	for _, away := range []error{nil, errors.New("connection reset")} {
+		playTAT(t, func(r *rig) { r.follow = time.Minute }, func(r *rig) {
+			r.on(func(_ string, h *apiHost) { h.ends = time.Time{} })
+			r.cloud.set(func(c *cloud) { c.onStop = func() error { return away } })
+			id := r.asksTAT()
+			r.press("BOB", Approve, id)
+			r.pass(59 * time.Second)
+			r.hears(r.press("ALICE", Stop, id), "Recorded: the cloud is told to stop it where it has not ended. What became of each host comes into the card's thread.")
+			r.pass(time.Minute)
+			k := r.is(id, approvals.Failed)
+			if told := k.Follow.Stops[0]; told.Done.IsZero() != (away != nil) {
+				t.Errorf("%v: %+v", away, told)
+			}
+		})
+	}
 }
 
 // Who asked and who may approve stop a run; others do not, and it costs no call.
