@@ -1,6 +1,7 @@
 package bmclient_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -11,33 +12,30 @@ import (
 )
 
 func TestAccepted3(t *testing.T) {
-	host := func(id, task string, async uint64) bmclient.HostAccepted {
-		return bmclient.HostAccepted{Host: id, TaskID: task, AsyncTask: async}
-	}
 	tests := []struct {
 		why, body string
 		want      bmclient.Accepted
 	}{
 		{
 			"the page's sample: no CmdTaskId", `{"SuccessTaskInfoSet":[{"InstanceId":"cpm-1","TaskId":902537}],"FailedTaskInfoSet":[],"RequestId":"r"}`,
-			bmclient.Accepted{RequestID: "r", Hosts: []bmclient.HostAccepted{host("cpm-1", "", 902537)}},
+			bmclient.Accepted{RequestID: "r"},
 		},
 		{
 			"one task for all", `{"SuccessTaskInfoSet":[{"InstanceId":"a","TaskId":1,"CmdTaskId":"cmdtask-1"},{"InstanceId":"b","TaskId":"2","CmdTaskId":"cmdtask-1"}]}`,
-			bmclient.Accepted{TaskID: "cmdtask-1", Hosts: []bmclient.HostAccepted{host("a", "cmdtask-1", 1), host("b", "cmdtask-1", 2)}},
+			bmclient.Accepted{Tasks: []string{"cmdtask-1"}},
 		},
 		{
 			"an id only at one host", `{"SuccessTaskInfoSet":[{"InstanceId":"a"},{"InstanceId":"b","CmdTaskId":"cmdtask-1"}]}`,
-			bmclient.Accepted{TaskID: "cmdtask-1", Hosts: []bmclient.HostAccepted{host("a", "", 0), host("b", "cmdtask-1", 0)}},
+			bmclient.Accepted{Tasks: []string{"cmdtask-1"}},
 		},
 		{
-			"two tasks: none is the run's", `{"SuccessTaskInfoSet":[{"InstanceId":"a","CmdTaskId":"cmdtask-1"},{"InstanceId":"b","CmdTaskId":"cmdtask-2"}]}`,
-			bmclient.Accepted{Hosts: []bmclient.HostAccepted{host("a", "cmdtask-1", 0), host("b", "cmdtask-2", 0)}},
+			"two tasks: together they are the run", `{"SuccessTaskInfoSet":[{"InstanceId":"a","CmdTaskId":"cmdtask-1"},{"InstanceId":"b","CmdTaskId":"cmdtask-2"}]}`,
+			bmclient.Accepted{Tasks: []string{"cmdtask-1", "cmdtask-2"}},
 		},
 		{
 			"some refused, with a password in the reason", `{"SuccessTaskInfoSet":[{"InstanceId":"a","CmdTaskId":"cmdtask-1"}],"FailedTaskInfoSet":[{"InstanceId":"b","ErrorMsg":"no ` + password + `"}]}`,
 			bmclient.Accepted{
-				TaskID: "cmdtask-1", Hosts: []bmclient.HostAccepted{host("a", "cmdtask-1", 0)},
+				Tasks:   []string{"cmdtask-1"},
 				Refused: []bmclient.HostRefused{{Host: "b", Message: "no [secret]"}},
 			},
 		},
@@ -61,13 +59,16 @@ func TestAccepted3(t *testing.T) {
 // A short password is a part of many names. The hosts that were asked for and the task are found again all the same; anything else is scrubbed.
 func TestNamesAndAShortPassword(t *testing.T) {
 	body := func(host, task string) string {
-		return `{"Response":{"SuccessTaskInfoSet":[{"InstanceId":"` + host + `","CmdTaskId":"` + task + `"}]}}`
+		return `{"Response":{"SuccessTaskInfoSet":[{"InstanceId":"ins-1","CmdTaskId":"` + task + `"}],"FailedTaskInfoSet":[{"InstanceId":"` + host + `"}]}}`
 	}
-	tests := []struct{ why, host, task, wantHost, wantTask string }{
-		{"both hold it", "ins-1", "cmdtask-ins1", "ins-1", "cmdtask-ins1"},
-		{"a host nobody asked for", "ins-7", "cmdtask-1", "[secret]-7", "cmdtask-1"},
-		{"an id of another form", "ins-1", "task ins", "ins-1", ""},
-		{"an id of another form without it", "ins-1", "T/1", "ins-1", "T/1"},
+	tests := []struct {
+		why, host, task, wantHost string
+		wantTasks                 []string
+	}{
+		{"both hold it", "ins-1", "cmdtask-ins1", "ins-1", []string{"cmdtask-ins1"}},
+		{"a host nobody asked for", "ins-7", "cmdtask-1", "[secret]-7", []string{"cmdtask-1"}},
+		{"an id of another form", "ins-1", "task ins", "ins-1", nil},
+		{"an id of another form without it", "ins-1", "T/1", "ins-1", []string{"T/1"}},
 	}
 	for _, tt := range tests {
 		api := startAPI(t)
@@ -75,7 +76,7 @@ func TestNamesAndAShortPassword(t *testing.T) {
 		r := order()
 		r.Password = word("ins")
 		got, err := newClient(t, "", on3(api)).Run(t.Context(), runKey, r)
-		if err != nil || got.Hosts[0].Host != tt.wantHost || got.TaskID != tt.wantTask {
+		if err != nil || got.Refused[0].Host != tt.wantHost || !slices.Equal(got.Tasks, tt.wantTasks) {
 			t.Errorf("%s: %+v, %v", tt.why, got, err)
 		}
 	}
@@ -93,7 +94,7 @@ func TestUnknownHost(t *testing.T) {
 			}
 			return
 		}
-		if err != nil || len(got.Hosts) != 1 || len(got.Refused) != 1 || got.Refused[0].Host != "ins-9" || got.TaskID != api.TaskIDs()[0] {
+		if err != nil || len(got.Refused) != 1 || got.Refused[0].Host != "ins-9" || !slices.Equal(got.Tasks, api.TaskIDs()[:1]) {
 			t.Errorf("%+v, %v", got, err)
 		}
 		if diff := cmp.Diff([]string{"ins-1"}, api.Runs()[0].Hosts); diff != "" {

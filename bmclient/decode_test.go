@@ -1,6 +1,7 @@
 package bmclient
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"strings"
@@ -223,7 +224,7 @@ func FuzzLists(f *testing.F) {
 			ans.clean = func(s string) string { return s }
 			checkRows(t, c, ans.data)
 			var a Accepted
-			if err := c.api.accept(&a, call{}, ans); err == nil && c.api.names().capital && len(a.Hosts)+len(a.Refused) == 0 && a.TaskID == "" {
+			if err := c.api.accept(&a, call{}, ans); err == nil && c.api.names().capital && len(a.Tasks)+len(a.Refused) == 0 && !bytes.Contains(ans.data, []byte("SuccessTaskInfoSet")) {
 				t.Error("a yes for no host")
 			}
 			if f, found, err := c.api.pick(c, ans.data, "c"); err == nil && found {

@@ -37,17 +37,9 @@ type Accepted struct {
 	Message   string    // of API 2.0; often empty or "OK"; scrubbed
 	SignedAt  time.Time // the Timestamp that was signed
 
-	// API 3.0 says more; 2.0 leaves these empty.
-	TaskID  string // the task of this run; empty if the API gave none, or more than one
-	Hosts   []HostAccepted
+	// API 3.0 and TAT say more; 2.0 leaves these empty.
+	Tasks   []string      // that are this run, each once: one as a rule, none if the API named none
 	Refused []HostRefused // nothing was started there
-}
-
-// HostAccepted is a host on which API 3.0 started the script.
-type HostAccepted struct {
-	Host      string
-	TaskID    string // of the script's run; may be empty, as in the documents' own sample
-	AsyncTask uint64 // of the product's general tasks; 0 if none
 }
 
 // HostRefused is a host that API 3.0 did not start the script on.

@@ -63,9 +63,11 @@ func (tat) accept(a *Accepted, _ call, ans answer) error {
 	if err != nil {
 		return errJSON
 	}
-	if a.TaskID = ans.clean(text(response["InvocationId"])); a.TaskID == "" {
+	id := ans.clean(text(response["InvocationId"]))
+	if id == "" {
 		return errors.New("the answer names no invocation")
 	}
+	a.Tasks = []string{id}
 	return nil
 }
 

@@ -88,7 +88,7 @@ func TestTATRun(t *testing.T) {
 		CmdID: "cmd-1", Hosts: []string{"ins-1", "ins-2"}, User: "root", Content: []byte(script),
 		How: bmclient.How{Type: "SHELL", Dir: "/srv", Timeout: 90 * time.Second, User: "other", Fillable: true},
 	})
-	if err != nil || took.TaskID != "inv-7c1d9e4fa0" {
+	if err != nil || !slices.Equal(took.Tasks, []string{"inv-7c1d9e4fa0"}) {
 		t.Fatalf("%+v, %v", took, err)
 	}
 	want := object{
@@ -290,13 +290,13 @@ func TestTATFromScriptToEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	found, err := c.Sent(t.Context(), bmclient.SentQuery{Hosts: []string{"ins-1"}, Content: sent, Since: time.Now().Add(-time.Minute)})
-	if err != nil || !slices.Equal(found, []string{took.TaskID}) {
+	if err != nil || !slices.Equal(found, took.Tasks) {
 		t.Errorf("%v, %v", found, err)
 	}
-	if err := c.Stop(t.Context(), runKey, took.TaskID, []string{"ins-2"}); err != nil {
+	if err := c.Stop(t.Context(), runKey, took.Tasks[0], []string{"ins-2"}); err != nil {
 		t.Error(err)
 	}
-	n, err := c.EachHost(t.Context(), took.TaskID, func(h bmclient.HostRun) error {
+	n, err := c.EachHost(t.Context(), took.Tasks[0], func(h bmclient.HostRun) error {
 		if string(h.Content) != string(sent) {
 			t.Errorf("%+v", h)
 		}
@@ -331,11 +331,11 @@ func TestTATSheet(t *testing.T) {
 	took, err := c.Run(t.Context(), runKey, bmclient.Run{
 		CmdID: "cmd-1", Hosts: []string{"ins-3m8v1qzd"}, User: "root", Content: []byte("df -h\n"), How: bmclient.How{Type: "SHELL", Timeout: 2 * time.Minute},
 	})
-	if err != nil || took.TaskID != "inv-7c1d9e4fa0" {
+	if err != nil || !slices.Equal(took.Tasks, []string{"inv-7c1d9e4fa0"}) {
 		t.Fatalf("%+v, %v", took, err)
 	}
 	at := func(s int) time.Time { return time.Date(2026, 11, 20, 3, 4, s, 0, time.UTC) }
-	all, err := c.AllHosts(t.Context(), took.TaskID)
+	all, err := c.AllHosts(t.Context(), took.Tasks[0])
 	want := bmclient.HostRuns{Total: 1, Hosts: []bmclient.HostRun{{
 		Task: "inv-7c1d9e4fa0", Host: "ins-3m8v1qzd", State: bmclient.HostEnded, Exit: 0, Content: []byte("df -h\n"), Output: []byte("41%\n"), Begun: at(6), Finished: at(7),
 		Word: "SUCCESS", Ran: bmclient.How{Type: "SHELL", User: "root", Dir: "/root", Timeout: 2 * time.Minute},

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -144,18 +143,17 @@ func (api3) accept(a *Accepted, call call, ans answer) error {
 	if err != nil {
 		return err
 	}
-	host := func(f fields) string { return call.hostOr(f.text("InstanceId"), ans.clean) }
 	for _, f := range started {
-		async, _ := strconv.ParseUint(f.text("TaskId"), 10, 64)
-		a.Hosts = append(a.Hosts, HostAccepted{Host: host(f), TaskID: taskIDOr(f.text("CmdTaskId"), ans.clean), AsyncTask: async})
+		if id := taskIDOr(f.text("CmdTaskId"), ans.clean); id != "" && !slices.Contains(a.Tasks, id) {
+			a.Tasks = append(a.Tasks, id)
+		}
 	}
 	for _, f := range refused {
-		a.Refused = append(a.Refused, HostRefused{Host: host(f), Message: ans.clean(f.text("ErrorMsg"))})
+		a.Refused = append(a.Refused, HostRefused{Host: call.hostOr(f.text("InstanceId"), ans.clean), Message: ans.clean(f.text("ErrorMsg"))})
 	}
-	if len(a.Hosts)+len(a.Refused) == 0 {
+	if len(started)+len(refused) == 0 {
 		return errors.New("the answer names no host")
 	}
-	a.TaskID = oneTask(a.Hosts)
 	return nil
 }
 
@@ -176,20 +174,6 @@ func taskIDOr(id string, clean func(string) string) string {
 		return id
 	}
 	return ""
-}
-
-// oneTask is the id that all hosts share which have one.
-func oneTask(hosts []HostAccepted) (id string) {
-	for _, h := range hosts {
-		switch {
-		case h.TaskID == "" || h.TaskID == id:
-		case id == "":
-			id = h.TaskID
-		default:
-			return ""
-		}
-	}
-	return id
 }
 
 // objects reads a list of objects, which may be absent or null.

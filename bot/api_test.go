@@ -57,10 +57,7 @@ func (c *cloud) begin(r bmclient.Run) bmclient.Accepted {
 			c.tasks.made(t)
 		}
 		if c.tasks.named {
-			a.TaskID = t.id
-			for _, h := range t.hosts {
-				a.Hosts = append(a.Hosts, bmclient.HostAccepted{Host: h.Host, TaskID: t.id})
-			}
+			a.Tasks = []string{t.id}
 		}
 	}
 	if c.tasks.answer != nil {

@@ -274,7 +274,7 @@ func TestRefusedHosts(t *testing.T) {
 					a.Refused = append(a.Refused, bmclient.HostRefused{Host: h, Message: "offline " + canaryPassword})
 				}
 				if len(hosts) == 2 {
-					a.TaskID, a.Hosts = "", nil
+					a.Tasks = nil
 				}
 			}
 		}
@@ -315,7 +315,7 @@ func TestATaskForEachHost(t *testing.T) {
 			r.cloud.tasks.all = append(r.cloud.tasks.all, &second)
 		}
 		r.cloud.tasks.answer = func(a *bmclient.Accepted) {
-			a.TaskID, a.Hosts = "", []bmclient.HostAccepted{{Host: "ins-1", TaskID: "cmdtask-1"}, {Host: "ins-2", TaskID: "cmdtask-b"}}
+			a.Tasks = []string{"cmdtask-1", "cmdtask-b"}
 		}
 	}, func(r *rig) {
 		k := r.is(r.runs(), approvals.Succeeded)

@@ -107,7 +107,7 @@ func (b *Bot) call(ctx context.Context, k approvals.Kept, g approvals.Grant, cre
 	took, err := b.in(k.Request).Run(ctx, creds.Key, order)
 	a := b.answer(err)
 	if err == nil {
-		a.Tasks, a.Refused = b.named(took)
+		a.Tasks, a.Refused = took.Tasks, b.refusedHosts(took)
 		a.RequestID = b.Scrub(took.RequestID)
 	}
 	if bmclient.BadKey(err) || a.Code == badPassword {
@@ -123,20 +123,12 @@ func (b *Bot) call(ctx context.Context, k approvals.Kept, g approvals.Grant, cre
 // badPassword is the API's number for a password that it can tell to be wrong.
 const badPassword = 18012
 
-// named is what the API's answer says of tasks and of hosts it did not take.
-func (b *Bot) named(a bmclient.Accepted) (tasks []string, refused []approvals.HostResult) {
-	if a.TaskID != "" {
-		tasks = append(tasks, a.TaskID)
-	}
-	for _, h := range a.Hosts {
-		if h.TaskID != "" && !slices.Contains(tasks, h.TaskID) {
-			tasks = append(tasks, h.TaskID)
-		}
-	}
+// refusedHosts are those that the API did not take.
+func (b *Bot) refusedHosts(a bmclient.Accepted) (refused []approvals.HostResult) {
 	for _, h := range a.Refused {
 		refused = append(refused, approvals.HostResult{Host: h.Host, Note: b.Scrub(h.Message)})
 	}
-	return tasks, refused
+	return refused
 }
 
 // answer is what a call's error means for the run.

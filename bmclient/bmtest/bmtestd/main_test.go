@@ -148,7 +148,7 @@ func TestAdmin(t *testing.T) {
 		t.Fatal(err)
 	}
 	state := func() bmclient.HostRun {
-		got, err := c.Task(t.Context(), done.TaskID, bmclient.Page{})
+		got, err := c.Task(t.Context(), done.Tasks[0], bmclient.Page{})
 		if err != nil || len(got.Hosts) != 1 {
 			t.Fatalf("%+v, %v", got, err)
 		}
@@ -166,7 +166,7 @@ func TestAdmin(t *testing.T) {
 	post(t, admin+"/by-hand", `{"cmd_id":"cmd-1","hosts":["ins-1"],"parameters":"-x"}`, 200)
 	post(t, admin+"/by-hand", `{"cmd_id":"cmd-2","hosts":["ins-1"]}`, 400)
 	ids := fetch[[]string](t, admin+"/tasks")
-	if tasks, err := c.Tasks(t.Context(), bmclient.Page{}); err != nil || len(ids) != 2 || len(tasks.Tasks) != 4 || ids[0] != done.TaskID {
+	if tasks, err := c.Tasks(t.Context(), bmclient.Page{}); err != nil || len(ids) != 2 || len(tasks.Tasks) != 4 || ids[0] != done.Tasks[0] {
 		t.Errorf("%q, %+v, %v", ids, tasks, err)
 	}
 }
