@@ -3,6 +3,7 @@ package bot
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,12 +52,12 @@ func MayFill(p approvals.Plan, rule approvals.Rule) error {
 	if err != nil {
 		return err
 	}
-	for _, v := range values {
-		takes, named := rule.Parameters.Of(v.name)
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		takes, named := rule.Parameters.Of(name)
 		if !named {
-			return refuse("The rule %q does not let anybody fill in %s. Leave it out, or ask whoever keeps the rules.", rule.Name, v.name)
+			return refuse("The rule %q does not let anybody fill in %s. Leave it out, or ask whoever keeps the rules.", rule.Name, name)
 		}
-		if err := takes.Check(v.value, shell); err != nil {
+		if err := takes.Check(values[name], shell); err != nil {
 			return refuse("%s. Nothing ran: the rule %q says what may be filled in.", strings.TrimSuffix(sentence(err), "."), rule.Name)
 		}
 	}
@@ -77,15 +78,15 @@ func fillIn(s approvals.Script, typed string) ([]approvals.Edit, error) {
 		}
 		return nil, refuse("The script %s has %s in it, and %s. Store it with plain names, like {{name}}.", s.CmdID, cut(odd), why)
 	}
-	for _, v := range values {
-		if !slices.Contains(s.Names(), v.name) {
-			return nil, refuse("The script %s has no {{%s}} to be filled in. %s", s.CmdID, v.name, takes(s))
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if !slices.Contains(s.Names(), name) {
+			return nil, refuse("The script %s has no {{%s}} to be filled in. %s", s.CmdID, name, takes(s))
 		}
 	}
 	var edits []approvals.Edit
 	var missing []string
 	for _, p := range s.Slots() {
-		value, given := values.get(p.Name)
+		value, given := values[p.Name]
 		if !given {
 			value, given = s.How.Default(p.Name)
 		}
@@ -120,30 +121,19 @@ func takes(s approvals.Script) string {
 	return fmt.Sprintf("It takes %s, typed like: -- %s", strings.Join(all, ", "), strings.Join(line, " "))
 }
 
-type filling struct{ name, value string }
-
-type fillings []filling
-
-func (v fillings) get(name string) (string, bool) {
-	i := slices.IndexFunc(v, func(f filling) bool { return f.name == name })
-	if i < 0 {
-		return "", false
-	}
-	return v[i].value, true
-}
-
 // typedValues reads name=value parted by blanks. A value that holds blanks stands in quotes; nothing else in it has
 // a meaning.
-func typedValues(typed string, s approvals.Script) (all fillings, err error) {
+func typedValues(typed string, s approvals.Script) (map[string]string, error) {
+	values := map[string]string{}
 	for rest := strings.TrimSpace(typed); rest != ""; {
 		m := typedPart.FindStringSubmatch(rest)
 		if m == nil {
 			return nil, refuse("%q is not name=value, with a value that holds blanks in quotes. %s", cut(strings.Fields(rest)[0]), takes(s))
 		}
-		if _, twice := all.get(m[1]); twice {
+		if _, twice := values[m[1]]; twice {
 			return nil, refuse("There are two values for %s. Give one.", m[1])
 		}
-		all, rest = append(all, filling{m[1], m[2] + m[3] + m[4]}), rest[len(m[0]):]
+		values[m[1]], rest = m[2]+m[3]+m[4], rest[len(m[0]):]
 	}
-	return all, nil
+	return values, nil
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -84,37 +83,28 @@ const mostNames = 10
 // meant are the ids of the hosts that were typed, each once: a word is an id if the cloud knows it as one, else a
 // name if exactly one machine has it. A *refusal is final; other errors may pass.
 func (b *Bot) meant(ctx context.Context, by Looker, r approvals.Request, l *looked) (ids []string, err error) {
-	var names, none []string
-	add := func(id string) {
+	names := slices.DeleteFunc(slices.Clone(r.Asked.Hosts), func(word string) bool { _, known := l.machine(word); return known })
+	if len(names) > mostNames && !l.blind {
+		return nil, slip("%d of the hosts are not ids that the cloud knows, and I look for %d names at most. Look at %s, or give ids.", len(names), mostNames, few(names))
+	}
+	var none []string
+	for _, word := range r.Asked.Hosts {
+		id := word
+		if l.blind && approvals.HostID.Check(word) != nil {
+			return nil, refuse("The hosts cannot be looked up now, so I cannot tell which one %s is. Give its id.", word)
+		} else if !l.blind && slices.Contains(names, word) {
+			if id, err = b.byName(ctx, by, r, word); err != nil {
+				return nil, err
+			}
+			if id == "" {
+				none = append(none, word)
+				continue
+			}
+			l.named = append(l.named, id)
+		}
 		if !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
-	}
-	for _, word := range r.Asked.Hosts {
-		if _, known := l.machine(word); !known && !l.blind {
-			names = append(names, word)
-		} else if err := approvals.HostID.Check(word); err != nil {
-			return nil, refuse("The hosts cannot be looked up now, so I cannot tell which one %s is. Give its id.", word)
-		}
-	}
-	if len(names) > mostNames {
-		return nil, slip("%d of the hosts are not ids that the cloud knows, and I look for %d names at most. Look at %s, or give ids.", len(names), mostNames, few(names))
-	}
-	for _, word := range r.Asked.Hosts {
-		if !slices.Contains(names, word) {
-			add(word)
-			continue
-		}
-		m, err := b.byName(ctx, by, r, word)
-		if err != nil {
-			return nil, err
-		}
-		if m.ID == "" {
-			none = append(none, word)
-			continue
-		}
-		l.named = append(l.named, m.ID)
-		add(m.ID)
 	}
 	if len(none) > 0 {
 		return nil, b.noHost(ctx, by, r, none)
@@ -129,14 +119,11 @@ func (b *Bot) meant(ctx context.Context, by Looker, r approvals.Request, l *look
 	return ids, nil
 }
 
-// byName is the one machine of this name, or none. Of those on which the person may run nothing it tells nothing.
-func (b *Bot) byName(ctx context.Context, by Looker, r approvals.Request, name string) (bmclient.Machine, error) {
+// byName is the id of the one machine of this name, or empty. Of those on which the person may run nothing it tells nothing.
+func (b *Bot) byName(ctx context.Context, by Looker, r approvals.Request, name string) (string, error) {
 	found, err := b.Looks.FindMachines(ctx, by, name)
-	switch {
-	case errors.Is(err, bmclient.ErrTooLong):
-		return bmclient.Machine{}, slip("Too many machines have %s in their names for me to tell which one you mean. Give its id.", name)
-	case err != nil:
-		return bmclient.Machine{}, b.lookFailed(err)
+	if errors.Is(err, bmclient.ErrTooLong) {
+		return "", slip("Too many machines have %s in their names for me to tell which one you mean. Give its id.", name)
 	}
 	have := slices.DeleteFunc(found, func(m bmclient.Machine) bool { return m.Name != name || approvals.HostID.Check(m.ID) != nil })
 	var may []string
@@ -145,13 +132,13 @@ func (b *Bot) byName(ctx context.Context, by Looker, r approvals.Request, name s
 			may = append(may, m.ID)
 		}
 	}
-	switch {
-	case len(may) == 0:
-		return bmclient.Machine{}, nil
-	case len(have) > 1:
-		return bmclient.Machine{}, slip("More than one machine is called %s: give the id of the one you mean. Those on which you may run something: %s.", name, few(may))
+	if err != nil || len(may) == 0 {
+		return "", b.lookFailed(err)
 	}
-	return have[0], nil
+	if len(have) > 1 {
+		return "", slip("More than one machine is called %s: give the id of the one you mean. Those on which you may run something: %s.", name, few(may))
+	}
+	return may[0], nil
 }
 
 // mayAskOn reports whether the requester may run something on a machine.
@@ -167,7 +154,7 @@ func (b *Bot) mayAskOn(ctx context.Context, r approvals.Request, m bmclient.Mach
 func (b *Bot) noHost(ctx context.Context, by Looker, r approvals.Request, words []string) error {
 	all, err := b.Looks.FindMachines(ctx, by, "")
 	if err != nil {
-		return cmp.Or(b.lookFailed(err), err)
+		return b.lookFailed(err)
 	}
 	var near []string
 	for _, word := range words {
@@ -179,7 +166,7 @@ func (b *Bot) noHost(ctx context.Context, by Looker, r approvals.Request, words 
 		for _, m := range all[:min(len(all), mostNames)] {
 			if away(m) <= nearest && b.mayAskOn(ctx, r, m) {
 				nearest = away(m)
-				near = append(near, strings.TrimSpace(m.ID+" "+inBrackets(b.Scrub(cut(m.Name)))))
+				near = append(near, strings.TrimSuffix(m.ID+" ("+b.Scrub(cut(m.Name))+")", " ()"))
 			}
 		}
 	}
@@ -189,62 +176,42 @@ func (b *Bot) noHost(ctx context.Context, by Looker, r approvals.Request, words 
 	return slip("No host %s. Look at its id or name; the console's list of machines has both.", few(words))
 }
 
-func inBrackets(s string) string {
-	if s == "" {
-		return ""
-	}
-	return "(" + s + ")"
-}
-
 // unfit says why a run cannot go to some of these machines, all of them in one answer: at the API one bad host refuses the
 // whole call.
 func unfit(p approvals.Plan, l looked) error {
 	if l.blind {
 		return nil
 	}
-	var reasons []string
-	hosts := map[string][]string{}
-	kinds := map[string]string{}
-	add := func(id, why string) {
-		if hosts[why] == nil {
-			reasons = append(reasons, why)
-		}
-		hosts[why] = append(hosts[why], id)
+	var all, kinds []string
+	kind, sent, because := p.Script.How.Type, bmclient.Sends(p.Target.API), "."
+	if sent {
+		because = ": the cloud would refuse all hosts for one."
 	}
 	for _, id := range p.Hosts {
 		m, known := l.machine(id)
-		windows, system := p.Script.How.Type == "POWERSHELL" || p.Script.How.Type == "BAT", strings.ToLower(m.OS)
-		kind, _, _ := strings.Cut(id, "-")
-		kinds[kind] = cmp.Or(kinds[kind], id)
+		begins, _, _ := strings.Cut(id, "-")
+		kinds = append(kinds, begins+"-…")
 		switch {
 		case !known:
-			add(id, "is not there any more")
+			all = append(all, id+" is not there any more")
 		case m.Trouble != "":
-			add(id, m.Trouble)
-		case p.Script.How.Type == "SHELL" && system == "windows":
-			add(id, "runs Windows, and the script is for a shell of Linux")
-		case windows && system == "linux":
-			add(id, "runs Linux, and the script is for Windows")
-		case bmclient.Sends(p.Target.API) && m.Region != "" && m.Region != p.Target.Region:
-			add(id, "is in "+m.Region+", and the login "+p.Login.Name+" is for "+p.Target.Region)
+			all = append(all, id+" "+m.Trouble)
+		case kind == "SHELL" && m.OS == "windows":
+			all = append(all, id+" runs Windows, and the script is for a shell of Linux")
+		case (kind == "POWERSHELL" || kind == "BAT") && m.OS == "linux":
+			all = append(all, id+" runs Linux, and the script is for Windows")
+		case sent && m.Region != "" && m.Region != p.Target.Region:
+			all = append(all, id+" is in "+m.Region+", and the login "+p.Login.Name+" is for "+p.Target.Region)
 		}
 	}
-	var all []string
-	for _, why := range reasons {
-		all = append(all, strings.Join(hosts[why], ", ")+" "+why)
-	}
-	if len(all) > 0 {
-		why := "."
-		if bmclient.Sends(p.Target.API) {
-			why = ": the cloud would refuse all hosts for one."
-		}
-		return refuse("%s. Nothing ran%s Ask again once that is mended, or without them.", strings.Join(all, "; "), why)
-	}
-	if bmclient.Sends(p.Target.API) && len(p.Hosts) > bmclient.MostHosts {
+	kinds = compact(kinds)
+	switch {
+	case len(all) > 0:
+		return refuse("%s. Nothing ran%s Ask again once that is mended, or without them.", strings.Join(all, "; "), because)
+	case sent && len(p.Hosts) > bmclient.MostHosts:
 		return refuse("These are %d hosts, and the cloud takes %d in one run. Nothing ran; ask for some of them in a request of their own.", len(p.Hosts), bmclient.MostHosts)
-	}
-	if bmclient.Sends(p.Target.API) && len(kinds) > 1 {
-		return refuse("%s are machines of different kinds, and one run takes one kind. Nothing ran; ask for each kind in a request of its own.", few(slices.Sorted(maps.Values(kinds))))
+	case sent && len(kinds) > 1:
+		return refuse("%s are machines of different kinds, and one run takes one kind. Nothing ran; ask for each kind in a request of its own.", few(kinds))
 	}
 	return nil
 }

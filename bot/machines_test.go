@@ -75,7 +75,7 @@ func TestHostsThatCannotBeRunOn(t *testing.T) {
 		{
 			"all troubles are told at once", "ins-1,ins-2,ins-3,ins-4",
 			tat(up("ins-1", ""), with(up("ins-2", ""), trouble("is stopped")), with(up("ins-3", ""), trouble("has no agent")), with(up("ins-4", ""), trouble("is stopped"))),
-			"ins-2, ins-4 is stopped; ins-3 has no agent." + nothing, false,
+			"ins-2 is stopped; ins-3 has no agent; ins-4 is stopped." + nothing, false,
 		},
 		{"by its name, too", "web-1", tat(with(up("ins-1", "web-1"), trouble("has no TAT agent"))), "ins-1 has no TAT agent." + nothing, false},
 		{"a shell script for Windows", "ins-1", tat(with(up("ins-1", ""), func(m *bmclient.Machine) { m.OS = "windows" })), "ins-1 runs Windows, and the script is for a shell of Linux." + nothing, false},
@@ -96,7 +96,7 @@ func TestHostsThatCannotBeRunOn(t *testing.T) {
 		{"machines of two kinds", "ins-1,lhins-1", func(r *rig) {
 			tat(up("ins-1", ""), up("lhins-1", ""))(r)
 			r.logins.every = true
-		}, "ins-1 and lhins-1 are machines of different kinds, and one run takes one kind. Nothing ran; ask for each kind in a request of its own.", false},
+		}, "ins-… and lhins-… are machines of different kinds, and one run takes one kind. Nothing ran; ask for each kind in a request of its own.", false},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			playWith(t, c.setup, func(r *rig) {
