@@ -20,10 +20,10 @@ import (
 // TestCalls plays testdata/call on the built program, against each API. The cloud's clock stands still, so that what is printed can be compared.
 func TestCalls(t *testing.T) {
 	bin := filepath.Dir(program(t, "bmcmd"))
-	for _, api := range []string{bmclient.API2, bmclient.API3, bmclient.APITAT} {
+	for api, script := range map[string]string{bmclient.API2: "call", bmclient.API3: "call", bmclient.APITAT: "call_tat"} {
 		t.Run(api, func(t *testing.T) {
 			testscript.Run(t, testscript.Params{
-				Dir:                 "testdata/call",
+				Files:               []string{"testdata/call/" + script + ".txtar", "testdata/call/call_wrong.txtar"},
 				RequireExplicitExec: true,
 				RequireUniqueNames:  true,
 				Setup: func(e *testscript.Env) error {
