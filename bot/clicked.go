@@ -127,10 +127,11 @@ func denyReason(s string) string {
 	return s
 }
 
-// factsStill is facts for what may have run. Rules that are gone by now do not leave it to nobody: then the card's decides.
+// factsStill is facts for what may have run. Rules that are gone by now, or go by what was not looked up for this request, do not leave it to
+// nobody: then the card's decides.
 func (b *Bot) factsStill(ctx context.Context, r approvals.Request, people ...approvals.Person) (approvals.Facts, error) {
 	today, err := b.facts(ctx, r, people...)
-	if errors.Is(err, approvals.ErrNoRule) || errors.Is(err, approvals.ErrRulesDiffer) {
+	if errors.Is(err, approvals.ErrNoRule) || errors.Is(err, approvals.ErrRulesDiffer) || errors.Is(err, approvals.ErrHostUntold) {
 		return b.factsUnder(ctx, r, r.Plan.Rule, people...)
 	}
 	return today, err

@@ -69,12 +69,16 @@ func TestSettlingInOtherMoments(t *testing.T) {
 		r.hears(r.press("BOB", Ran, id), "Not counted yet: I still search the API's list of tasks for this run. If that does not tell, I ask in its thread; press then.")
 		r.hears(r.press("BOB", Approve, id), "Too late: the run has been claimed, and nobody knows yet whether it ran. Look at the card.")
 		r.pass(11 * time.Minute)
-		other := r.newBot(func(c *Config) {
-			rule := c.Policy[0]
-			rule.Scripts = []string{"cmd-other"}
-			c.Policy = approvals.Policy{rule}
-		})
-		for _, who := range []string{"BOB", "CAROL"} {
+		gone := func(rule *approvals.Rule) { rule.Scripts = []string{"cmd-other"} }
+		byTags := func(rule *approvals.Rule) {
+			rule.Hosts = approvals.HostSet{{Tags: map[string][]string{"env": {"prod"}}}}
+		}
+		for who, change := range map[string]func(*approvals.Rule){"BOB": gone, "CAROL": byTags} {
+			other := r.newBot(func(c *Config) {
+				rule := c.Policy[0]
+				change(&rule)
+				c.Policy = approvals.Policy{rule}
+			})
 			if text := r.words(r.pressOn(other, who, Ran, id)).Text; !strings.HasPrefix(text, "Recorded") {
 				t.Errorf("%s under other rules: %s", who, text)
 			}
