@@ -205,6 +205,12 @@ type Card struct {
 	Tries int       `json:"tries,omitempty"` // since it was last drawn
 }
 
+// Listed is a request in a list, with a link to its card where there is one.
+type Listed struct {
+	Request Request
+	Link    string
+}
+
 // Place is where people were told something; empty: where it belongs.
 type Place string
 

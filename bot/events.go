@@ -91,15 +91,9 @@ type Status struct {
 
 // List is the open requests that concern the one who asks.
 type List struct {
-	Here, Mine, Waiting []Listed
+	Here, Mine, Waiting []approvals.Listed
 	More                bool // there are more open requests than were looked at
 	Untold              bool // Slack did not tell who is in a group, so some may be missing from Waiting
-}
-
-// Listed is one open request.
-type Listed struct {
-	Request approvals.Request
-	Link    string
 }
 
 func (Words) answer()   {}

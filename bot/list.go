@@ -75,7 +75,7 @@ func (b *Bot) list(ctx context.Context, t Typed) Answer {
 		waits, err := b.waitsFor(ctx, k, p)
 		l.Untold = l.Untold || err != nil
 		here, mine := k.Origin.Channel == t.Origin.Channel, asked(k, p)
-		item := Listed{Request: k.Request}
+		item := approvals.Listed{Request: k.Request}
 		if here {
 			l.Here = append(l.Here, item)
 		}
@@ -127,7 +127,7 @@ func (b *Bot) maySettle(ctx context.Context, k approvals.Kept, p approvals.Perso
 
 // link fills in the links to the cards, all at once and for a second at most: a
 // list without links is better than none.
-func (b *Bot) link(ctx context.Context, lists ...[]Listed) {
+func (b *Bot) link(ctx context.Context, lists ...[]approvals.Listed) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	var all sync.WaitGroup

@@ -57,9 +57,7 @@ func (s *Slack) render(a bot.Answer) (view.Message, bool) {
 	case bot.Confirm:
 		return confirm(a), true
 	case bot.List:
-		return view.List(view.Lists{
-			Here: listed(a.Here), Mine: listed(a.Mine), Waiting: listed(a.Waiting), More: a.More, Untold: a.Untold,
-		}), true
+		return view.List(view.Lists(a)), true
 	}
 	return view.Message{}, false
 }
@@ -73,14 +71,6 @@ func words(a bot.Words) string {
 		return a.Text + " " + view.When(a.When) + "."
 	}
 	return a.Text
-}
-
-func listed(in []bot.Listed) []view.Listed {
-	out := make([]view.Listed, len(in))
-	for i, l := range in {
-		out[i] = view.Listed{Request: l.Request, Link: l.Link}
-	}
-	return out
 }
 
 // tell says m to one person alone: by their response_url, else in the channel so that only they see

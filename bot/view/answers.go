@@ -142,22 +142,16 @@ func tokenSpan(t string) span {
 	return code(strings.Trim(t, "`"), maxRich)
 }
 
-// Listed is one open request.
-type Listed struct {
-	Request approvals.Request
-	Link    string // to its card, or empty
-}
-
 // mostListed is how many requests of each kind a list shows.
 const mostListed = 10
 
 // Lists are the open requests that concern one person.
 type Lists struct {
-	Here    []Listed // of the channel
-	Mine    []Listed // of the one who asks
-	Waiting []Listed // that wait for that person
-	More    bool     // more are open than were looked at
-	Untold  bool     // Slack did not tell who is in a group: some may be missing from Waiting
+	Here    []approvals.Listed // of the channel
+	Mine    []approvals.Listed // of the one who asks
+	Waiting []approvals.Listed // that wait for that person
+	More    bool               // more are open than were looked at
+	Untold  bool               // Slack did not tell who is in a group: some may be missing from Waiting
 }
 
 // List shows open requests, and what may be missing.
@@ -179,7 +173,7 @@ func List(l Lists) Message {
 	return p.message("list")
 }
 
-func (p *page) listed(title safe, all []Listed) {
+func (p *page) listed(title safe, all []approvals.Listed) {
 	if len(all) == 0 {
 		p.line(label(title), say(": none"))
 		return

@@ -177,7 +177,7 @@ func TestNoticeGolden(t *testing.T) {
 }
 
 func TestAnswerGolden(t *testing.T) {
-	listed := []view.Listed{{request(pending), cardLink}, {request(approved), ""}}
+	listed := []approvals.Listed{{Request: request(pending), Link: cardLink}, {Request: request(approved)}}
 	kept := approvals.Kept{Request: request(sent(approvals.Accepted, accepted))}
 	for _, c := range []struct {
 		name string
@@ -192,8 +192,8 @@ func TestAnswerGolden(t *testing.T) {
 		{"words", view.Words("Only <@UBOB> or <!subteam^SONCALL> may approve this. Type `/bmcmd list` to see <what> is open.", "r-abcdefghjk", cardLink)},
 		{"status", view.Status(kept, events(), cardLink)},
 		{"list", view.List(view.Lists{Here: listed, Waiting: listed[:1]})},
-		{"list_unsure", view.List(view.Lists{Waiting: []view.Listed{{request(askedFor(unknown)), cardLink}}, Here: []view.Listed{
-			{request(unsure(unknown)), ""}, {request(settledAs(approvals.Ran)), ""}, {request(busyWith("r-kjhgfedcba")), ""},
+		{"list_unsure", view.List(view.Lists{Waiting: []approvals.Listed{{Request: request(askedFor(unknown)), Link: cardLink}}, Here: []approvals.Listed{
+			{Request: request(unsure(unknown))}, {Request: request(settledAs(approvals.Ran))}, {Request: request(busyWith("r-kjhgfedcba"))},
 		}})},
 		{"status_asked", view.Status(approvals.Kept{Request: request(askedFor(unknown, says(bob, approvals.Ran, 14*time.Minute)), headed, weak)}, unsureEvents(), "")},
 		{"list_empty", view.List(view.Lists{})},

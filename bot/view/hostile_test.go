@@ -199,9 +199,9 @@ func TestHostileTextNowhereHarms(t *testing.T) {
 				}
 			}
 			r := request(sent(approvals.Accepted, accepted), everywhere(s))
-			long := view.Listed{Request: r, Link: cardLink + "?" + strings.Repeat("&x", 300)}
+			long := approvals.Listed{Request: r, Link: cardLink + "?" + strings.Repeat("&x", 300)}
 			fine(t, view.List(view.Lists{
-				Here: repeat(view.Listed{Request: r, Link: s}, 12), Mine: repeat(long, 12), Waiting: repeat(long, 12), More: true, Untold: true,
+				Here: repeat(approvals.Listed{Request: r, Link: s}, 12), Mine: repeat(long, 12), Waiting: repeat(long, 12), More: true, Untold: true,
 			}))
 			shown := request(everywhere(s)).Plan
 			shown.Script.Content = []byte("{{a}}{{b}}{{c}}" + s)
