@@ -16,7 +16,7 @@ import (
 // Plan is exactly what would be done if the request is approved.
 type Plan struct {
 	Script     Script   `json:"script"`
-	Parameters string   `json:"parameters"` // as they go to the script, before base64
+	Parameters string   `json:"parameters"` // as they go to the script, before base64; where the script is sent, as they were typed: see Edits
 	Hosts      []string `json:"hosts"`      // in the order asked for
 	Login      Login    `json:"login"`
 	Target     Target   `json:"target"`
