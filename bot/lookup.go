@@ -185,12 +185,9 @@ func (b *Bot) mayAsk(ctx context.Context, r approvals.Request, l *looked) (e ent
 		return e, refuse("You cannot ask for runs: %s. Ask a colleague to.", err)
 	}
 	e.who, r.Requester = profile.Person, profile.Person
-	s := r.Subject()
+	s := unlookedAt(r)
 	if l != nil {
-		s.Known = b.known(*l)
-	} else {
-		s.Hosts = SureHosts(s.Hosts)
-		s.Unnamed = len(s.Hosts) < len(r.Asked.Hosts)
+		s.Hosts, s.Unnamed, s.Known = r.Asked.Hosts, false, b.known(*l)
 	}
 	err = approvals.ErrHostUntold
 	if !s.Unnamed && approvals.LikeScript(s.Script) {
@@ -210,12 +207,20 @@ func (b *Bot) mayAsk(ctx context.Context, r approvals.Request, l *looked) (e ent
 	return e, b.amongUs(ctx, r.Origin.Channel)
 }
 
-// mayKnow is nil if who may ask for a script by what they typed, or see it; else a
+// unlookedAt is what a request is for before its hosts are looked up: other words than ids may be names of any.
+func unlookedAt(r approvals.Request) approvals.Subject {
+	s := r.Subject()
+	s.Hosts = SureHosts(s.Hosts)
+	s.Unnamed = len(s.Hosts) < len(r.Asked.Hosts)
+	return s
+}
+
+// mayKnow is nil if who may ask for a script by what they typed, as far as can be told before hosts are looked up, or see it; else a
 // refusal, or why it cannot be told.
 func (b *Bot) mayKnow(ctx context.Context, r approvals.Request, who approvals.Person, id string) error {
 	r.Requester, r.Asked.Script = who, id
-	if f, err := b.facts(ctx, r); err == nil {
-		if in, err := f.Rule.Ask.Includes(who, f.Members); err != nil || in {
+	if approvals.ScriptID.Check(id) == nil {
+		if may, err := b.mayAny(ctx, unlookedAt(r), func(r approvals.Rule) approvals.Who { return r.Ask }); err != nil || may {
 			return err
 		}
 	}

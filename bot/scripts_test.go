@@ -54,6 +54,36 @@ func TestAnAlias(t *testing.T) {
 	})
 }
 
+// Who may ask for a script may do so by its alias, also if that goes by what nobody has looked up of the hosts yet. Whoever surely may not
+// learns nothing of it.
+func TestAnAliasBeforeHostsAreLookedUp(t *testing.T) {
+	for _, c := range []struct {
+		why, who, hosts string
+		pending         bool
+	}{
+		{"by a tag", "ALICE", "ins-1", true},
+		{"by a name", "ALICE", "web-1", true},
+		{"another rule, by another tag", "ALICE", "ins-2", false},
+		{"who may ask for nothing", "MALLORY", "ins-1", false},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			playWith(t, func(r *rig) {
+				tat(up("ins-1", "web-1"), with(up("ins-2", "db-1"), func(m *bmclient.Machine) { m.Tags = map[string]string{"env": "test"} }))(r)
+				r.policy[0].Hosts = approvals.HostSet{{Tags: map[string][]string{"env": {"prod"}}}}
+				r.policy[0].Show, r.policy[0].Ask = approvals.Who{}, approvals.Who{Users: []string{"ALICE"}}
+			}, func(r *rig) {
+				w := r.words(r.says(c.who, "run restart "+c.hosts))
+				r.settle()
+				if c.pending {
+					r.is(w.Request, approvals.Pending)
+					return
+				}
+				r.did("post")
+			})
+		})
+	}
+}
+
 // Rules are held against the id, and an alias that does not lead to one runs nothing.
 func TestAliasesThatDoNotRun(t *testing.T) {
 	many := func(c *cloud) {
