@@ -208,9 +208,13 @@ func (r Request) MayApprove() Who {
 
 // Decided is p's own decision, if there is one.
 func (r Request) Decided(p Person) (Decision, bool) {
-	i := slices.IndexFunc(r.Decisions, func(d Decision) bool { return d.Person.Same(p) })
-	if i < 0 {
-		return Decision{}, false
+	return find(r.Decisions, func(d Decision) bool { return d.Person.Same(p) })
+}
+
+// find is the first of all that is.
+func find[T any](all []T, is func(T) bool) (one T, found bool) {
+	if i := slices.IndexFunc(all, is); i >= 0 {
+		return all[i], true
 	}
-	return r.Decisions[i], true
+	return one, false
 }

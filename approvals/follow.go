@@ -126,14 +126,12 @@ func OutputKey(task, host string) string { return task + "/" + host }
 func (r *Request) begin(a Answer, now time.Time) {
 	r.Follow = Follow{Since: now, Tasks: slices.Clone(a.Tasks)}
 	for _, host := range r.Plan.Hosts {
-		i := slices.IndexFunc(a.Refused, func(h HostResult) bool { return h.Host == host })
-		if i >= 0 {
-			h := a.Refused[i]
-			h.State, h.Exit = HostRefused, -1
-			r.Follow.Hosts = append(r.Follow.Hosts, h)
-			continue
+		h, refused := find(a.Refused, func(h HostResult) bool { return h.Host == host })
+		h.Host, h.State, h.Exit = host, HostWaiting, -1
+		if refused {
+			h.State = HostRefused
 		}
-		r.Follow.Hosts = append(r.Follow.Hosts, HostResult{Host: host, State: HostWaiting, Exit: -1})
+		r.Follow.Hosts = append(r.Follow.Hosts, h)
 	}
 }
 

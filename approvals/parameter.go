@@ -86,11 +86,7 @@ type Parameters []Parameter
 
 // Of is the parameter of a name.
 func (ps Parameters) Of(name string) (Parameter, bool) {
-	i := slices.IndexFunc(ps, func(p Parameter) bool { return p.Name == name })
-	if i < 0 {
-		return Parameter{}, false
-	}
-	return ps[i], true
+	return find(ps, func(p Parameter) bool { return p.Name == name })
 }
 
 // CheckWords holds what goes to a script as a whole, word by word, against the parameters in order: one word for each,

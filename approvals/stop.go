@@ -17,11 +17,7 @@ type Stop struct {
 
 // Stopping is the order that the cloud has not heard of yet, if there is one.
 func (f Follow) Stopping() (Stop, bool) {
-	i := slices.IndexFunc(f.Stops, func(s Stop) bool { return s.Done.IsZero() })
-	if i < 0 {
-		return Stop{}, false
-	}
-	return f.Stops[i], true
+	return find(f.Stops, func(s Stop) bool { return s.Done.IsZero() })
 }
 
 // Stopped reports whether a host is in an order that the cloud has not refused.

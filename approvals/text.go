@@ -70,11 +70,8 @@ func (s Script) Names() (all []string) {
 
 // Default is what stands for a name if nobody says otherwise.
 func (h How) Default(name string) (value string, has bool) {
-	i := slices.IndexFunc(h.Defaults, func(d Default) bool { return d.Name == name })
-	if i < 0 {
-		return "", false
-	}
-	return h.Defaults[i].Value, true
+	d, has := find(h.Defaults, func(d Default) bool { return d.Name == name })
+	return d.Value, has
 }
 
 // Edit is one difference between the stored script and what is sent: at byte At of the stored content, Del bytes
