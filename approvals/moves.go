@@ -193,7 +193,7 @@ func (m Move) Deadline(r Request) time.Time {
 // Prepare stores who asks, what would be done and the intent to post the card,
 // and fixes when the request expires: the card that is posted next says it.
 func Prepare(by Person, p Plan) Move {
-	return Move{Name: "prepare", Note: "GetUserCmd answered for " + p.Script.CmdID, apply: func(r *Request, now time.Time) error {
+	return Move{Name: "prepare", Note: "the cloud answered for " + p.Script.CmdID, apply: func(r *Request, now time.Time) error {
 		r.Requester, r.Plan, r.Digest = by, &p, p.Digest()
 		if r.Asked.Script != p.Script.CmdID {
 			r.Asked.Alias, r.Asked.Script = cmp.Or(r.Asked.Alias, r.Asked.Script), p.Script.CmdID

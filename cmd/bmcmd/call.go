@@ -40,7 +40,7 @@ func callCommand() *cobra.Command {
 	show := k.sub("show cmd-… | ALIAS", "Show a script", one("the script's id or alias, such as cmd-nozcbhuw"), k.show)
 	scripts := k.sub("scripts [TEXT]", "List scripts, newest first, or those with TEXT in their id or alias", atMostOne, k.scripts)
 	tasks := k.sub("tasks", "List what was run, newest first", alone, k.tasks)
-	task := k.sub("task cmdtask-…", "Show what each host of a task says", one("the task's id, such as cmdtask-8a1c2b3d; call tasks lists them"), k.task)
+	task := k.sub("task cmdtask-… | inv-…", "Show what each host of a task says", one("the task's id, such as cmdtask-8a1c2b3d, or inv-7c1d9e4f of TAT; call tasks lists them"), k.task)
 	for _, list := range []*cobra.Command{scripts, tasks} {
 		list.Flags().IntVarP(&k.most, "rows", "n", 20, "list at most so `many`; 0 is all")
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -63,8 +65,44 @@ func TestCheckTry(t *testing.T) {
 			if n := len(w.Cloud.Runs()); n != 1 {
 				t.Errorf("%d scripts were started", n)
 			}
+			w.documentedRights(api)
 			w.noSecretLeft()
 		})
+	}
+}
+
+// documentedRights holds all that the cloud was asked, by whichever key, against what OPERATIONS.md gives each key, by its table and,
+// for TAT, by the policies to paste.
+func (w *scene) documentedRights(api string) {
+	w.t.Helper()
+	text, err := os.ReadFile("OPERATIONS.md")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	row := strings.Split(regexp.MustCompile(`(?m)^\| `+regexp.QuoteMeta(api)+` \|.*$`).FindString(string(text)), "|")
+	if len(row) < 4 {
+		w.t.Fatalf("OPERATIONS.md has no rights for %s", api)
+	}
+	pasted := ""
+	for _, block := range regexp.MustCompile(`(?m)(^    .*\n)+`).FindAllString(string(text), -1) {
+		if block = strings.TrimSpace(block); strings.HasPrefix(block, "{") {
+			var policy struct {
+				Statement []struct{ Action []string }
+			}
+			if err := json.Unmarshal([]byte(block), &policy); err != nil {
+				w.t.Errorf("a policy cannot be pasted: %v in\n%s", err, block)
+			}
+			pasted += fmt.Sprintln(policy)
+		}
+	}
+	for _, c := range world.Fetch[[]bmtest.Call](w.Cloud.Admin, "calls") {
+		of := row[2]
+		if c.KeyID == w.Secrets["run_id"] {
+			of = row[3]
+		}
+		if !slices.Contains(strings.FieldsFunc(of, func(r rune) bool { return r == ',' || r == ' ' || r == ';' }), c.Action) || api == "tat" && !strings.Contains(pasted, ":"+c.Action) {
+			w.t.Errorf("%s is called, and OPERATIONS.md gives that key the right to%s", c.Action, of)
+		}
 	}
 }
 

@@ -93,7 +93,7 @@ type BM struct {
 	ReadKey    Key           `yaml:"read_key" need:"the key that reads scripts"`
 	RunKey     Key           `yaml:"run_key"  need:"the key that runs scripts, read only for an approved run"`
 	Timeout    time.Duration `yaml:"timeout"`         // of one read
-	RunTimeout time.Duration `yaml:"run_timeout"`     // of RunUserCmd
+	RunTimeout time.Duration `yaml:"run_timeout"`     // of the call that runs
 	Unchecked  string        `yaml:"unchecked_hosts"` // Wait or Allow
 }
 
