@@ -203,3 +203,19 @@ func TestMachinesOfBareMetal(t *testing.T) {
 		}
 	})
 }
+
+// The statuses of a device that keep it from running anything; those that leave it running, and those that no document has, are no trouble.
+func TestDeviceStatuses(t *testing.T) {
+	device, operate := []int{1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16}, []int{2, 3, 5, 6, 7, 8, 9, 10, 20, 23, 24}
+	both(t, nil, func(t *testing.T, api *bmtest.Server, c *bmclient.Client) {
+		for n := 1; n <= 24; n++ {
+			for m, trouble := range map[[2]int]bool{{n, 1}: slices.Contains(device, n), {4, n}: slices.Contains(operate, n)} {
+				api.SetMachine("ins-1", bmtest.Machine{Device: m[0], Operate: m[1]})
+				ms, err := c.Machines(t.Context(), []string{"ins-1"})
+				if err != nil || len(ms) != 1 || (ms[0].Trouble != "") != trouble {
+					t.Errorf("%v: %+v, %v", m, ms, err)
+				}
+			}
+		}
+	})
+}

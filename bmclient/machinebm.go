@@ -58,8 +58,8 @@ var (
 		12: "is being given back", 13: "is not there any more", 14: "has expired", 16: "has a fault",
 	}
 	operations = map[int]string{
-		2: "is being shut down", 3: "is shut down", 5: "is being started", 7: "is being rebooted", 9: "is being reinstalled",
-		20: "is being imaged", 23: "is to be reinstalled", 24: "is to be given back",
+		2: "is being shut down", 3: "is shut down", 5: "is being started", 6: "could not be started", 7: "is being rebooted",
+		8: "could not be rebooted", 9: "is being reinstalled", 10: "could not be reinstalled", 20: "is being imaged", 23: "is to be reinstalled", 24: "is to be given back",
 	}
 )
 
