@@ -132,7 +132,7 @@ func checkLive(ctx context.Context, out io.Writer, cfg *config.Config, path stri
 		}
 	}
 	if !secrets {
-		say(serve.Probed{Part: "secrets", How: serve.Untried, Says: "the key for runs and the passwords of hosts were not read; --secrets does"})
+		say(serve.Probed{Part: "secrets", How: serve.Untried, Says: "what only runs need was not read; --secrets does"})
 		return faults
 	}
 	for p := range serve.ProbeSecrets(ctx, cfg) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -187,8 +188,14 @@ func written(keys ...string) func(context.Context, *trial) string {
 				}
 			}
 		}
-		return strings.Join(once(all), ", ")
+		return few(all)
 	}
+}
+
+// few are the first of these, each once: a run may have many hosts.
+func few(all []string) string {
+	all = once(all)
+	return strings.Join(all[:min(len(all), 5)], "; ")
 }
 
 // each is what all hosts say of one thing, each word once.
@@ -199,7 +206,7 @@ func (t *trial) each(says func(bmclient.HostRun) string) string {
 			all = append(all, word)
 		}
 	}
-	return strings.Join(once(all), "; ")
+	return few(all)
 }
 
 func (t *trial) accepted() bool {
@@ -248,9 +255,11 @@ func Tried(ctx context.Context, cfg *config.Config, id string) ([]Fact, error) {
 	t := &trial{Server: &Server{cfg: cfg, log: slog.New(slog.DiscardHandler)}}
 	var seen sync.Mutex
 	t.Server.rows = func(row map[string]json.RawMessage) {
+		short := maps.Clone(row) // the row is the client's, and holds what hosts printed
+		maps.DeleteFunc(short, func(_ string, raw json.RawMessage) bool { return len(raw) > 100 })
 		seen.Lock()
 		defer seen.Unlock()
-		t.seen = append(t.seen, row)
+		t.seen = append(t.seen, short)
 	}
 	defer t.Close()
 	for _, part := range []func(context.Context) error{t.openVault, t.openRedis, t.openCloud, t.openSlack} {
@@ -313,7 +322,11 @@ func (t *trial) read(ctx context.Context) {
 	failed("the list of runs", err)
 	t.seen = nil
 	for _, task := range t.Follow.Tasks {
-		_, err := t.there.EachHost(ctx, task, func(h bmclient.HostRun) error { t.hosts = append(t.hosts, h); return nil })
+		_, err := t.there.EachHost(ctx, task, func(h bmclient.HostRun) error {
+			h.Output = nil
+			t.hosts = append(t.hosts, h)
+			return nil
+		})
 		failed("the record of "+task, err)
 	}
 	t.rows = t.seen
