@@ -60,6 +60,10 @@ func (b *Bot) mayHaveForgotten(ctx context.Context, k approvals.Kept) (*approval
 	switch {
 	case err == nil && len(fits) > 0:
 		return moved(approvals.Doubt(changed+", and "+listedSo(fits), b.Valid)), nil
+	case errors.Is(err, errNameless) && k.Waiting == nameless:
+		return moved(approvals.Rest()), nil
+	case errors.Is(err, errNameless):
+		return moved(approvals.Wait(nameless, time.Time{})), nil
 	case search:
 		text := lost
 		if err != nil {
@@ -74,11 +78,7 @@ func (b *Bot) mayHaveForgotten(ctx context.Context, k approvals.Kept) (*approval
 		return moved(approvals.Rest()), nil
 	case err != nil:
 		ref := b.reference("a run could not be searched for", err, k.ID)
-		text := unlisted
-		if errors.Is(err, errNameless) {
-			text = changed + ", and " + errNameless.Error() + ". So I cannot tell whether it was sent before: press Cancel, look at the hosts, and ask again."
-		}
-		return moved(approvals.Wait(fmt.Sprintf("%s (%s)", text, ref), time.Time{})), nil
+		return moved(approvals.Wait(fmt.Sprintf("%s (%s)", unlisted, ref), time.Time{})), nil
 	case k.DispatchBy.Add(-b.DispatchWithin).Before(until) && k.ApprovedAt.Before(until):
 		return moved(approvals.Wait(searchedInVain, time.Time{})), nil
 	}
@@ -86,6 +86,9 @@ func (b *Bot) mayHaveForgotten(ctx context.Context, k approvals.Kept) (*approval
 }
 
 const searchedInVain = changed + ". I searched the API's list of tasks for a send that it may have forgotten, and found none. What was decided just before that may be forgotten, too: look at the thread, then press Run to start it, or Cancel."
+
+// nameless is said of a run that nobody could find again.
+var nameless = changed + ", and " + errNameless.Error() + ". So I cannot tell whether it was sent before: press Cancel, look at the hosts, and ask again."
 
 const unlisted = changed + ", and the API's list of tasks cannot be read, so I cannot tell whether this was sent before, and do not send it. Press Run once the list can be read."
 

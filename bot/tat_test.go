@@ -316,3 +316,48 @@ func TestTATProofOfHow(t *testing.T) {
 		})
 	}
 }
+
+// A store that may have forgotten a send: the run is looked for by its text. One that has no line is not sent, since nobody could tell.
+func TestTATOnAStoreThatMayHaveForgotten(t *testing.T) {
+	node := func(r *rig) {
+		r.cloud.set(func(c *cloud) {
+			s := c.scripts[theScript]
+			s.Content = []byte("#!/usr/bin/env node\nconsole.log(1)\n")
+			c.scripts[theScript] = s
+		})
+	}
+	for _, tt := range []struct {
+		why    string
+		script func(*rig)
+		sent   bool // before
+		want   approvals.State
+		runs   int
+	}{
+		{"it was not sent", func(*rig) {}, false, approvals.Succeeded, 1},
+		{"it was sent", func(*rig) {}, true, approvals.Succeeded, 0},
+		{"nobody can tell", node, false, approvals.Approved, 0},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			playTAT(t, func(r *rig) { r.memory.server.ID = "run-1"; tt.script(r) }, func(r *rig) {
+				id := r.asksTAT()
+				if r.pass(time.Minute); tt.sent {
+					r.cloud.byHand(theScript, both, tatText(id), "")
+				}
+				r.memory.restart("run-2")
+				r.press("BOB", Approve, id)
+				r.pass(15 * time.Minute)
+				r.ran(0)
+				if r.get(id).State == approvals.Approved {
+					r.press("BOB", Run, id)
+				}
+				r.pass(time.Minute)
+				if k := r.is(id, tt.want); tt.want == approvals.Approved && k.Waiting != nameless {
+					t.Errorf("it waits: %q", k.Waiting)
+				}
+				if n := len(r.journal.of("run")); n != tt.runs {
+					t.Errorf("it was sent %d times, want %d", n, tt.runs)
+				}
+			})
+		})
+	}
+}
