@@ -11,7 +11,8 @@ import (
 
 // faultCommand has faults happen one after the other.
 func faultCommand() *cobra.Command {
-	return &cobra.Command{
+	var api string
+	cmd := &cobra.Command{
 		Use: "fault [name]", Short: "Have things between the processes go wrong, then judge", Args: cobra.MaximumNArgs(1),
 		Long: "Has things between the processes go wrong, all that there are or those whose name begins so, and judges each.\n" +
 			"It needs redis-server and, for one of them, redis-sentinel.",
@@ -24,7 +25,7 @@ func faultCommand() *cobra.Command {
 				var rows []faults.Result
 				for _, f := range all {
 					fmt.Fprintf(c.ErrOrStderr(), "%s: %s\n", f.Name(), f.What())
-					err := onStage(c.Context(), c.ErrOrStderr(), func(s *stage) { rows = append(rows, f.Run(s, p)...) })
+					err := onStage(c.Context(), c.ErrOrStderr(), func(s *stage) { rows = append(rows, f.On(api).Run(s, p)...) })
 					if err != nil {
 						return err
 					}
@@ -36,4 +37,6 @@ func faultCommand() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().StringVar(&api, "api", "2.0", "the `API` of the cloud, for faults that are not of one: 2.0, 3.0 or tat")
+	return cmd
 }

@@ -4,8 +4,8 @@
 // needs Go and redis-server, and no network.
 //
 //	go run ./cmd/bmcmd-experiments crash -kills 200
-//	go run ./cmd/bmcmd-experiments fault
-//	go run ./cmd/bmcmd-experiments flood
+//	go run ./cmd/bmcmd-experiments fault -api tat
+//	go run ./cmd/bmcmd-experiments flood -api tat
 //
 // crash kills replicas with -9 at named points and at random times while people ask for
 // runs, approve, deny and cancel. Then everything settles, and it judges from the API's

@@ -8,14 +8,6 @@ import (
 
 // cloudFaults are what the script API does with runs. A run may take 3 s by the config.
 func cloudFaults() []Fault {
-	always := func(plan world.Object) func(*rig) {
-		return func(r *rig) {
-			plan["always"] = true
-			r.Cloud.Post("fault", plan)
-			r.pause(5 * time.Second)
-			r.Cloud.Post("heal", world.Object{})
-		}
-	}
 	all := []Fault{
 		{name: "api-away", what: "the API answers every call with 502", do: always(world.Object{"action": "", "fault": world.Object{"status": 502}})},
 		{name: "api-late", what: "the API answers runs 1.5 s late", do: always(world.Object{"action": "RunUserCmd", "delay_ms": 1500})},
@@ -28,4 +20,14 @@ func cloudFaults() []Fault {
 		all = append(all, f)
 	}
 	return all
+}
+
+// always has the calls of a plan go wrong for a while.
+func always(plan world.Object) func(*rig) {
+	return func(r *rig) {
+		plan["always"] = true
+		r.Cloud.Post("fault", plan)
+		r.pause(5 * time.Second)
+		r.Cloud.Post("heal", world.Object{})
+	}
 }

@@ -9,6 +9,8 @@
 //
 //   - a request that was approved was sent at most once, and never by a worker whose
 //     lease was lost;
+//   - the cloud was told to stop a run only by an order that was recorded before, and
+//     host by host;
 //   - what somebody was told to be recorded is in Redis;
 //   - each request has ended, or people were asked what became of it, and its card and
 //     its thread say so, in order;
@@ -34,6 +36,7 @@
 package fault
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -99,6 +102,12 @@ type rig struct {
 // Name is short and without spaces.
 func (f Fault) Name() string { return f.name }
 
+// On is the same on another API, unless it is of one.
+func (f Fault) On(api string) Fault {
+	f.api = cmp.Or(f.api, api)
+	return f
+}
+
 // What says in one line what happens.
 func (f Fault) What() string { return f.what }
 
@@ -162,7 +171,7 @@ func pause(ctx context.Context, d time.Duration) {
 // every is all of them, in the order of the table. What takes longest comes first, for a
 // test in which they overlap.
 func every() []Fault {
-	return slices.Concat(cloudFaults(), redisFaults(), replyFaults(), forgetFaults(), sentinelFaults(), wireFaults(), replicaFaults(), slackFaults())
+	return slices.Concat(cloudFaults(), stopFaults(), machineFaults(), redisFaults(), replyFaults(), forgetFaults(), sentinelFaults(), wireFaults(), replicaFaults(), slackFaults())
 }
 
 // Named are the faults whose name begins so: all of them for an empty name.

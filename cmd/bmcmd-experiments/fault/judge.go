@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,6 +31,7 @@ type ledger struct {
 	records map[string]approvals.Kept // by id
 	events  map[string][]approvals.Event
 	sent    map[string][]time.Time // when calls of RunUserCmd arrived, by host
+	stopped map[string][]time.Time // when the cloud was told to stop a run, by host; empty for all of its hosts
 	ran     map[string]int         // scripts that were started, by host
 	held    map[string]bool        // ids of requests that keep their hosts to themselves
 }
@@ -94,7 +96,7 @@ func (r *rig) records() (all []approvals.Kept, err error) {
 }
 
 func (r *rig) read() (ledger, error) {
-	l := ledger{map[string]approvals.Kept{}, map[string][]approvals.Event{}, map[string][]time.Time{}, map[string]int{}, map[string]bool{}}
+	l := ledger{map[string]approvals.Kept{}, map[string][]approvals.Event{}, map[string][]time.Time{}, map[string][]time.Time{}, map[string]int{}, map[string]bool{}}
 	all, err := r.records()
 	if err != nil {
 		return l, err
@@ -111,14 +113,15 @@ func (r *rig) read() (ledger, error) {
 		}
 	}
 	for _, c := range world.Fetch[[]bmtest.Call](r.Cloud.Admin, "calls") {
-		if c.As2 != "RunUserCmd" {
-			continue
-		}
+		host := ""
 		for _, v := range c.Params {
-			if host := hostIn(v); host != "" {
-				l.sent[host] = append(l.sent[host], c.At)
-				break
-			}
+			host = cmp.Or(host, hostIn(v))
+		}
+		switch {
+		case c.Action == "CancelInvocation":
+			l.stopped[host] = append(l.stopped[host], c.At)
+		case c.As2 == "RunUserCmd" && host != "":
+			l.sent[host] = append(l.sent[host], c.At)
 		}
 	}
 	for _, ran := range r.Cloud.Runs() {
@@ -149,6 +152,9 @@ func (r *rig) judge() judgement {
 			j.common = append(j.common, fmt.Sprintf("bot %d panicked", i))
 		}
 	}
+	if n := len(l.stopped[""]); n > 0 {
+		j.common = append(j.common, fmt.Sprintf("the cloud was told %d times to stop a run without saying where", n))
+	}
 	j.common = append(j.common, r.untried("")...)
 	j.violations = slices.Clone(j.common)
 	for _, k := range r.talks {
@@ -177,6 +183,7 @@ func (r *rig) judgeTalk(k *talk, l ledger) Result {
 		j.violations = append(j.violations, k.host+": "+fmt.Sprintf(format, args...))
 	}
 	approved := 0
+	var ordered []time.Time
 	for _, kept := range l.records {
 		if kept.Asked.Hosts[0] != k.host {
 			continue
@@ -195,9 +202,19 @@ func (r *rig) judgeTalk(k *talk, l ledger) Result {
 				}
 			}
 		}
+		for _, e := range l.events[kept.ID] {
+			if e.Move == "stop" {
+				ordered = append(ordered, e.At)
+			}
+		}
 		k.judgeRecord(kept, l.events[kept.ID], &j, wrong)
 		if !r.fault.forgets {
 			k.judgeMoves(kept, l, wrong)
+		}
+	}
+	for i, at := range l.stopped[k.host] {
+		if len(ordered) == 0 || at.Before(ordered[0]) {
+			wrong("call %d to stop it came before anybody ordered that", i+1)
 		}
 	}
 	j.violations = append(j.violations, r.untried(k.host)...)

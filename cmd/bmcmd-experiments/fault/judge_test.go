@@ -45,7 +45,7 @@ func good() (*rig, *talk, ledger) {
 			approvals.Event{Move: "open", From: approvals.Received, To: approvals.Pending},
 			approvals.Event{Move: "vote", From: approvals.Pending, To: approvals.Approved, By: who},
 		)},
-		sent: map[string][]time.Time{hostOf(0): {time.Unix(100, 0)}}, ran: map[string]int{hostOf(0): 1}, held: map[string]bool{},
+		sent: map[string][]time.Time{hostOf(0): {time.Unix(100, 0)}}, stopped: map[string][]time.Time{}, ran: map[string]int{hostOf(0): 1}, held: map[string]bool{},
 	}
 }
 
@@ -106,6 +106,11 @@ func TestJudge(t *testing.T) {
 		{"sent by a worker that was lost", func(_ *rig, k *talk, l ledger) {
 			l.events[k.request] = append(l.events[k.request], approvals.Event{Move: "lose", At: time.Unix(99, 0)})
 		}, "sent 1s after its lease was lost"},
+		{"stopped, and nobody ordered that", func(_ *rig, _ *talk, l ledger) { l.stopped[hostOf(0)] = make([]time.Time, 1) }, "before anybody ordered"},
+		{"stopped before it was ordered", func(_ *rig, k *talk, l ledger) {
+			l.stopped[hostOf(0)] = []time.Time{time.Unix(100, 0)}
+			l.events[k.request] = append(l.events[k.request], approvals.Event{Move: "stop", At: time.Unix(101, 0)})
+		}, "before anybody ordered"},
 		{"a request that was recorded is gone", func(_ *rig, k *talk, l ledger) { delete(l.records, k.request) }, "Redis does not have it"},
 		{"a decision that was recorded is gone", func(_ *rig, _ *talk, l ledger) {
 			change(l, func(k *approvals.Kept) { k.Decisions[0].Person.User = askerOf(0) })

@@ -98,7 +98,7 @@ func stopAt(point string) func(bot int) []string {
 func pausedAtPoint(r *rig) {
 	id := ""
 	for began := time.Now(); id == "" && time.Since(began) < patience; r.pause(20 * time.Millisecond) {
-		id = stoppedAt(r.bot[0].Stderr.String())
+		id, _ = stoppedAt(r.bot[0])
 	}
 	if id == "" {
 		r.T.Fatalf("no worker stopped at its point")
@@ -113,13 +113,13 @@ func (r *rig) outlast(id string) {
 	r.bot[0].Thaw()
 }
 
-// stoppedAt is the request at which a bot stopped itself, as its log says.
-func stoppedAt(log string) string {
-	for line := range strings.Lines(log) {
+// stoppedAt is the request at which a bot stopped itself, as its log says, and whether it did.
+func stoppedAt(b *replica) (request string, did bool) {
+	for line := range strings.Lines(b.Stderr.String()) {
 		var n struct{ Experiment, Request string }
 		if strings.Contains(line, `"experiment"`) && json.Unmarshal([]byte(line), &n) == nil && n.Experiment == "stop" {
-			return n.Request
+			return n.Request, true
 		}
 	}
-	return ""
+	return "", false
 }

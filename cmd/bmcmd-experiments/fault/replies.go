@@ -14,9 +14,10 @@ import (
 // against the README of approvals.
 func replyFaults() []Fault {
 	var plans []plan
-	for _, move := range []string{"receive", "prepare", "open", "vote", "claim", "answer", "find", "finish", quiet} {
+	for _, move := range []string{"receive", "prepare", "open", "vote", "claim", "answer", "finish", quiet} {
 		plans = append(plans, plan{label: move, drops: move, wants: approvals.Succeeded})
 	}
+	find := []plan{{label: "find", drops: "find", wants: approvals.Succeeded}}
 	plans = append(plans,
 		plan{label: "reason", drops: "reason", reason: "worse", wants: approvals.Succeeded},
 		plan{ends: denying, label: "deny", drops: "deny", wants: approvals.Denied},
@@ -25,6 +26,9 @@ func replyFaults() []Fault {
 		name: "reply-dropped", what: "Redis carries a move out and its reply is lost, all three times that it is sent", wired: true,
 		plans: func() []plan { return plans }, apart: true,
 		do: func(r *rig) { r.begun.Wait() },
+	}, {
+		name: "reply-dropped-find", what: "the same, of finding the task where the API does not name it", wired: true, api: "2.0",
+		plans: func() []plan { return find }, do: func(r *rig) { r.begun.Wait() },
 	}, rareReplies(), searchReplies(), loseReplies(), stopReplies()}
 }
 

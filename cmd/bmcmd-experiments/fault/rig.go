@@ -76,7 +76,7 @@ func (r *rig) bot0() *replica {
 // wire puts wires around a bot, and makes a config for it.
 func (r *rig) wire(b *replica, shared string, i int) {
 	slack, cloud := address(r.T, r.Slack.API), address(r.T, r.Cloud.API)
-	if r.fault.api == "3.0" {
+	if r.fault.api == "3.0" || r.fault.api == "tat" {
 		cloud = address(r.T, r.Cloud.API3)
 	}
 	b.redis = r.proxy(wire.Redis, r.Redis.Addr)

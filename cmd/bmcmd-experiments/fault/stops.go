@@ -1,0 +1,73 @@
+package fault
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/cmd/internal/world"
+)
+
+// stopFaults are what goes wrong while the cloud is told to stop runs. Each is stopped in
+// the end, by an order that was recorded before.
+func stopFaults() (all []Fault) {
+	for _, f := range []struct {
+		name, what string
+		fault      world.Object
+	}{
+		{"away", "the API answers orders to stop with 502", world.Object{"status": 502}},
+		{"unheard", "the API takes orders to stop, does nothing and never answers", world.Object{"hang": true}},
+		{"unanswered", "the API stops runs and never answers", world.Object{"hang": true, "execute": true}},
+	} {
+		all = append(all, stopping("stop-"+f.name, f.what, func(r *rig) {
+			r.pause(8 * time.Second)
+			r.Cloud.Post("heal", world.Object{})
+		}, func(r *rig) {
+			r.Cloud.Post("fault", world.Object{"action": "CancelInvocation", "always": true, "fault": f.fault})
+		}))
+	}
+	paused := stopping("stop-paused", "a worker stands still from before it tells the cloud to stop a run, until another has", func(r *rig) {
+		for began := time.Now(); ; r.pause(3 * time.Second) {
+			if _, did := stoppedAt(r.bot[0]); did {
+				break
+			}
+			if time.Since(began) > patience {
+				r.T.Fatalf("the first bot has told the cloud nothing")
+			}
+			r.talk(r.plans[0])
+		}
+		r.begun.Wait()
+		world.Until(r.T, "the runs are over", func() (string, bool) {
+			records, err := r.records()
+			return fmt.Sprint(len(records), err), err == nil && !slices.ContainsFunc(records, r.restless)
+		})
+		r.bot[0].Thaw()
+	}, nil)
+	paused.away, paused.env = true, stopAt("cloud.stop:before")
+	return append(all, paused)
+}
+
+// stopping is a fault in a world where runs do not end unless they are stopped, and are.
+func stopping(name, what string, do, before func(*rig)) Fault {
+	plans := slices.Repeat([]plan{{then: []press{{"Stop", askerOf}}, wants: approvals.Failed}}, 4)
+	take := func(r *rig, long time.Duration) {
+		for n := range most {
+			r.Cloud.Post("host", world.Object{"id": hostOf(n), "takes_ms": long.Milliseconds()})
+		}
+	}
+	return Fault{
+		name: name, what: what, api: "tat", plans: func() []plan { return plans },
+		before: func(r *rig) {
+			take(r, 10*time.Minute)
+			if before != nil {
+				before(r)
+			}
+		},
+		do: func(r *rig) {
+			do(r)
+			r.begun.Wait()
+			take(r, 0)
+		},
+	}
+}
