@@ -234,7 +234,7 @@ func answered(err error) string {
 	var said *bmclient.Error
 	switch {
 	case errors.As(err, &said) && (said.Number != 0 || said.Code != ""):
-		return "an error: " + strings.TrimPrefix(fmt.Sprint(said.Number, " ", said.Code), "0 ")
+		return "an error: " + strings.TrimSpace(strings.TrimPrefix(fmt.Sprint(said.Number, " ", said.Code), "0 "))
 	case err == nil, errors.Is(err, bmclient.ErrNoScript), errors.Is(err, bmclient.ErrNoTask):
 		return "nothing, without an error"
 	}
