@@ -145,7 +145,7 @@ func (p *probe) openDoor(ctx context.Context) {
 	}
 	defer client.Close()
 	if redisstore.New(client, p.here, redisstore.Options{}).Enter(ctx) == nil {
-		p.says("redis", Doubt, "it takes connections without a password, and whoever can write to it can approve anything: give it one (requirepass, or an ACL user and the default one off), and set redis.password")
+		p.says("redis", Doubt, "it takes connections without a password, and anyone who can write to it can approve anything: give it one (requirepass, or an ACL user and the default one off), and set redis.password")
 	}
 }
 
