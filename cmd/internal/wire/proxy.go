@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"time"
@@ -38,7 +39,7 @@ func Redis(target string) (*Proxy, error) { return start(&Proxy{target: target, 
 
 func start(p *Proxy) (*Proxy, error) {
 	p.changed, p.pairs = make(chan struct{}), map[*pair]struct{}{}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := listenLow()
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +48,17 @@ func start(p *Proxy) (*Proxy, error) {
 	defer p.mu.Unlock()
 	p.serve(ln)
 	return p, nil
+}
+
+// listenLow takes a port that the system gives to no connection of its own accord: one from there may be taken while
+// the proxy refuses, for as long as that connection lives.
+func listenLow() (ln net.Listener, err error) {
+	for range 1000 {
+		if ln, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))); err == nil {
+			return ln, nil
+		}
+	}
+	return nil, err
 }
 
 // Addr is where the proxy listens: host:port. It stays the same.
