@@ -29,7 +29,7 @@ func NewGate(t T, to string) *Gate {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	g := &Gate{t: t, addr: "127.0.0.1:0", to: u}
+	g := &Gate{t: t, addr: FreeAddress(t), to: u}
 	g.Open()
 	t.Cleanup(g.Shut)
 	return g
