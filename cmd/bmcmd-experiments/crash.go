@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ type crash struct {
 	dealt    map[string]int // kills by point
 	batch    int            // kills between two judgements
 	atOnce   int            // requests that people are busy with
+	api      string         // only this part of the plan; empty: all
 	out      io.Writer      // for the report
 	log      io.Writer      // for how it goes
 
@@ -38,6 +40,7 @@ var errViolated = errors.New("a promise did not hold")
 func (c *crash) run(ctx context.Context) error {
 	began := time.Now()
 	all := batches(shuffled(c.dealt, rand.New(rand.NewPCG(c.seed, 1))), max(1, c.batch))
+	all = slices.DeleteFunc(all, func(b batch) bool { return c.api != "" && b.api != c.api })
 	for i, b := range all {
 		if err := c.one(ctx, i, b); err != nil {
 			c.total.write(c.out, c.faults, time.Since(began)) // of the batches before
@@ -153,6 +156,7 @@ func settings(api string) world.Settings {
 		text = strings.Replace(text, "rules:\n", "rules:\n"+briefRule, 1)
 		if api == "tat" {
 			text = strings.ReplaceAll(text, "    ask: ", "    parameters: [{name: p, example: p1-1}]\n    ask: ")
+			text = strings.Replace(text, "  search_for: 2s\n", "  search_for: 2s\n  dispatch_within: 20s\n", 1)
 		}
 		// A few people stand for hundreds.
 		text = strings.Replace(text, "logins:\n", "limits: {open_requests: 1000000, commands_a_minute: 1000000}\nlogins:\n", 1)
@@ -175,6 +179,7 @@ func endBadly(w *world.World) {
 		w.Cloud.Post("host", world.Object{"id": fmt.Sprintf("ins-drift%d", i), "takes_ms": 2500, "content": "#!/bin/bash\nsomething else\n"})
 		w.Cloud.Post("host", world.Object{"id": fmt.Sprintf("ins-fail%d", i), "exit": 3})
 		w.Cloud.Post("host", world.Object{"id": fmt.Sprintf("ins-long%d", i), "takes_ms": 600_000})
+		w.Cloud.Post("host", world.Object{"id": fmt.Sprintf("ins-late%d", i), "delayed_ms": 600_000})
 	}
 }
 

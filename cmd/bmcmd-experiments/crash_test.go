@@ -63,6 +63,9 @@ func TestCrash(t *testing.T) {
 	if n := sum(c.total.kills); n < 20 {
 		t.Errorf("%d replicas were killed, want 20 at least", n)
 	}
+	if c.total.stopped == 0 {
+		t.Error("nothing was stopped")
+	}
 	if c.total.unknown == 0 || c.total.ran == 0 {
 		t.Errorf("%d unknown, %d ran: nothing was put to the test", c.total.unknown, c.total.ran)
 	}

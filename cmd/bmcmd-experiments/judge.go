@@ -70,6 +70,7 @@ type story struct {
 	thread []slacksim.Message // under its newest card
 	alone  []string           // what people were told alone and names it
 	runs   int                // of the API with its parameters
+	told   []time.Time        // when the API was told to stop it
 	twins  int                // requests with the same parameters
 	kills  []killed
 }
@@ -83,6 +84,7 @@ type judge struct {
 	all     map[string]*story
 	said    []said
 	runs    []bmtest.RanCmd
+	cancels []bmtest.Call // calls that stop runs
 	dead    []killed
 	dropped map[string]bool // requests whose send the API was told not to answer
 	faults  []fault
@@ -105,6 +107,7 @@ func judged(ctx context.Context, w *world.World, l *load, dead []killed) (*judge
 	all, err := kept{w}.all(ctx)
 	for end := time.Now().Add(time.Minute); err == nil; {
 		j := &judge{all: all, said: l.said, runs: w.Cloud.Runs(), dead: dead, dropped: l.dropped}
+		j.cancels = slices.DeleteFunc(world.Fetch[[]bmtest.Call](w.Cloud.Admin, "calls"), func(c bmtest.Call) bool { return c.Action != "CancelInvocation" })
 		j.readSlack(w)
 		all, err = kept{w}.all(ctx)
 		if err == nil && (still(j.all, all) || time.Now().After(end)) {
@@ -133,6 +136,7 @@ func (j *judge) weigh() {
 	for id, s := range j.all {
 		j.sends(id, s)
 		j.state(id, s)
+		j.stops(id, s)
 		j.seen(id, s)
 		j.count.add(s)
 	}
@@ -195,6 +199,16 @@ func (j *judge) sort() {
 		}
 		for _, s := range of {
 			s.runs++
+			for _, c := range j.cancels {
+				if c.Params["InvocationId"] == r.Task {
+					s.told = append(s.told, c.At)
+				}
+			}
+		}
+	}
+	for _, c := range j.cancels {
+		if c.Params["InstanceIds.0"] == "" {
+			j.fault("", "the API was told to stop %s without saying where", c.Params["InvocationId"])
 		}
 	}
 	for _, s := range j.all {
@@ -263,6 +277,22 @@ func (j *judge) state(id string, s *story) {
 		})
 		if !died {
 			j.fault(id, "it became unknown, and the worker that claimed it lived: %s", e.Note)
+		}
+	}
+}
+
+// stops: the API was told to stop a run only where that had been ordered, and nothing may
+// begin when nobody looks any more.
+func (j *judge) stops(id string, s *story) {
+	ordered := slices.IndexFunc(s.events, func(e approvals.Event) bool { return e.Move == "stop" })
+	for _, at := range s.told {
+		if ordered < 0 || at.Before(s.events[ordered].At) {
+			j.fault(id, "the API was told to stop it, and nobody had ordered that")
+		}
+	}
+	for _, h := range s.Follow.Hosts {
+		if s.State.Ended() && h.State == approvals.HostWaiting && h.Word != "" {
+			j.fault(id, "it is over, and may begin on %s later", h.Host)
 		}
 	}
 }

@@ -78,6 +78,14 @@ func TestJudge(t *testing.T) {
 		{"two runs of one request", func(j *judge, _ *story) {
 			j.runs = append(j.runs, bmtest.RanCmd{Parameters: []byte("p1")}, bmtest.RanCmd{Parameters: []byte("p1")})
 		}, "it ran 2 times"},
+		{"a run that was stopped, and nobody ordered that", func(j *judge, _ *story) {
+			j.runs = append(j.runs, bmtest.RanCmd{Parameters: []byte("p1"), Task: "inv-1"})
+			j.cancels = []bmtest.Call{{Params: map[string]string{"InvocationId": "inv-1", "InstanceIds.0": "ins-1"}}}
+		}, "nobody had ordered that"},
+		{"a stop of all hosts", func(j *judge, _ *story) { j.cancels = []bmtest.Call{{}} }, "without saying where"},
+		{"a host that may begin later", func(_ *judge, s *story) {
+			s.Follow.Hosts = []approvals.HostResult{{Host: "ins-1", State: approvals.HostWaiting, Word: "DELIVER_DELAYED"}}
+		}, "may begin on ins-1 later"},
 		{"a success without a run", func(_ *judge, s *story) { s.State = approvals.Succeeded }, "the API ran nothing"},
 		{"a request that does not end", func(_ *judge, s *story) { s.State = approvals.Approved }, "it is still approved"},
 		{"an unknown one that nobody is asked about", func(_ *judge, s *story) { s.State = approvals.Unknown }, "it is still unknown"},

@@ -19,10 +19,11 @@ const (
 	shares   kind = "shares a host"
 	doubted  kind = "is not answered"
 	stops    kind = "is stopped"
+	putOff   kind = "is put off"
 )
 
 var kinds = []kind{
-	runs, runs, runs, runs, twoSay, twoSay, denied, withdrew, lapses, refused, waits, retried, drifts, fails, shares, doubted, stops,
+	runs, runs, runs, runs, twoSay, twoSay, denied, withdrew, lapses, refused, waits, retried, drifts, fails, shares, doubted, stops, putOff,
 }
 
 // rareFor says what kind of request passes a point that most do not.
@@ -39,7 +40,7 @@ func rare(point string) bool {
 // kindFor is what to ask for next while replicas wait for these points.
 func kindFor(api string, armed []string, r *rand.Rand) kind {
 	k := anyKind(armed, r)
-	if k == drifts && api == "2.0" || k == stops && api != "tat" {
+	if k == drifts && api == "2.0" || (k == stops || k == putOff) && api != "tat" {
 		return runs
 	}
 	return k

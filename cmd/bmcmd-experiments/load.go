@@ -94,6 +94,8 @@ func place(k kind, n int) string {
 		return at("fail", fewHosts)
 	case stops:
 		return at("long", fewHosts)
+	case putOff:
+		return at("late", fewHosts)
 	case shares:
 		return at("web", manyHosts) + "," + at("both", 4)
 	}
@@ -118,7 +120,7 @@ const (
 // hostsOf are all the hosts that place names.
 func hostsOf(w *world.World) world.Object {
 	hosts := world.Object{}
-	for prefix, n := range map[string]int{"web": manyHosts, "db": manyHosts, "both": 4, "e": fewHosts, "drift": fewHosts, "fail": fewHosts, "long": fewHosts} {
+	for prefix, n := range map[string]int{"web": manyHosts, "db": manyHosts, "both": 4, "e": fewHosts, "drift": fewHosts, "fail": fewHosts, "long": fewHosts, "late": fewHosts} {
 		login := world.Object{"root": w.Secrets["web"]}
 		if prefix == "db" {
 			login = world.Object{"root": w.Secrets["db"]}

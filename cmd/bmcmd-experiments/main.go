@@ -127,6 +127,7 @@ func crashCommand() *cobra.Command {
 	c.Flags().StringSliceVar(&only, "point", nil, "kill at this `point` only; may be repeated")
 	c.Flags().Uint64Var(&e.seed, "seed", 0, "repeat this plan; 0 takes another each time")
 	c.Flags().IntVar(&e.batch, "batch", 150, "kills between two judgements")
+	c.Flags().StringVar(&e.api, "api", "", "only what the plan has on this `API` of the cloud: 2.0, 3.0 or tat")
 	c.Flags().IntVar(&e.atOnce, "at-once", 24, "requests that people are busy with at a time")
 	return c
 }

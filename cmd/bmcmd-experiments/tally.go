@@ -16,6 +16,7 @@ type tally struct {
 	requests, ran     int
 	unknown, adopted  int
 	asked, settled    int
+	stopped, tooLate  int // runs that people had stopped; those that had not begun in time
 	cardsTwice        int
 	noticesTwice      int
 	promises, unnamed int // sentences that said "Recorded"; those that did not name their request
@@ -41,6 +42,11 @@ func (t *tally) add(s *story) {
 	}
 	t.unknown += one(unknown)
 	t.adopted += one(adopted)
+	by := func(person bool) bool {
+		return slices.ContainsFunc(s.Follow.Stops, func(o approvals.Stop) bool { return (o.By.User != "") == person })
+	}
+	t.stopped += one(by(true))
+	t.tooLate += one(by(false))
 	t.asked += one(!s.Unsure.Asked.IsZero())
 	t.settled += one(s.State == approvals.Settled)
 	t.cardsTwice += max(0, len(s.cards)-1)
@@ -92,6 +98,8 @@ func (t *tally) plus(o tally) {
 		{&t.adopted, o.adopted},
 		{&t.asked, o.asked},
 		{&t.settled, o.settled},
+		{&t.stopped, o.stopped},
+		{&t.tooLate, o.tooLate},
 		{&t.cardsTwice, o.cardsTwice},
 		{&t.noticesTwice, o.noticesTwice},
 		{&t.promises, o.promises},
@@ -145,6 +153,7 @@ func (t *tally) write(w io.Writer, faults int, took time.Duration) {
 	fmt.Fprintf(tw, "requests\t%d\t%d of them ran\n", t.requests, t.ran)
 	fmt.Fprintf(tw, "commands without an ack\t%d\ttyped again, unless the request was there\n", t.unacked)
 	fmt.Fprintf(tw, "sentences that promised\t%d\teach held against the events\n", t.promises)
+	fmt.Fprintf(tw, "stopped\t%d\t%d by people, %d because they had not begun in time\n", t.stopped+t.tooLate, t.stopped, t.tooLate)
 	fmt.Fprintf(tw, "unknown for a while\t%d\t%d by a kill, %d because the API was told not to answer, %d because it took longer than %s\n",
 		t.unknown, t.unknown-t.unanswered-t.late, t.unanswered, t.late, runTimeout)
 	fmt.Fprintf(tw, "of these\t\t%d found and followed, %d asked about, %d settled\n", t.adopted, t.asked, t.settled)
