@@ -1,9 +1,11 @@
 package bmclient
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -26,7 +28,23 @@ func (c *Client) Machines(ctx context.Context, ids []string) ([]Machine, error) 
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	return c.api.machines(ctx, c, ids, "")
+	found, err := c.api.machines(ctx, c, ids, "")
+	return once(found), err
+}
+
+// once leaves one row of each machine. Of one whose rows differ, name and tags are not told.
+func once(all []Machine) (left []Machine) {
+	for _, m := range all {
+		at := slices.IndexFunc(left, func(l Machine) bool { return l.ID == m.ID })
+		if at < 0 {
+			left = append(left, m)
+			continue
+		}
+		l := &left[at]
+		l.Told = l.Told && m.Told && l.Name == m.Name && maps.Equal(l.Tags, m.Tags)
+		l.Trouble = cmp.Or(l.Trouble, m.Trouble)
+	}
+	return left
 }
 
 // FindMachines lists machines whose name is or holds the text, as the API understands it, or some hundred if it is empty. Whether
@@ -98,13 +116,16 @@ func beginning(ids []string, kinds ...string) []string {
 	})
 }
 
+// told reports whether the API gave a value: null is its word for one that it could not get.
+func told(v json.RawMessage) bool { return len(v) > 0 && string(v) != "null" }
+
 // machineOf reads id, name and tags. Where name or tags are missing, or cannot be read, they are not told: a rule that goes by them must not
 // be passed over.
 func (c *Client) machineOf(f fields, name, tags, key, value string) Machine {
 	rows, err := objectsOf(f.raw(tags), f.n)
 	m := Machine{
 		ID: f.text("instanceId"), Name: f.text(name), Region: c.cfg.Region, Tags: map[string]string{},
-		Told: f.raw(name) != nil && f.raw(tags) != nil && err == nil,
+		Told: told(f.raw(name)) && told(f.raw(tags)) && err == nil,
 	}
 	values := map[string][]string{}
 	for _, r := range rows {
@@ -113,7 +134,7 @@ func (c *Client) machineOf(f fields, name, tags, key, value string) Machine {
 			all = several
 		}
 		for _, v := range all {
-			m.Told = m.Told && k != "" && (flexText(v) != "" || isEmpty(v))
+			m.Told = m.Told && k != "" && told(v) && (flexText(v) != "" || isEmpty(v))
 			values[k] = append(values[k], flexText(v))
 		}
 	}

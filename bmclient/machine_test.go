@@ -86,7 +86,7 @@ func TestTATMachines(t *testing.T) {
 		want := map[string]string{
 			"ins-up": "web-1 true linux ", "ins-down": "web-2 true linux is stopped", "ins-bare": " true  has no TAT agent",
 			"ins-deaf": "web-4 true linux has a TAT agent that is offline", "ins-odd": "web-5 true linux is in a state that the cloud does not tell",
-			"rins-1": "edge true  ", "lhins-1": " false linux ",
+			"rins-1": "edge false  ", "lhins-1": " false linux ",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("strict %v: %s", strict, diff)
@@ -132,10 +132,11 @@ func TestMachinesTold(t *testing.T) {
 		is   map[string]string
 	}{
 		{"as documented", "web", env("prod"), true, map[string]string{"env": "prod"}},
-		{"none", nil, nil, true, nil},
+		{"null is what the API could not tell", "web", nil, false, nil},
+		{"so is a name", nil, env("prod"), false, nil},
 		{"no list", "web", []any{}, true, nil},
 		{"an empty value", "web", env(""), true, map[string]string{"env": ""}},
-		{"a value that is null", "web", env(nil), true, map[string]string{"env": ""}},
+		{"a value that is null", "web", env(nil), false, nil},
 		{"a list of one value, as API 3.0 has it", "web", env([]any{"prod"}), true, map[string]string{"env": "prod"}},
 		{"two values for a key", "web", env([]any{"prod", "dev"}), true, map[string]string{"env": "dev\nprod"}},
 		{"a key twice", "web", env("prod", "dev", "prod"), true, map[string]string{"env": "dev\nprod"}},
@@ -152,6 +153,27 @@ func TestMachinesTold(t *testing.T) {
 		_, c := startTAT(t, machinesAPI{rows: map[string][]object{"DescribeInstances": {row}, "DescribeAutomationAgentStatus": {agentOf("ins-1", "Online")}}}.answer)
 		found, err := c.Machines(t.Context(), []string{"ins-1"})
 		if err != nil || len(found) != 1 || found[0].Told != tt.told || tt.is != nil && !maps.Equal(found[0].Tags, tt.is) {
+			t.Errorf("%s: %+v, %v", tt.why, found, err)
+		}
+	}
+}
+
+// Two rows of one machine that differ tell nothing, in whichever order they come.
+func TestMachinesToldTwice(t *testing.T) {
+	prod, none := virtualMachine("ins-1", "web", "RUNNING"), virtualMachine("ins-1", "web", "RUNNING")
+	prod["Tags"], none["Tags"] = []any{object{"Key": "env", "Value": "prod"}}, []any{}
+	for _, tt := range []struct {
+		why  string
+		rows []object
+		told bool
+	}{
+		{"the second has no tags", []object{prod, none}, false},
+		{"the first has no tags", []object{none, prod}, false},
+		{"the same twice, as between two pages", []object{prod, prod}, true},
+	} {
+		_, c := startTAT(t, machinesAPI{rows: map[string][]object{"DescribeInstances": tt.rows, "DescribeAutomationAgentStatus": {agentOf("ins-1", "Online")}}}.answer)
+		found, err := c.Machines(t.Context(), []string{"ins-1"})
+		if err != nil || len(found) != 1 || found[0].Told != tt.told {
 			t.Errorf("%s: %+v, %v", tt.why, found, err)
 		}
 	}

@@ -14,10 +14,10 @@ func Sends(api string) bool { return api == APITAT }
 type SentQuery struct {
 	Hosts   []string
 	Content []byte    // all that was sent
-	Since   time.Time // it was taken at this time or later
+	Since   time.Time // it was taken at this time or later: rows from before are not asked for, but one with the content counts whatever its time
 }
 
-// Sent answers the tasks that are recorded with exactly this content on some of these hosts since then, each once. Only an API that
+// Sent answers the tasks that are recorded with exactly this content on some of these hosts, each once. Only an API that
 // is sent the script ([Sends]) can tell. It is repeated like Script. One that is ErrTooLong says that too much ran on them to be searched.
 func (c *Client) Sent(ctx context.Context, q SentQuery) ([]string, error) {
 	if len(q.Hosts) == 0 || len(q.Content) == 0 {

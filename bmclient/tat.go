@@ -258,7 +258,7 @@ func (tat) sent(ctx context.Context, c *Client, q SentQuery) (found []string, er
 			if last = made; first.IsZero() {
 				first = made
 			}
-			if id != "" && string(h.Content) == string(q.Content) && !made.Before(q.Since) && !slices.Contains(found, id) {
+			if id != "" && string(h.Content) == string(q.Content) && !slices.Contains(found, id) {
 				found = append(found, id)
 			}
 			return h, nil

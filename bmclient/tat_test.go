@@ -220,7 +220,6 @@ func TestTATSent(t *testing.T) {
 	const mine = "# bmcmd r-abc\ndf -h\n"
 	all := []any{
 		ran("inv-copy", "ins-1", mine+"# and more\n", since.Add(time.Second)),
-		ran("inv-old", "ins-1", mine, since.Add(-time.Hour)),
 		ran("inv-other", "ins-1", "df -h\n", since.Add(2*time.Second)),
 	}
 	for i := range 250 { // other work
@@ -239,6 +238,15 @@ func TestTATSent(t *testing.T) {
 	values := api.calls[0].Fields["Filters"].([]any)[0].(object)["Values"].([]any)
 	if len(values) != 5 || api.calls[0].Fields["HideOutput"] != true {
 		t.Errorf("%v", api.calls[0].Fields)
+	}
+	all = nil
+	for i, odd := range []any{nil, since.Add(-8 * time.Hour).Format(time.RFC3339), "2026-11-20 03:00:03", ""} { // a clock or a zone is no evidence against the text
+		row := ran(fmt.Sprint("inv-odd-", i), "ins-1", mine, since)
+		row["CreatedTime"] = odd
+		all = append(all, row)
+	}
+	if found, err := c.Sent(t.Context(), bmclient.SentQuery{Hosts: hosts, Content: []byte(mine), Since: since}); err != nil || len(found) != 4 {
+		t.Errorf("%v, %v", found, err)
 	}
 	all = nil
 	for i := range 2500 {

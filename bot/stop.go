@@ -42,7 +42,7 @@ func (b *Bot) stopOn(ctx context.Context, k approvals.Kept, order approvals.Stop
 	return nil
 }
 
-// late are the hosts on which a run has not begun, although its approval is older than one may be to be sent, or nobody looks after this.
+// late are the hosts on which a run has not begun, as a row of theirs says (without one it may have), although its approval is older than one may be to be sent, or nobody looks after this.
 // Nothing as root is to start by itself an hour after people agreed to it.
 func (b *Bot) late(k approvals.Kept, hosts []approvals.HostResult, last bool) (late []string) {
 	send := k.LastSend()
@@ -50,7 +50,7 @@ func (b *Bot) late(k approvals.Kept, hosts []approvals.HostResult, last bool) (l
 		return nil
 	}
 	for _, h := range hosts {
-		if h.State == approvals.HostWaiting && !k.Follow.Stopped(h.Host) && !slices.Contains(late, h.Host) && !b.refusedToStop(k, h.Host) {
+		if h.State == approvals.HostWaiting && h.Word != "" && !k.Follow.Stopped(h.Host) && !slices.Contains(late, h.Host) && !b.refusedToStop(k, h.Host) {
 			late = append(late, h.Host)
 		}
 	}

@@ -177,6 +177,24 @@ func TestTATLateStartsAreStopped(t *testing.T) {
 	}
 }
 
+// Only a row that says so proves that a run has not begun: where none is listed it may have, and stopping would kill it half way.
+func TestTATWithoutARowIsNotLate(t *testing.T) {
+	playTAT(t, func(r *rig) { r.follow = 5 * time.Minute }, func(r *rig) {
+		r.on(func(host string, h *apiHost) {
+			if host == "ins-2" {
+				h.listed = time.Now().Add(time.Hour)
+			}
+		})
+		id := r.asksTAT()
+		r.press("BOB", Approve, id)
+		r.pass(6 * time.Minute)
+		if k := r.is(id, approvals.Failed); len(k.Follow.Stops) > 0 {
+			t.Errorf("%+v", k.Follow.Stops)
+		}
+		r.did("stop")
+	})
+}
+
 // A person was told that the cloud is told to stop it: so it is, also if the next look is the last. It ends also if the cloud cannot be told.
 func TestTATStopBeforeTheLastLook(t *testing.T) {
 	for _, away := range []error{nil, errors.New("connection reset")} {
