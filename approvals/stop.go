@@ -25,6 +25,11 @@ func (f Follow) Stopped(host string) bool {
 	return slices.ContainsFunc(f.Stops, func(s Stop) bool { return s.Why == "" && slices.Contains(s.Hosts, host) })
 }
 
+// Open reports whether a host is not over in one of the run's records, as far as is known.
+func (f Follow) Open(host string) bool {
+	return slices.ContainsFunc(f.Hosts, func(h HostResult) bool { return h.Host == host && !h.Over() })
+}
+
 // Unstopped are the hosts that are not over, as far as is known, and in no order yet.
 func (f Follow) Unstopped() (hosts []string) {
 	for _, h := range f.Hosts {

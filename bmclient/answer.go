@@ -19,6 +19,7 @@ var (
 	errHTML   = errors.New("the answer is a web page, not JSON")
 	errJSON   = errors.New("the answer is not whole JSON")
 	errNoCode = errors.New("the answer holds no code")
+	errBoth   = errors.New("the answer names an error and what was started")
 )
 
 // answer is what every action answers, in either version.

@@ -280,6 +280,18 @@ func TestTATClasses(t *testing.T) {
 	}
 }
 
+// An error beside what was started proves nothing.
+func TestTATErrorBesideAnInvocation(t *testing.T) {
+	_, c := startTAT(t, func(tatCall) any {
+		return object{"InvocationId": "inv-1", "Error": object{"Code": "InvalidParameterValue.InvalidUsername", "Message": "no"}}
+	})
+	_, err := c.Run(t.Context(), runKey, bmclient.Run{CmdID: "cmd-1", Hosts: []string{"ins-1"}, User: "root", Content: []byte("x")})
+	var e *bmclient.Error
+	if !errors.As(err, &e) || e.Class != bmclient.ClassUnknown {
+		t.Errorf("%v", err)
+	}
+}
+
 // The whole way, against an API that reads the documents by itself.
 func TestTATFromScriptToEnd(t *testing.T) {
 	api := startAPI(t)

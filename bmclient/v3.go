@@ -94,6 +94,9 @@ func (api3) decode(body []byte) (answer, error) {
 	}
 	a := answer{requestID: text(response["RequestId"]), data: m["Response"]}
 	if raw, ok := response["Error"]; ok && string(raw) != "null" {
+		if !isEmpty(response["InvocationId"]) || !isEmpty(response["SuccessTaskInfoSet"]) {
+			return answer{}, errBoth
+		}
 		return decodeNewStyle(m)
 	}
 	return a, nil

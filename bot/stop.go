@@ -34,12 +34,14 @@ func (b *Bot) stopOn(ctx context.Context, k approvals.Kept, order approvals.Stop
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCredentials, err)
 	}
-	for _, task := range k.Follow.Tasks {
-		if err := b.in(k.Request).Stop(ctx, key, task, hosts); err != nil {
-			return err
+	open := slices.DeleteFunc(slices.Clone(hosts), func(host string) bool { return !k.Follow.Open(host) })
+	var failed error
+	for _, task := range k.Follow.Tasks { // one that is refused does not keep the others running, and what may pass is tried again
+		if err := b.in(k.Request).Stop(ctx, key, task, open); failed == nil || err != nil && lasting(err) == nil {
+			failed = err
 		}
 	}
-	return nil
+	return failed
 }
 
 // late are the hosts on which a run has not begun, as a row of theirs says (without one it may have), although its approval is older than one may be to be sent, or nobody looks after this.

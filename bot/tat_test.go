@@ -195,6 +195,31 @@ func TestTATWithoutARowIsNotLate(t *testing.T) {
 	})
 }
 
+// An order names only what has not ended as far as is known: where a host ends before the cloud is told, it does not hold up
+// the others.
+func TestTATStopNamesWhatIsOpen(t *testing.T) {
+	playTAT(t, nil, func(r *rig) {
+		r.on(func(host string, h *apiHost) {
+			if h.ends = time.Now().Add(2 * time.Minute); host == "ins-2" {
+				h.ends = time.Time{}
+			}
+		})
+		id := r.asksTAT()
+		r.press("BOB", Approve, id)
+		r.pass(time.Minute)
+		r.cloud.set(func(c *cloud) { c.onStop = func() error { return errors.New("connection reset") } })
+		r.press("ALICE", Stop, id)
+		r.pass(2 * time.Minute)
+		r.cloud.set(func(c *cloud) { c.onStop = nil })
+		r.pass(time.Minute)
+		r.is(id, approvals.Failed)
+		calls := r.journal.of("stop")
+		if len(calls) == 0 || calls[0] != "stop cmdtask-1 on ins-1,ins-2" || calls[len(calls)-1] != "stop cmdtask-1 on ins-2" {
+			t.Errorf("%v", calls)
+		}
+	})
+}
+
 // A person was told that the cloud is told to stop it: so it is, also if the next look is the last. It ends also if the cloud cannot be told.
 func TestTATStopBeforeTheLastLook(t *testing.T) {
 	for _, away := range []error{nil, errors.New("connection reset")} {

@@ -188,7 +188,7 @@ func (p *page) stops(r approvals.Request) {
 		case s.Why != "":
 			what = "Not stopped: "
 		case s.Done.IsZero() && r.State.Ended():
-			what = "Not stopped, the cloud had not been told when it ended: "
+			what = "Not known whether the cloud took the order to stop: "
 		case s.Done.IsZero():
 			what = "Being stopped: "
 		}
