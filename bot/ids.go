@@ -26,8 +26,8 @@ func cut(s string) string {
 	return s
 }
 
-// What ids begin with. Instances may begin with anything else, too: nothing but a hint
-// follows from that.
+// What ids begin with. Instances may begin with anything else, too. What begins so is never the
+// name of a machine; beyond that only hints follow.
 const scriptPrefix = "cmd-"
 
 var hostPrefixes = []string{"cpm-", "ins-", "lhins-", "rins-", "tcpm-", "chm-"}

@@ -81,7 +81,7 @@ func (b *Bot) lookFailed(err error) error {
 const mostNames = 10
 
 // meant are the ids of the hosts that were typed, each once: a word is an id if the cloud knows it as one, else a
-// name if exactly one machine has it. A *refusal is final; other errors may pass.
+// name if exactly one machine has it, and it does not look like an id. A *refusal is final; other errors may pass.
 func (b *Bot) meant(ctx context.Context, by Looker, r approvals.Request, l *looked) (ids []string, err error) {
 	names := slices.DeleteFunc(slices.Clone(r.Asked.Hosts), func(word string) bool { _, known := l.machine(word); return known })
 	if len(names) > mostNames && !l.blind {
@@ -93,7 +93,9 @@ func (b *Bot) meant(ctx context.Context, by Looker, r approvals.Request, l *look
 		if l.blind && approvals.HostID.Check(word) != nil {
 			return nil, refuse("The hosts cannot be looked up now, so I cannot tell which one %s is. Give its id.", word)
 		} else if !l.blind && slices.Contains(names, word) {
-			if id, err = b.byName(ctx, by, r, word); err != nil {
+			if likeHost(word) { // not known: else anybody who may rename a machine could redirect it
+				id = ""
+			} else if id, err = b.byName(ctx, by, r, word); err != nil {
 				return nil, err
 			}
 			if id == "" {

@@ -67,6 +67,7 @@ func TestHostsThatCannotBeRunOn(t *testing.T) {
 			tat(up("ins-k3v8", "app-1"), up("ins-db", "web-3"))(r)
 			r.policy[0].Hosts = approvals.PlainHosts("ins-k*")
 		}, "No host web-3. Look at its id or name; the console's list of machines has both.", true},
+		{"a machine that is called like an id is not what an id means", "ins-k3v9", tat(up("ins-zzzz", "ins-k3v9")), "No host ins-k3v9. Nearest: ins-zzzz (ins-k3v9).", true},
 		{"a name that two have", "web-1", func(r *rig) {
 			tat(up("ins-1", "web-1"), up("ins-2", "web-1"), up("ins-db", "web-1"))(r)
 			r.policy[0].Hosts = approvals.PlainHosts("ins-[0-9]")
