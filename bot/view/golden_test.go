@@ -96,6 +96,7 @@ func TestCardGolden(t *testing.T) {
 		{"unknown_lifted", "nothing is left to press", request(unsure(nil), lifted)},
 		{"unknown_doubt", "not sent again, since a task is there", request(doubtful)},
 		{"unknown_asked", "what to look at, who may say, from when on", request(askedFor(unknown))},
+		{"unknown_asked_tat", "the cloud may hold it back, so that the hosts show nothing yet", request(askedFor(unknown), sentScript)},
 		{"unknown_asked_one", "who has said what", request(askedFor(nil, says(bob, approvals.Ran, 14*time.Minute), says(alice, approvals.DidNotRun, 15*time.Minute)), lifted)},
 		{"unknown_asked_tasks", "which tasks may be it", request(askedFor(nil), func(r *approvals.Request) {
 			r.Unsure.Evidence, r.Unsure.Tasks = "Two tasks in the API's list may be this run.", []string{"cmdtask-1a2b3c4d", "cmdtask-9z8y7x6w"}

@@ -7,6 +7,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bmclient"
 )
 
 // How much of what is said of an unknown run a card takes.
@@ -190,6 +191,9 @@ func (p *page) notBefore(r approvals.Request) {
 	if s := r.LastSend(); asked(r) && s != nil && !s.DeadFrom.IsZero() {
 		p.line(label("“It did not run” counts only from "), at(s.DeadFrom),
 			say(" on: until then the API would still take what was signed at the claim."))
+	}
+	if asked(r) && bmclient.Sends(r.Plan.Target.API) {
+		p.line(label("A host may begin it late: "), say("look in the console's task list, too, for PENDING or DELIVER_DELAYED, and cancel it there."))
 	}
 }
 
