@@ -98,8 +98,8 @@ func (p Plan) Text() []byte {
 }
 
 // Named reports whether what is sent holds the request's id, so that its task can be told from all others.
-func (p Plan) Named() bool {
-	return slices.ContainsFunc(p.Edits, func(e Edit) bool { return e.Name == "" })
+func (p *Plan) Named() bool {
+	return p != nil && slices.ContainsFunc(p.Edits, func(e Edit) bool { return e.Name == "" })
 }
 
 // Fact is what the cloud said of a host when the plan was made, and what a rule, a login or the line that was typed went by.

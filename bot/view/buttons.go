@@ -8,7 +8,6 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/bmcmd/bmcmd/approvals"
-	"github.com/bmcmd/bmcmd/bmclient"
 )
 
 // The buttons of a card; their action ids are these after "bmcmd:".
@@ -65,7 +64,7 @@ func (p *page) buttons(r approvals.Request) {
 	var row []slack.BlockElement
 	switch {
 	case r.State == approvals.Accepted:
-		if !bmclient.Sends(r.Plan.Target.API) || len(r.Follow.Unstopped()) == 0 {
+		if !carries(r) || len(r.Follow.Unstopped()) == 0 {
 			return
 		}
 		row = append(row, press(stop, "Stop").WithStyle(slack.StyleDanger).WithConfirm(confirm("Stop this run?",

@@ -181,6 +181,17 @@ func TestButtons(t *testing.T) {
 	}
 }
 
+// TestNoCardNeedsAPlan holds that a record whose plan is missing is drawn all the same, in every state.
+func TestNoCardNeedsAPlan(t *testing.T) {
+	for state, in := range lives() {
+		r := request(in)
+		r.Plan = nil
+		if _, err := view.Card(r); err != nil {
+			t.Errorf("%s: %v", state, err)
+		}
+	}
+}
+
 func TestParseButtonRefuses(t *testing.T) {
 	digest := string(request().Digest)
 	for _, c := range []struct{ action, value, why string }{

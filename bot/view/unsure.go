@@ -24,6 +24,11 @@ func asked(r approvals.Request) bool {
 	return r.State == approvals.Unknown && !r.Unsure.Asked.IsZero()
 }
 
+// carries reports whether r's run carries the script itself, and can be cancelled.
+func carries(r approvals.Request) bool {
+	return r.Plan != nil && bmclient.Sends(r.Plan.Target.API)
+}
+
 // doubted reports whether r is unknown although the store knows of no send.
 func doubted(r approvals.Request) bool {
 	s := r.LastSend()
@@ -192,7 +197,7 @@ func (p *page) notBefore(r approvals.Request) {
 		p.line(label("“It did not run” counts only from "), at(s.DeadFrom),
 			say(" on: until then the API would still take what was signed at the claim."))
 	}
-	if asked(r) && bmclient.Sends(r.Plan.Target.API) {
+	if asked(r) && carries(r) {
 		p.line(label("A host may begin it late: "), say("look in the console's task list, too, for PENDING or DELIVER_DELAYED, and cancel it there."))
 	}
 }
