@@ -124,7 +124,7 @@ func OutputKey(task, host string) string { return task + "/" + host }
 
 // begin starts following, with what the API's answer said of the hosts.
 func (r *Request) begin(a Answer, now time.Time) {
-	r.Follow = Follow{Since: now, Tasks: slices.Clone(a.Tasks)}
+	r.Follow = Follow{Since: now, Tasks: slices.Clone(a.Tasks), Stops: r.Follow.Stops} // a run that is found again is stopped all the same
 	for _, host := range r.Plan.Hosts {
 		h, refused := find(a.Refused, func(h HostResult) bool { return h.Host == host })
 		h.Host, h.State, h.Exit = host, HostWaiting, -1

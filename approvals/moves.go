@@ -35,6 +35,7 @@ var allowed = []struct {
 	{"find", states{Accepted}, states{Accepted}},
 	{"alarm", states{Accepted}, states{Accepted}},
 	{"stop", states{Accepted}, states{Accepted}},
+	{"unstopped", states{Accepted}, states{Accepted}},
 	{"stopped", states{Accepted}, states{Accepted}},
 	{"finish", states{Accepted}, states{Succeeded, Failed}},
 	{"answer", states{Unknown}, states{Accepted, Failed}}, // the sender was slow to store its answer, not lost

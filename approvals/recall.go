@@ -24,9 +24,12 @@ func (r Request) MayHaveRun() bool {
 	return false
 }
 
-// OlderThan reports whether r lacks events that was has, although r may still be sent.
+// OlderThan reports whether r lacks events that was has, although r may still be sent, or an order to stop it.
 // Moves without an event are no matter: a card is drawn again.
 func (r Request) OlderThan(was Request) bool {
+	if r.State == Accepted {
+		return len(r.Follow.lostStops(was.Follow)) > 0
+	}
 	return r.State.canRun() && (r.Events < was.Events || r.Events == was.Events && r.Head != was.Head)
 }
 
@@ -48,6 +51,7 @@ func Recall(was Request, server, why string) Move {
 		switch {
 		case was.MayHaveRun() && r.Plan != nil:
 			r.Decisions, r.Sends, r.ApprovedAt = slices.Clone(was.Decisions), slices.Clone(was.Sends), was.ApprovedAt
+			r.Follow.Stops = slices.Clone(was.Follow.Stops)
 			r.doubt(now)
 		case !was.State.canRun():
 			r.endAgain(was, why)

@@ -246,6 +246,7 @@ const (
 	NoticeBack    NoticeKind = "back"    // the store has gone back: what was decided since is lost, to requester and approvers
 	NoticeGone    NoticeKind = "gone"    // the store has lost the record, to requester and approvers; never stored
 	NoticeAlarm   NoticeKind = "alarm"   // a host ran something else than was approved, to all who may approve
+	NoticeStop    NoticeKind = "stop"    // the cloud has not carried out an order to stop it, to requester and approvers
 	NoticeFile    NoticeKind = "file"    // the file of a result, or why there is none; after the result
 )
 

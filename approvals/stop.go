@@ -12,7 +12,17 @@ type Stop struct {
 	Hosts []string  `json:"hosts"`
 	At    time.Time `json:"at"`
 	Done  time.Time `json:"done,omitzero"` // when the cloud took it, or refused it for good
-	Why   string    `json:"why,omitempty"` // with Done: why it was refused; words for people
+	Why   string    `json:"why,omitempty"` // why it was refused; before Done: why the cloud has not heard of it; words for people
+}
+
+// Refused reports whether the cloud will not carry the order out.
+func (s Stop) Refused() bool { return !s.Done.IsZero() && s.Why != "" }
+
+// lostStops are the orders of was that f lacks.
+func (f Follow) lostStops(was Follow) []Stop {
+	return slices.DeleteFunc(slices.Clone(was.Stops), func(s Stop) bool {
+		return slices.ContainsFunc(f.Stops, func(o Stop) bool { return o.By.User == s.By.User && o.At.Equal(s.At) })
+	})
 }
 
 // Stopping is the order that the cloud has not heard of yet, if there is one.
@@ -22,7 +32,7 @@ func (f Follow) Stopping() (Stop, bool) {
 
 // Stopped reports whether a host is in an order that the cloud has not refused.
 func (f Follow) Stopped(host string) bool {
-	return slices.ContainsFunc(f.Stops, func(s Stop) bool { return s.Why == "" && slices.Contains(s.Hosts, host) })
+	return slices.ContainsFunc(f.Stops, func(s Stop) bool { return !s.Refused() && slices.Contains(s.Hosts, host) })
 }
 
 // Open reports whether a host is not over in one of the run's records, as far as is known.
@@ -85,6 +95,15 @@ func StopLate(hosts []string) Move {
 	}}
 }
 
+// StopAgain gives the orders of was again, which the store had confirmed and lost.
+func StopAgain(was Request) Move {
+	return Move{Name: "stop", Note: "ordered before Redis went back", recalls: true, apply: func(r *Request, _ time.Time) error {
+		r.Follow.Stops = append(r.Follow.Stops, r.Follow.lostStops(was.Follow)...)
+		r.RetryAt, r.Tries = time.Time{}, 0
+		return nil
+	}}
+}
+
 func (r *Request) stop(s Stop) error {
 	if len(s.Hosts) == 0 {
 		return ErrStopped
@@ -94,16 +113,29 @@ func (r *Request) stop(s Stop) error {
 	return nil
 }
 
-// Stopped stores that the cloud took the order, or why it never will.
+// Stopped stores that the cloud took the order, or why it never will: people are told that.
 func Stopped(why string) Move {
 	return Move{Name: "stopped", Note: why, apply: func(r *Request, now time.Time) error {
-		for i, s := range r.Follow.Stops {
-			if s.Done.IsZero() {
-				r.Follow.Stops[i].Done, r.Follow.Stops[i].Why = now, why
-				r.RetryAt, r.Tries = time.Time{}, 0
-				return nil
-			}
-		}
-		return ErrStopped
+		return r.stopping(now, why)
 	}}
+}
+
+// Unstopped stores why the cloud has not heard of the order yet, and has people told.
+func Unstopped(why string) Move {
+	return Move{Name: "unstopped", Note: why, apply: func(r *Request, _ time.Time) error {
+		return r.stopping(time.Time{}, why)
+	}}
+}
+
+func (r *Request) stopping(done time.Time, why string) error {
+	i := slices.IndexFunc(r.Follow.Stops, func(s Stop) bool { return s.Done.IsZero() })
+	if i < 0 {
+		return ErrStopped
+	}
+	r.Follow.Stops[i].Done, r.Follow.Stops[i].Why = done, why
+	r.RetryAt, r.Tries = time.Time{}, 0
+	if why != "" {
+		r.notify(NoticeStop)
+	}
+	return nil
 }

@@ -88,6 +88,8 @@ func (c *Client) refusal(call signedCall, got reply, ans answer) *Error {
 		e.cause = ErrNoScript
 	case call.to == toListHosts && (e.Number == noTask || isCode(e.Code, "ResourceNotFound")):
 		e.cause = ErrNoTask
+	case call.to == toStop && e.Code == "ResourceNotFound.InvocationNotFound":
+		e.cause = ErrNoTask
 	case call.to == toRun && e.Class == ClassUnknown:
 		e.hint = hintUnknown // before anything else that might be done about it
 	}

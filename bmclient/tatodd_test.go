@@ -50,6 +50,9 @@ func TestTATRunThatIsNotThere(t *testing.T) {
 		if n != 0 || !errors.Is(err, want) {
 			t.Errorf("%v: %d, %v", answer, n, err)
 		}
+		if err := c.Stop(t.Context(), runKey, "inv-1", []string{"ins-1"}); answer != nil && !errors.Is(err, want) {
+			t.Errorf("stop: %v", err)
+		}
 	}
 }
 

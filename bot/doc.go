@@ -190,7 +190,9 @@
 // An API may put a start off for an hour. People agreed to a run now, so what has not begun
 // on a host within DispatchWithin of the send is stopped there, by name. That and a person's
 // Stop are one thing: an order in the record, with an event, and then the call, repeated until
-// the cloud took it. Only such an order opens the key for runs, and only to stop.
+// the cloud took it. Only such an order opens the key for runs, and only to stop. If the cloud has
+// not confirmed it within ten seconds, or refuses, the thread is told, because then somebody has to
+// stop it by hand. An order that Redis had confirmed and lost is given again: twice does no harm.
 //
 // # Why hosts are looked up
 //

@@ -61,7 +61,11 @@ func (b *Bot) recall(ctx context.Context, k approvals.Kept) (next approvals.Kept
 			return now, approvals.ErrConflict
 		}
 		b.Log.Error("the store has gone back to an older state of a request", "request", k.ID, "state", now.State, "was", was.State, "called", b.hasCalled(was))
-		next, err = b.advance(ctx, now, approvals.Recall(was, now.Server.ID, b.recalled(was)))
+		again := approvals.Recall(was, now.Server.ID, b.recalled(was))
+		if now.State == approvals.Accepted {
+			again = approvals.StopAgain(was)
+		}
+		next, err = b.advance(ctx, now, again)
 		if err == nil {
 			b.nudge(next)
 		}
@@ -74,7 +78,7 @@ func (b *Bot) recall(ctx context.Context, k approvals.Kept) (next approvals.Kept
 
 // elsewhere has the record and the card of an open request say that it is in doubt.
 func (b *Bot) elsewhere(ctx context.Context, k approvals.Kept) (approvals.Kept, error) {
-	if k.InDoubt || !k.Doubtful() || k.Undecided() != nil {
+	if k.InDoubt || !k.Doubtful() || k.State != approvals.Accepted && k.Undecided() != nil {
 		return k, approvals.ErrConflict
 	}
 	next, err := b.advance(ctx, k, approvals.Elsewhere())

@@ -310,3 +310,44 @@ func TestARunThatTheStoreLostKeepsItsHosts(t *testing.T) {
 		sent(3)
 	})
 }
+
+// An order to stop a run that Redis has forgotten is given again, also where the run itself is forgotten and found again.
+func TestTheStoreGoesBackBeforeAStop(t *testing.T) {
+	for _, server := range []string{"run-2", "run-1"} {
+		for _, before := range []string{"the order", "the claim"} {
+			playTAT(t, func(r *rig) { r.memory.server.ID = "run-1" }, func(r *rig) {
+				var old func()
+				copied := func() error {
+					if old == nil {
+						old = r.memory.copied()
+					}
+					return nil
+				}
+				if before == "the claim" {
+					r.logins.set(func(l *logins) { l.onOpen = copied })
+				}
+				r.on(func(_ string, h *apiHost) { h.ends = time.Time{} })
+				id := r.asksTAT()
+				r.press("BOB", Approve, id)
+				r.pass(10 * time.Second)
+				_ = copied()
+				r.cloud.set(func(c *cloud) { c.onStop = func() error { return errors.New("connection reset") } })
+				r.hears(r.press("BOB", Stop, id), "Recorded: the cloud is told to stop it where it has not ended. What became of each host comes into the card's thread.")
+				r.pass(10 * time.Second)
+				old()
+				if server != "run-1" {
+					r.memory.restart(server)
+				}
+				r.cloud.set(func(c *cloud) { c.onStop = nil })
+				r.pass(2 * time.Minute)
+				if k := r.is(id, approvals.Failed); len(k.Follow.Stops) != 1 || k.Follow.Stops[0].By.User != "BOB" || k.Follow.Hosts[0].State != approvals.HostKilled {
+					t.Errorf("%s, before %s: %+v", server, before, k.Follow)
+				}
+				if n := len(r.journal.of("run")); n != 1 {
+					t.Errorf("%s, before %s: sent %d times", server, before, n)
+				}
+				r.chained(id)
+			})
+		}
+	}
+}

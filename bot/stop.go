@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -10,15 +11,17 @@ import (
 	"github.com/bmcmd/bmcmd/bmclient"
 )
 
-// stopAgain is how soon the cloud is told again to stop a run if it could not be told.
-const stopAgain = 3 * time.Second
+const (
+	stopAgain = 3 * time.Second  // how soon the cloud is told again to stop a run if it could not be told
+	stopSaid  = 10 * time.Second // after which people hear that it could not
+)
 
 // tellToStop has the cloud stop a run as the next order in its record says, whoever gave it, and answers what is to be stored of that: nil if
-// the cloud could not be told. The run is looked at meanwhile. It may be repeated: what has ended stays as it is.
+// the cloud could not be told and people need not hear of that now. The run is looked at meanwhile. It may be repeated: what has ended stays as it is.
 func (b *Bot) tellToStop(ctx context.Context, k approvals.Kept, order approvals.StopOrder) *approvals.Move {
 	stop, _ := k.Follow.Stopping()
 	err := b.stopOn(ctx, k, order, stop.Hosts)
-	switch said := lasting(err); {
+	switch said := finalStop(err); {
 	case err == nil:
 		b.Log.Info("the cloud was told to stop a run", "request", k.ID, "hosts", len(stop.Hosts))
 		return moved(approvals.Stopped(""))
@@ -26,7 +29,19 @@ func (b *Bot) tellToStop(ctx context.Context, k approvals.Kept, order approvals.
 		return moved(approvals.Stopped(fmt.Sprintf("The cloud did not stop it, or not on every host: %s. Stop it in the console, or on the hosts.", b.Scrub(apiWords(said)))))
 	}
 	b.Log.Warn("a run could not be stopped yet", "request", k.ID, b.said(err))
-	return nil
+	if stop.Why != "" || k.Clock().Sub(stop.At) < stopSaid {
+		return nil
+	}
+	return moved(approvals.Unstopped(b.cause(err)))
+}
+
+// finalStop is the answer that a run is not stopped, if it will be the same the next time: a run that was only just taken may not be
+// known everywhere.
+func finalStop(err error) *bmclient.Error {
+	if errors.Is(err, bmclient.ErrNoTask) {
+		return nil
+	}
+	return lasting(err)
 }
 
 func (b *Bot) stopOn(ctx context.Context, k approvals.Kept, order approvals.StopOrder, hosts []string) error {
@@ -37,7 +52,7 @@ func (b *Bot) stopOn(ctx context.Context, k approvals.Kept, order approvals.Stop
 	open := slices.DeleteFunc(slices.Clone(hosts), func(host string) bool { return !k.Follow.Open(host) })
 	var failed error
 	for _, task := range k.Follow.Tasks { // one that is refused does not keep the others running, and what may pass is tried again
-		if err := b.in(k.Request).Stop(ctx, key, task, open); failed == nil || err != nil && lasting(err) == nil {
+		if err := b.in(k.Request).Stop(ctx, key, task, open); failed == nil || err != nil && finalStop(err) == nil {
 			failed = err
 		}
 	}
@@ -61,7 +76,7 @@ func (b *Bot) late(k approvals.Kept, hosts []approvals.HostResult, last bool) (l
 
 // refusedToStop reports whether the cloud has refused to stop it there before: it is not asked at every look.
 func (b *Bot) refusedToStop(k approvals.Kept, host string) bool {
-	return slices.ContainsFunc(k.Follow.Stops, func(s approvals.Stop) bool { return s.Why != "" && slices.Contains(s.Hosts, host) })
+	return slices.ContainsFunc(k.Follow.Stops, func(s approvals.Stop) bool { return s.Refused() && slices.Contains(s.Hosts, host) })
 }
 
 // in is the cloud in the region where r runs.

@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -235,6 +236,51 @@ func TestTATStopBeforeTheLastLook(t *testing.T) {
 			if told := k.Follow.Stops[0]; told.Done.IsZero() != (away != nil) {
 				t.Errorf("%v: %+v", away, told)
 			}
+		})
+	}
+}
+
+// That an order is not carried out is told in the thread, once, and it is given again until the cloud takes or refuses it.
+func TestTATStopThatIsNotCarriedOut(t *testing.T) {
+	for _, tt := range []struct {
+		why   string
+		fails error
+		first string // the word after ten seconds
+		calls int    // at least, in 20 s
+		said  string
+	}{
+		{"no answer", errors.New("connection reset"), "Something could not be reached.", 5, "the notice is about a run that goes on"},
+		{"not known yet", fmt.Errorf("%w: %w", &bmclient.Error{Code: "ResourceNotFound.InvocationNotFound", Class: bmclient.ClassRefused}, bmclient.ErrNoTask), "The cloud's API answered ResourceNotFound.InvocationNotFound", 5, "a run that was only just taken"},
+		{"refused", &bmclient.Error{Action: "CancelInvocation", Code: "UnauthorizedOperation", Class: bmclient.ClassRefused}, "The cloud did not stop it", 1, "it stays as it is"},
+	} {
+		playTAT(t, nil, func(r *rig) {
+			r.on(func(_ string, h *apiHost) { h.ends = time.Time{} })
+			id := r.asksTAT()
+			r.press("BOB", Approve, id)
+			r.pass(20 * time.Second)
+			r.cloud.set(func(c *cloud) { c.onStop = func() error { return tt.fails } })
+			r.press("ALICE", Stop, id)
+			r.pass(21 * time.Second)
+			k := r.is(id, approvals.Accepted)
+			if s := k.Follow.Stops[0]; !strings.HasPrefix(s.Why, tt.first) || s.Refused() != (tt.calls == 1) {
+				t.Errorf("%s: %+v", tt.why, s)
+			}
+			told := func() {
+				if !slices.Contains(r.journal.of("notice"), "notice stop accepted") || strings.Count(strings.Join(r.journal.of("notice"), "\n"), "notice stop") != 1 {
+					t.Errorf("%s: %v", tt.why, r.journal.of("notice"))
+				}
+			}
+			if calls := r.journal.of("stop"); min(len(calls), 5) != tt.calls {
+				t.Errorf("%s: %d calls", tt.why, len(calls))
+			}
+			told()
+			r.cloud.set(func(c *cloud) { c.onStop = nil })
+			r.press("ALICE", Stop, id)
+			r.pass(time.Minute)
+			if k := r.is(id, approvals.Failed); k.Follow.Hosts[0].State != approvals.HostKilled {
+				t.Errorf("%s: %+v", tt.why, k.Follow.Hosts[0])
+			}
+			told()
 		})
 	}
 }

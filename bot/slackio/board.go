@@ -169,7 +169,8 @@ func (s *Slack) named(r approvals.Request, kind approvals.NoticeKind) []asker {
 	}
 	switch kind {
 	case approvals.NoticeAnswer, approvals.NoticeUnknown, approvals.NoticeFound, approvals.NoticeAsk, approvals.NoticeSettled,
-		approvals.NoticeResult, approvals.NoticeFile, approvals.NoticeAlarm, approvals.NoticeBack, approvals.NoticeGone:
+		approvals.NoticeResult, approvals.NoticeFile, approvals.NoticeAlarm, approvals.NoticeBack, approvals.NoticeGone,
+		approvals.NoticeStop:
 		for _, p := range r.Approvers() {
 			add(p.User)
 		}

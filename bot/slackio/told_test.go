@@ -53,6 +53,7 @@ func TestApproversAreToldWithoutTheirChannel(t *testing.T) {
 		{"a result, by its notice", approvedBy(bob), notify(approvals.NoticeResult), true},
 		{"a result", approvedBy(bob), report, true},
 		{"an alarm, also to who did not approve", approvedBy(), notify(approvals.NoticeAlarm), true},
+		{"an order to stop is not carried out", approvedBy(bob), notify(approvals.NoticeStop), true},
 		{"an end concerns the requester", approvedBy(bob), notify(approvals.NoticeEnded), false},
 		{"one approver who is gone keeps nobody else from it", approvedBy("U0GONE", bob), report, true},
 	} {

@@ -150,6 +150,7 @@ func TestNoticeGolden(t *testing.T) {
 		{"settled_not", "and what to do", approvals.NoticeSettled, request(settledAs(approvals.DidNotRun), headed)},
 		{"waiting_for", "which other run it waits for", approvals.NoticeWaiting, request(busyWith("r-kjhgfedcba"))},
 		{"waiting_search", "it expires before", approvals.NoticeWaiting, request(searching(start.Add(10 * time.Hour)))},
+		{"stop", "what became of each order, and what to do", approvals.NoticeStop, request(followed(approvals.Accepted, "", ofTAT()...), stopped)},
 		{"back", "what was decided is lost", approvals.NoticeBack, request(approved)},
 		{"gone", "what is known", approvals.NoticeGone, request(approved, gone)},
 		{"unknown_recalled", "it was claimed before Redis went back", approvals.NoticeUnknown, request(unsure(nil), func(r *approvals.Request) { r.Recalled = "1.2.M" })},

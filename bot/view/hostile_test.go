@@ -186,7 +186,7 @@ func TestHostileTextNowhereHarms(t *testing.T) {
 					approvals.NoticeAnswer, approvals.NoticeEnded, approvals.NoticeWaiting, approvals.NoticeUnknown, approvals.NoticeAsk, approvals.NoticeFound, approvals.NoticeSettled,
 				}
 				if len(r.Follow.Hosts) > 0 {
-					kinds = []approvals.NoticeKind{approvals.NoticeAnswer, approvals.NoticeAlarm, approvals.NoticeResult, approvals.NoticeFound}
+					kinds = []approvals.NoticeKind{approvals.NoticeAnswer, approvals.NoticeAlarm, approvals.NoticeStop, approvals.NoticeResult, approvals.NoticeFound}
 				}
 				for _, k := range kinds {
 					fine(t, view.Notice(r, approvals.Notice{N: 1, Kind: k}))

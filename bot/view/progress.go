@@ -185,12 +185,15 @@ func (p *page) stops(r approvals.Request) {
 	for _, s := range r.Follow.Stops {
 		what := safe("Stopped: ")
 		switch {
-		case s.Why != "":
+		case s.Refused():
 			what = "Not stopped: "
 		case s.Done.IsZero() && r.State.Ended():
 			what = "Not known whether the cloud took the order to stop: "
 		case s.Done.IsZero():
 			what = "Being stopped: "
+			if s.Why != "" {
+				what = "Not stopped yet, I go on trying: "
+			}
 		}
 		row := []span{label(what), said(hostList(s.Hosts), 160), say(", asked by "), user(s.By.User)}
 		if s.By.User == "" {
@@ -199,6 +202,9 @@ func (p *page) stops(r approvals.Request) {
 		p.line(row...)
 		if s.Why != "" {
 			p.line(said(s.Why, newsMeaning))
+		}
+		if s.Why != "" && s.Done.IsZero() && !r.State.Ended() {
+			p.line(say("If it cannot wait, stop it in the console, or on the hosts."))
 		}
 	}
 }

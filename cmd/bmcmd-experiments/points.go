@@ -17,8 +17,9 @@ var moves = []string{
 	"adopt", "ask", "settle", "lift", "find", "alarm", "stop", "stopped", "finish", "quiet",
 }
 
-// elsewhere are moves that only a Redis that was restarted or has gone back leads to.
-var elsewhere = []string{"doubt", "recall"}
+// elsewhere are moves that only a Redis that was restarted or has gone back leads to, or a cloud
+// that does not answer for longer than here.
+var elsewhere = []string{"doubt", "recall", "unstopped"}
 
 // asRandom is the plan's name for a kill at any time, by process id.
 const asRandom = "at a random time"
