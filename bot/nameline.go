@@ -11,7 +11,7 @@ import (
 
 // A run that carries its script carries its name, too: a comment line with the request's id. The API names
 // the run only in its answer, and that may be lost; see search.go. The line goes where it changes nothing that
-// the script does, or there is none. (A script that counts its own lines counts one more.)
+// the script does, or there is none: so not in a script that reads itself by the numbers of its lines.
 
 const bom = "\ufeff"
 
@@ -25,6 +25,9 @@ var (
 	plainStart = regexp.MustCompile(`^#![ \t]*([\w/.+=:@, \t-]*[\w/.+=:@,-])[ \t]*$`)
 	coding     = regexp.MustCompile(`^[ \t\f]*#.*coding[:=]`) // Python and Ruby heed it on the second line, not below
 	versioned  = regexp.MustCompile(`[\d.]*$`)
+	// readsItself is a command that takes lines or bytes out of the script's own file, as a script with an archive below it does.
+	readsItself = regexp.MustCompile(`\b(tail|head|sed|awk|dd)\b.*(["=]\$\{?0|\bBASH_SOURCE\b)|\b(tail|head|sed)\b.*\s\$\{?0\}?([\s|;)&]|$)`)
+	fromFile    = regexp.MustCompile(`\s-\w*f`) // without it, sed and awk take the script for what they are to read
 )
 
 // nameLine is the edit that puts the line with the id into a script of this type (SHELL, POWERSHELL, BAT).
@@ -41,6 +44,9 @@ func nameLine(content []byte, kind, id string) (approvals.Edit, bool) {
 		at, ok = belowStart(content, mark)
 	case kind == "SHELL":
 		ok = mark == 0 // nor would bash take # for a comment behind it
+	}
+	if kind == "SHELL" && readsItself.Match(content) {
+		ok = false
 	}
 	before := content[:at]
 	switch {
@@ -80,6 +86,9 @@ func belowStart(content []byte, begin int) (at int, ok bool) {
 		if n == 0 {
 			m := plainStart.FindStringSubmatch(text)
 			if m == nil || !slices.Contains(commented, interpreter(m[1])) {
+				return at, false
+			}
+			if name := interpreter(m[1]); (name == "sed" || strings.HasSuffix(name, "awk")) && !fromFile.MatchString(m[1]) {
 				return at, false
 			}
 		} else if !strings.HasPrefix(strings.TrimLeft(text, " \t"), "#") || strings.HasSuffix(text, `\`) || strings.Contains(text, "\r") {
