@@ -243,18 +243,21 @@ func bare(s string) string {
 // mostSearched is how many pages are read for a run whose answer nobody has.
 const mostSearched = 20
 
-// sent reads what ran on some of the hosts: each host of a run has a row of its own. In which order they come is not documented, so
-// all pages are read, unless they come newest first. Outputs stay away.
+// sent reads what ran on some of the hosts: each host of a run has a row of its own. In which order they come is not documented: all
+// pages are read, but for those behind the first that is older than the run where they come newest first; else the last pages come
+// first, and where they are the newest, it ends in the same way. Outputs stay away.
 func (tat) sent(ctx context.Context, c *Client, q SentQuery) (found []string, err error) {
 	p := Page{Limit: LargestPage}
-	for range mostSearched {
+	newest, oldest := true, true // the rows come so, as far as they are known
+	step, pages, back := 0, 0, false
+	for n := range mostSearched {
 		fs := paged(p, filter{"instance-id", q.Hosts[:min(len(q.Hosts), mostFilterValues)]})
 		fs["HideOutput"] = true
 		var first, last time.Time
-		inOrder := true
 		total, rows, err := list(ctx, c, tatCall(toListHosts, "DescribeInvocationTasks", fs), p, namesTAT.hosts, func(f fields, hide func([]byte) []byte) (HostRun, error) {
 			made, id, h := f.time("CreatedTime"), f.text("InvocationId"), tat{}.hostOf(f, hide)
-			inOrder = inOrder && !made.IsZero() && (last.IsZero() || !made.After(last))
+			newest = newest && !made.IsZero() && (last.IsZero() || !made.After(last))
+			oldest = oldest && !made.IsZero() && !made.Before(last)
 			if last = made; first.IsZero() {
 				first = made
 			}
@@ -263,11 +266,17 @@ func (tat) sent(ctx context.Context, c *Client, q SentQuery) (found []string, er
 			}
 			return h, nil
 		})
-		if err != nil {
-			return nil, err
+		if err != nil || len(rows) == 0 && !back {
+			return found, err
 		}
-		if p.Offset += len(rows); len(rows) == 0 || p.Offset >= total || inOrder && first.After(last) && last.Before(q.Since) {
+		if n == 0 {
+			step, pages, back = len(rows), (total+len(rows)-1)/len(rows), !newest
+		}
+		if n+1 >= pages || !back && newest && first.After(last) && last.Before(q.Since) || back && n > 0 && oldest && !first.IsZero() && first.Before(q.Since) {
 			return found, nil
+		}
+		if p.Offset += step; back {
+			p.Offset = (pages - 1 - n) * step
 		}
 	}
 	return nil, &Error{Action: "DescribeInvocationTasks", Meaning: "too much ran on these hosts to be searched", cause: ErrTooLong}

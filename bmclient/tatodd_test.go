@@ -111,7 +111,7 @@ func TestTATSentOrders(t *testing.T) {
 	since := time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
 	const mine = "# bmcmd r-abc\ndf -h\n"
 	var old []any
-	for i := range 1000 {
+	for i := range 3000 {
 		old = append(old, ran(fmt.Sprint("inv-", i), "ins-1", "true\n", since.Add(-time.Hour-time.Duration(i)*time.Second)))
 	}
 	var together []any
@@ -131,7 +131,7 @@ func TestTATSentOrders(t *testing.T) {
 					return
 				}
 			}
-		}), me), 11},
+		}), me), 3},
 		{"one moment first", append(slices.Clone(together), me), 2},
 	} {
 		api, c := startTAT(t, func(call tatCall) any {

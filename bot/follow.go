@@ -156,6 +156,9 @@ func unread(what string, err error) string {
 	if errors.Is(err, ErrQuota) {
 		return what + " could not be read, because the quota of calls was used up"
 	}
+	if errors.Is(err, bmclient.ErrTooLong) {
+		return what + " could not be read whole, because there was too much"
+	}
 	return what + " could not be read"
 }
 
