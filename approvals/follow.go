@@ -107,12 +107,15 @@ func (f Follow) Drifted() bool {
 	return slices.ContainsFunc(f.Hosts, func(h HostResult) bool { return h.Proof == ProofDiffers })
 }
 
-// DriftTwice is what has changed where a host was given the same run more than once.
-const DriftTwice = "run"
+// What differs where a host got exactly the text that was approved.
+const (
+	DriftTwice = "run"  // more than once
+	DriftHost  = "host" // although it was not asked for
+)
 
-// Twice reports whether h is an alarm only for being given exactly what was approved more than once.
-func (h HostResult) Twice() bool {
-	other := func(c Change) bool { return c.What != DriftTwice }
+// Only reports whether h is an alarm for this kind of difference alone.
+func (h HostResult) Only(kind string) bool {
+	other := func(c Change) bool { return c.What != kind }
 	return h.Proof == ProofDiffers && len(h.Drift) > 0 && !slices.ContainsFunc(h.Drift, other)
 }
 

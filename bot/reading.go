@@ -140,7 +140,7 @@ func (r *reading) held(task string, h bmclient.HostRun) record {
 		res.Drift = append(res.Drift, approvals.Change{What: approvals.DriftTwice, Was: "sent once", Is: fmt.Sprintf("recorded %d times: %s", n, few(r.request.Follow.Tasks))})
 	}
 	if !slices.Contains(p.Hosts, h.Host) {
-		res.Drift = append(res.Drift, approvals.Change{What: "host", Was: "not asked for", Is: res.Host})
+		res.Drift = append(res.Drift, approvals.Change{What: approvals.DriftHost, Was: "not asked for", Is: res.Host})
 	}
 	if res.otherScript || res.otherParameters {
 		res.Drift = append(res.Drift, r.drift(h, res)...)

@@ -262,7 +262,12 @@ func (p *page) drift(r approvals.Request, room int) {
 		told = append(told, h.Drift)
 		same := slices.DeleteFunc(drifted(r), func(o approvals.HostResult) bool { return !slices.Equal(o.Drift, h.Drift) })
 		p.line(label(safe(strings.ToUpper(alarmed(r)[:1])+alarmed(r)[1:]+": ")), said(hostNames(same, newsMeaning), newsMeaning+noteRoom))
-		p.changes(h.Drift, left-400, onHost)
+		switch {
+		case twice(h):
+			p.line(say("The cloud has it "), said(h.Drift[0].Is, newsMeaning))
+		case wanted(h):
+			p.changes(h.Drift, left-400, onHost)
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ type ending int
 const (
 	strayed  ending = iota // ran something else than was approved
 	doubled                // ran what was approved, more than once
+	unwanted               // ran what was approved, and was not asked for
 	locked                 // the login was refused
 	declined               // the API did not take the host
 	lost                   // the cloud has lost sight of it
@@ -35,13 +36,15 @@ type fate struct {
 	ending ending
 	exit   int    // for strayed and exited
 	status int    // for stopped and exited
-	word   string // for killed and never: the cloud's own
+	word   string // for killed, never and unproved: the cloud's own
 }
 
 func fateOf(h approvals.HostResult) fate {
 	switch {
-	case h.Twice():
+	case h.Only(approvals.DriftTwice):
 		return fate{ending: doubled, exit: h.Exit}
+	case h.Only(approvals.DriftHost):
+		return fate{ending: unwanted, exit: h.Exit}
 	case h.Proof == approvals.ProofDiffers:
 		return fate{ending: strayed, exit: h.Exit}
 	case h.Good():
@@ -64,6 +67,8 @@ func fateOf(h approvals.HostResult) fate {
 		return fate{ending: silent}
 	case h.State != approvals.HostEnded:
 		return fate{ending: going}
+	case h.Exit < 0 && h.Word == "SUCCESS":
+		return fate{ending: unproved, word: h.Word}
 	case h.Exit != 0 || h.Status != 0:
 		return fate{ending: exited, exit: h.Exit, status: h.Status}
 	}
@@ -80,6 +85,7 @@ var endings = map[fate]safe{
 	{ending: never, word: "CANCELLED"}:    "stopped before it began, nothing ran there",
 	{ending: never, word: "START_FAILED"}: "could not be started, nothing ran there",
 	{ending: unproved}:                    "exit code 0, but no record says what ran",
+	{ending: unproved, word: "SUCCESS"}:   "the cloud says SUCCESS, but gives no exit code that fits",
 	{ending: waiting}:                     "has not begun",
 	{ending: silent}:                      "nothing is recorded of it",
 	{ending: going}:                       "no end is recorded",
@@ -97,6 +103,8 @@ func (f fate) words(l approvals.Login) []span {
 		words = "ran something else than was approved, " + exitWords(f.exit)
 	case doubled:
 		words = "was given the same run more than once, " + exitWords(f.exit)
+	case unwanted:
+		words = "got the run without an approval for it, " + exitWords(f.exit)
 	case locked:
 		return []span{say("refused the login "), said(l.Name, maxName), say(", user "), code(l.User, maxName)}
 	case stopped:
@@ -162,7 +170,7 @@ func declinedHosts(r approvals.Request) []approvals.HostResult {
 func (p *page) fates(all []approvals.HostResult, l approvals.Login, most int) {
 	left := len(all)
 	for _, k := range byFate(all) {
-		row := slices.Concat([]span{label(safe(count(len(k.hosts), "host")) + ": ")}, k.words(l))
+		row := slices.Concat([]span{label(safe(count(distinct(k.hosts), "host")) + ": ")}, k.words(l))
 		row = append(row, say(" – "), said(hostNames(k.hosts, 160), 160+noteRoom))
 		if note := k.hosts[0].Note; note != "" {
 			row = append(row, say(" “"), said(note, 120), say("”"))

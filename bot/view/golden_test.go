@@ -75,6 +75,11 @@ func TestCardGolden(t *testing.T) {
 		{"accepted_some_refused", "who was not taken is said at once", request(followed(approvals.Accepted, "", ran("ins-1", 0, silent, inTask("")), ran("ins-2", 0, declined)))},
 		{"accepted_progress", "a bar, and who failed", request(followed(approvals.Accepted, "", twelve()...))},
 		{"accepted_stop", "it can be stopped where it is not over, and says who did", request(followed(approvals.Accepted, "", ofTAT()...), stopped)},
+		{"alarm_twice", "one host, and both records", request(followed(approvals.Failed, "", ran("ins-1", 0, twice, inTask("inv-1")), ran("ins-1", 0, twice, inTask("inv-2"))), sentScript)},
+		{"alarm_extra", "nobody has changed a script", request(followed(approvals.Failed, "", ran("ins-1", 0), ran("ins-9", 0, func(h *approvals.HostResult) {
+			h.Proof, h.Drift = approvals.ProofDiffers, []approvals.Change{{What: approvals.DriftHost, Was: "not asked for", Is: "ins-9"}}
+		})))},
+		{"succeeded_untold", "the cloud says so, and gives no exit code", request(followed(approvals.Failed, "", ran("ins-1", -1, func(h *approvals.HostResult) { h.Word = "SUCCESS" })))},
 		{"succeeded", "on all, with proof", request(followed(approvals.Succeeded, "", ran("ins-1", 0), ran("ins-2", 0)))},
 		{"failed_on_some", "each kind of failure by itself", request(followed(approvals.Failed, "", allKinds()...))},
 		{"failed_login", "the login by its name", request(followed(approvals.Failed, "", ran("ins-1", 0, locked), ran("ins-2", 0, locked)))},

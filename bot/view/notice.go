@@ -121,7 +121,7 @@ func everybody(r approvals.Request) []safe {
 
 // noticeAlarm calls all who may approve: what ran is not what any of them reviewed.
 func (p *page) noticeAlarm(r approvals.Request) {
-	n := safe(count(len(drifted(r)), "host"))
+	n := safe(drifters(r))
 	p.section(several(everybody(r), "and") + " *Alarm: " + n + " " + safe(alarmed(r)) + ".* Look at the hosts now: " + suspected(r))
 	p.subject(r)
 	p.drift(r, maxCost/2)

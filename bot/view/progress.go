@@ -20,7 +20,8 @@ type tally struct {
 	all      int
 	ended    int // ran to an end, or could not be run
 	failed   int // of those: not well
-	unproved int // of those: with exit code 0, and no record of what ran
+	unproved int // of those: not known to be well or not
+	lost     int // that the cloud has lost sight of
 	declined int // not taken by the API
 }
 
@@ -28,11 +29,14 @@ func tallyOf(r approvals.Request) tally {
 	all, over, bad := r.Follow.Counts()
 	t := tally{all: all, declined: len(declinedHosts(r))}
 	for _, h := range r.Follow.Hosts {
-		if fateOf(h).ending == unproved {
+		switch fateOf(h).ending {
+		case unproved:
 			t.unproved++
+		case lost:
+			t.lost++
 		}
 	}
-	t.ended, t.failed = over-t.declined, bad-t.declined-t.unproved
+	t.ended, t.failed = over-t.declined-t.lost, bad-t.declined-t.unproved-t.lost
 	return t
 }
 
@@ -43,7 +47,7 @@ func progress(r approvals.Request) safe {
 	for _, part := range []struct {
 		n   int
 		are string
-	}{{t.failed, "failed"}, {t.unproved, "without proof"}, {t.declined, "not taken by the API"}} {
+	}{{t.failed, "failed"}, {t.unproved, "without proof"}, {t.declined, "not taken by the API"}, {t.lost, "out of the cloud’s sight"}} {
 		if part.n > 0 {
 			text += ", " + number(part.n) + " " + part.are
 		}
@@ -59,7 +63,7 @@ func outstanding(r approvals.Request) bool {
 // counted is count for the hosts of r.
 func counted(n int, r approvals.Request) string {
 	switch {
-	case !mixed(r):
+	case len(r.Follow.Hosts) == distinct(r.Follow.Hosts):
 		return count(n, "host")
 	case n == 1:
 		return "1 record of a host"
@@ -89,8 +93,8 @@ func bar(r approvals.Request) string {
 		}
 		return w
 	}
-	over := part(t.ended + t.declined)
-	crosses := min(part(t.failed+t.unproved+t.declined), over)
+	over := part(t.ended + t.declined + t.lost)
+	crosses := min(part(t.failed+t.unproved+t.declined+t.lost), over)
 	return strings.Repeat("█", over-crosses) + strings.Repeat("×", crosses) + strings.Repeat("░", width-over)
 }
 
@@ -100,7 +104,7 @@ func stateFollowed(r approvals.Request) safe {
 	bad := t.failed + t.declined
 	switch {
 	case r.Follow.Drifted():
-		return safe("Alarm, " + counted(len(drifted(r)), r) + " " + alarmed(r))
+		return safe("Alarm, " + drifters(r) + " " + alarmed(r))
 	case r.State == approvals.Accepted && t.ended == 0 && len(r.Follow.Tasks) == 0 && t.declined > 0:
 		return safe("Accepted by the API for "+number(t.all-t.declined)+" of ") + safe(counted(t.all, r)) + "; what happened there is not known yet"
 	case r.State == approvals.Accepted && t.ended == 0 && len(r.Follow.Tasks) == 0:
@@ -117,6 +121,8 @@ func stateFollowed(r approvals.Request) safe {
 		return "Failed on " + allOf(bad)
 	case bad > 0:
 		return safe("Failed on "+number(bad)+" of ") + safe(count(t.all, "host"))
+	case slices.ContainsFunc(r.Follow.Hosts, func(h approvals.HostResult) bool { return fateOf(h) == fate{ending: unproved, word: "SUCCESS"} }):
+		return "Not known whether it went well"
 	case t.unproved > 0:
 		return "Exit code 0, but not proved that what was approved ran"
 	}
@@ -230,17 +236,43 @@ func login(r approvals.Request) approvals.Login {
 
 // alarmed is what hosts did that they should not, and suspected how that may be.
 func alarmed(r approvals.Request) string {
-	if slices.ContainsFunc(drifted(r), approvals.HostResult.Twice) {
+	switch all := drifted(r); {
+	case slices.ContainsFunc(all, twice):
 		return "got the same run more than once"
+	case !slices.ContainsFunc(all, wanted):
+		return "got the run without an approval for it"
 	}
 	return "ran something else than was approved"
 }
 
 func suspected(r approvals.Request) safe {
-	if slices.ContainsFunc(drifted(r), approvals.HostResult.Twice) {
+	switch all := drifted(r); {
+	case slices.ContainsFunc(all, twice):
 		return "I sent it once, so somebody sent the same text again."
+	case !slices.ContainsFunc(all, wanted):
+		return "I sent it to the approved hosts only."
 	}
 	return "somebody may have changed the script after it was approved."
+}
+
+func twice(h approvals.HostResult) bool  { return h.Only(approvals.DriftTwice) }
+func wanted(h approvals.HostResult) bool { return !h.Only(approvals.DriftHost) }
+
+// drifters counts those that drifted.
+func drifters(r approvals.Request) string {
+	if mixed(r) {
+		return counted(len(drifted(r)), r)
+	}
+	return count(distinct(drifted(r)), "host")
+}
+
+// distinct is how many hosts these records are of.
+func distinct(all []approvals.HostResult) int {
+	seen := map[string]bool{}
+	for _, h := range all {
+		seen[h.Host] = true
+	}
+	return len(seen)
 }
 
 // drifted are the hosts that ran something else than was approved.

@@ -79,6 +79,8 @@ func (p *page) proof(r approvals.Request) {
 		switch {
 		case h.Proof == approvals.ProofDiffers:
 			differs++
+		case h.State == approvals.HostLost:
+			none++
 		case h.State != approvals.HostEnded:
 			other++
 		case h.Proof == approvals.ProofSame:
