@@ -33,7 +33,7 @@
 //
 // # How an API is added
 //
-// Each is a dialect (dialect.go) in files of its own: v2.go, v3.go, and tat.go with tatstates.go, machinetat.go and codestat.go. The dialect
+// Each is a dialect (dialect.go) in files of its own: v2.go, v3.go, and tat.go with tatstates.go, tatmachines.go and tatcodes.go. The dialect
 // says what is called and how an answer is read; sending once, the gate, repeating reads, scrubbing, lists and their pages are shared, so a
 // new one cannot get them wrong. They are files of one package and not packages: a dialect in its own would need some forty names of this
 // one exported, which nobody else may use.
@@ -42,7 +42,7 @@
 //
 //	sign          SigV4, by the vendor's signer, for a moment of ours, as sign3.go does it; region and service from the call
 //	decode        JSON without an envelope; the error's __type as the code
-//	judge         a table like codestat.go; InvalidInstanceId and InvalidDocument prove that nothing started
+//	judge         a table like tatcodes.go; InvalidInstanceId and InvalidDocument prove that nothing started
 //	run           SendCommand with AWS-RunShellScript or AWS-RunPowerShellScript, the lines as parameters.commands, workingDirectory,
 //	              executionTimeout; TimeoutSeconds is the time to begin, so late starts end by themselves; CommandId is the task
 //	once          no client token either: the gate and the search by content, as for TAT
@@ -54,7 +54,7 @@
 //	sent          ListCommands by instance and InvokedAfter, Parameters compared: the line with the id is in them
 //	stop          CancelCommand with InstanceIds
 //	script        GetDocument of the account's own documents, a template in JSON or YAML: the steps' commands are the script
-//	machines      DescribeInstanceInformation (agent: PingStatus), EC2 DescribeInstances (name, tags, state), as machinetat.go joins CVM's
+//	machines      DescribeInstanceInformation (agent: PingStatus), EC2 DescribeInstances (name, tags, state), as tatmachines.go joins CVM's
 //	user          none: the agent is root, so a login would be a region and a key
 //
 // # TAT
@@ -70,7 +70,7 @@
 //	quota                 20 a second for an action, 60 for agents
 //
 // Nothing is reported for a single host: one that is not fit has the whole call refused, which proves that nothing started. What each
-// status of a host proves stands in tatstates.go, what each error proves in codestat.go.
+// status of a host proves stands in tatstates.go, what each error proves in tatcodes.go.
 //
 // # What differs between 2.0 and 3.0
 //

@@ -79,6 +79,9 @@ func TestCardGolden(t *testing.T) {
 		{"alarm_extra", "nobody has changed a script", request(followed(approvals.Failed, "", ran("ins-1", 0), ran("ins-9", 0, func(h *approvals.HostResult) {
 			h.Proof, h.Drift = approvals.ProofDiffers, []approvals.Change{{What: approvals.DriftHost, Was: "not asked for", Is: "ins-9"}}
 		})))},
+		{"stopped_on_some", "not called failed", request(followed(approvals.Failed, "", ran("ins-1", 0), ran("ins-2", -1, func(h *approvals.HostResult) { h.State, h.Word = approvals.HostKilled, "TERMINATED" })), func(r *approvals.Request) {
+			r.Follow.Stops = []approvals.Stop{{By: bob, Hosts: []string{"ins-2"}, At: start, Done: start.Add(time.Second)}}
+		})},
 		{"succeeded_untold", "the cloud says so, and gives no exit code", request(followed(approvals.Failed, "", ran("ins-1", -1, func(h *approvals.HostResult) { h.Word = "SUCCESS" })))},
 		{"succeeded", "on all, with proof", request(followed(approvals.Succeeded, "", ran("ins-1", 0), ran("ins-2", 0)))},
 		{"failed_on_some", "each kind of failure by itself", request(followed(approvals.Failed, "", allKinds()...))},

@@ -27,9 +27,7 @@ func Notice(r approvals.Request, n approvals.Notice) Message {
 	case approvals.NoticeAlarm:
 		p.noticeAlarm(r)
 	case approvals.NoticeStop:
-		p.section(call(r, true) + "*An order to stop the run was not carried out at once.* What runs on the hosts may go on.")
-		p.stops(r)
-		p.subject(r)
+		p.noticeStop(r)
 	case approvals.NoticeFile:
 		p.noticeFile(r)
 	case approvals.NoticeBack:

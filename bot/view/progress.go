@@ -117,10 +117,15 @@ func stateFollowed(r approvals.Request) safe {
 		return "Given up; " + progress(r)
 	case bad > 0 && mixed(r):
 		return "Failed; " + progress(r)
-	case bad > 0 && bad == t.all:
-		return "Failed on " + allOf(bad)
 	case bad > 0:
-		return safe("Failed on "+number(bad)+" of ") + safe(count(t.all, "host"))
+		what := safe("Failed on ")
+		if !slices.ContainsFunc(troubled(r), func(h approvals.HostResult) bool { return !cancelled(r, h) }) {
+			what = "Stopped on "
+		}
+		if bad == t.all {
+			return what + allOf(bad)
+		}
+		return what + safe(number(bad)+" of "+count(t.all, "host"))
 	case slices.ContainsFunc(r.Follow.Hosts, func(h approvals.HostResult) bool { return fateOf(h) == fate{ending: unproved, word: "SUCCESS"} }):
 		return "Not known whether it went well"
 	case t.unproved > 0:
@@ -184,35 +189,6 @@ func (p *page) outcome(r approvals.Request, most int) {
 	p.twins(r)
 	p.stops(r)
 	p.fates(troubled(r), login(r), most-(p.cost-start))
-}
-
-// stops says who had the run stopped, and where.
-func (p *page) stops(r approvals.Request) {
-	for _, s := range r.Follow.Stops {
-		what := safe("Stopped: ")
-		switch {
-		case s.Refused():
-			what = "Not stopped: "
-		case s.Done.IsZero() && r.State.Ended():
-			what = "Not known whether the cloud took the order to stop: "
-		case s.Done.IsZero():
-			what = "Being stopped: "
-			if s.Why != "" {
-				what = "Not stopped yet, I go on trying: "
-			}
-		}
-		row := []span{label(what), said(hostList(s.Hosts), 160), say(", asked by "), user(s.By.User)}
-		if s.By.User == "" {
-			row = append(row[:2], say(", by me: it had not begun there in time"))
-		}
-		p.line(row...)
-		if s.Why != "" {
-			p.line(said(s.Why, newsMeaning))
-		}
-		if s.Why != "" && s.Done.IsZero() && !r.State.Ended() {
-			p.line(say("If it cannot wait, stop it in the console, or on the hosts."))
-		}
-	}
 }
 
 // twins says that more than one of the API's tasks may be this run.
