@@ -39,7 +39,8 @@ func edits(p approvals.Plan, id string) ([]approvals.Edit, error) {
 	return p.Edits, nil
 }
 
-// MayFill is nil if a rule takes the parameters of a plan. Its error is in words for people.
+// MayFill is nil if a rule takes the parameters of a plan, and the defaults of those that it names and nobody typed. Its error
+// is in words for people.
 func MayFill(p approvals.Plan, rule approvals.Rule) error {
 	shell := p.Script.How.Type != "POWERSHELL" && p.Script.How.Type != "BAT" && p.Script.OSType != "windows"
 	if !bmclient.Sends(p.Target.API) {
@@ -52,13 +53,21 @@ func MayFill(p approvals.Plan, rule approvals.Rule) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(values)) {
+	for _, name := range compact(append(slices.Collect(maps.Keys(values)), p.Script.Names()...)) {
 		takes, named := rule.Parameters.Of(name)
-		if !named {
+		value, typed := values[name]
+		stored, has := p.Script.How.Default(name)
+		instead := ""
+		switch {
+		case typed && !named:
 			return refuse("The rule %q does not let anybody fill in %s. Leave it out, or ask whoever keeps the rules.", rule.Name, name)
+		case !typed && (!named || !has): // nobody can choose it
+			continue
+		case !typed:
+			value, instead = stored, " That is what the script is stored with: type another value, such as "+assigned(name, takes.Example)+"."
 		}
-		if err := takes.Check(values[name], shell); err != nil {
-			return refuse("%s. Nothing ran: the rule %q says what may be filled in.", strings.TrimSuffix(sentence(err), "."), rule.Name)
+		if err := takes.Check(value, shell); err != nil {
+			return refuse("%s%s Nothing ran: the rule %q says what may be filled in.", sentence(err), instead, rule.Name)
 		}
 	}
 	return nil
@@ -100,6 +109,17 @@ func fillIn(s approvals.Script, typed string) ([]approvals.Edit, error) {
 		return nil, refuse("The script %s needs a value for %s. %s", s.CmdID, few(missing), takes(s))
 	}
 	return edits, nil
+}
+
+// assigned is name=value as it is typed.
+func assigned(name, value string) string {
+	switch {
+	case strings.Contains(value, `"`):
+		return name + "='" + value + "'"
+	case strings.Contains(value, " "), strings.HasPrefix(value, "'"):
+		return name + `="` + value + `"`
+	}
+	return name + "=" + value
 }
 
 // takes says what may be typed for a script.

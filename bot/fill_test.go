@@ -52,6 +52,14 @@ func TestFillingIn(t *testing.T) {
 		{"what is typed comes before it", "{{a}}", "a=y", "y", defaults(approvals.Default{Name: "a", Value: "x"})},
 		{"a default of nothing", "[{{a}}]", "", "[]", defaults(approvals.Default{Name: "a"})},
 		{"a default is not filled in again", "{{a}}", "", "{{b}}", defaults(approvals.Default{Name: "a", Value: "{{b}}"})},
+		{"a default that the rule does not take", "{{b}}", "", `"x;y" is not a value for b: it may have letters, digits and @%_+=:,./- only, and may not begin with -; an example is "1". That is what the script is stored with: type another value, such as b=1. Nothing ran: the rule "ops" says what may be filled in.`, defaults(approvals.Default{Name: "b", Value: "x;y"})},
+		{"nor one of its choices", "{{b}}", "", `"2" is not a value for b: it has to be one of 1 3, 4; an example is "1 3". That is what the script is stored with: type another value, such as b="1 3". Nothing ran: the rule "ops" says what may be filled in.`, func(p *approvals.Plan) {
+			p.Rule.Parameters[1] = approvals.Parameter{Name: "b", Example: "1 3", Choices: []string{"1 3", "4"}}
+			p.Script.How.Defaults = []approvals.Default{{Name: "b", Value: "2"}}
+		}},
+		{"what is typed instead", "{{b}}", "b=1", "1", defaults(approvals.Default{Name: "b", Value: "x;y"})},
+		{"a default that has no place", "{{a}}", "a=1", "1", defaults(approvals.Default{Name: "b", Value: "x;y"})},
+		{"a default that the rule does not name is of the script", "{{c}}", "", "x;y", defaults(approvals.Default{Name: "c", Value: "x;y"})},
 		{"what is no name is text", "{{.Name}} {{a b}} {a} {{}} {{a", "", "{{.Name}} {{a b}} {a} {{}} {{a", nil},
 		{"no document says what blanks are", "{{ a }}", "a=1", "The script cmd-x has {{ a }} in it, and no document says what the cloud makes of that. Store it with plain names, like {{name}}.", nil},
 		{"also on one side", "{{a\t}}", "a=1", "The script cmd-x has {{a\t}} in it, and no document says what the cloud makes of that. Store it with plain names, like {{name}}.", nil},
@@ -80,8 +88,8 @@ func TestFillingIn(t *testing.T) {
 	}
 }
 
-// What a shell makes something of goes to a host only where the rule's choices or expression say so, or where it stands in
-// the script as it is stored; and then byte for byte.
+// What a shell makes something of goes to a host only where the rule's choices or expression say so, typed or as the
+// script's default, or where no rule names it and it stands in the script as it is stored; and then byte for byte.
 func TestSpecialCharacters(t *testing.T) {
 	signs := strings.Split("; | & $ ` ( ) < > ' \" \\ \n * ? [ ] { } ~ # !", " ")
 	signs = append(signs, " ", "\t", "\r", "\x00", "\x1b", "$(reboot)", "${IFS}", "-rf", "a;reboot", "a\nreboot", "%PATH%", "@x", ",")
@@ -127,13 +135,19 @@ func TestSpecialCharacters(t *testing.T) {
 			}
 		}
 	}
-	for _, s := range signs {
-		byDefault := func(p *approvals.Plan) {
-			p.Script.How.Defaults = []approvals.Default{{Name: "a", Value: s}}
-			p.Rule.Parameters = approvals.Parameters{{Name: "a", Example: "1"}}
-		}
-		if got := filled("[{{a}}]", "", byDefault); got != "["+s+"]" {
-			t.Errorf("a default of %q gives %q", s, got)
+	for _, f := range forms {
+		for _, s := range signs {
+			byDefault := func(p *approvals.Plan) {
+				p.Script.How.Defaults = []approvals.Default{{Name: "a", Value: s}}
+				p.Rule.Parameters = approvals.Parameters{f.param(s)}
+			}
+			if got := filled("[{{a}}]", "", byDefault); (got == "["+s+"]") != f.takes(s) || got != "["+s+"]" && !strings.Contains(got, "type another value, such as a=1") {
+				t.Errorf("%s: a default of %q gives %q", f.name, s, got)
+			}
+			unnamed := func(p *approvals.Plan) { byDefault(p); p.Rule.Parameters[0].Name = "b" }
+			if got := filled("[{{a}}]", "", unnamed); got != "["+s+"]" {
+				t.Errorf("a default of %q that no rule names gives %q", s, got)
+			}
 		}
 	}
 }
