@@ -219,9 +219,9 @@ func hostNames(all []approvals.HostResult, most int) string {
 	return b.String()
 }
 
-// took is how long a host was busy, or empty if that is not recorded.
+// took is how long a host was busy, or empty if it was not, or that is not recorded.
 func took(h approvals.HostResult) safe {
-	if h.Begun.IsZero() || h.Finished.IsZero() || h.Finished.Before(h.Begun) {
+	if h.State == approvals.HostNever || h.Begun.IsZero() || h.Finished.IsZero() || h.Finished.Before(h.Begun) {
 		return ""
 	}
 	d := h.Finished.Sub(h.Begun).Round(time.Second)
