@@ -113,6 +113,9 @@ func (m HostMatch) Check() error {
 		if _, err := path.Match(p, ""); err != nil || p == "" {
 			return errors.New("names: this is not a pattern: " + globHint)
 		}
+		if strings.Trim(p, "*") == "" {
+			return errors.New(`names: a * alone fits every host; write what is meant, or the item "*" for all hosts`)
+		}
 	}
 	return nil
 }

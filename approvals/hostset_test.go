@@ -65,6 +65,7 @@ func TestHostMatchCheck(t *testing.T) {
 		{"nothing", HostMatch{}, "this names no host"},
 		{"no tags beside names, which would be any tags", HostMatch{Tags: map[string][]string{}, Names: []string{"a"}}, "would fit every host"},
 		{"no names beside tags", HostMatch{Tags: map[string][]string{"env": {"prod"}}, Names: []string{}}, "would fit every host"},
+		{"a name that any is", HostMatch{Names: []string{"web-*", "**"}}, "fits every host"},
 		{"a pattern with tags", HostMatch{ID: "ins-*", Tags: map[string][]string{"env": {"prod"}}}, "stands alone"},
 		{"a tag without a value", HostMatch{Tags: map[string][]string{"env": nil}}, "is empty; write"},
 		{"an empty value, which facts cannot tell from none", HostMatch{Tags: map[string][]string{"env": {"prod", ""}}}, "is empty; write"},

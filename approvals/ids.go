@@ -3,6 +3,7 @@ package approvals
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -61,6 +62,12 @@ const (
 func LikeScript(s string) bool {
 	return strings.HasPrefix(plainly(s), scriptStart)
 }
+
+var hostStart = regexp.MustCompile(`^(?:cpm|ins|lhins|rins|tcpm|chm)-`)
+
+// LikeHost reports whether s begins as ids of hosts do. What does is never the name of a machine; beyond that only hints
+// follow, since such ids may begin with anything.
+func LikeHost(s string) bool { return hostStart.MatchString(s) }
 
 // Check is nil if s is an id of this form. Its error wraps [ErrNotID], and names the
 // nearest id if there is one.

@@ -129,7 +129,7 @@ func parseShow(rest []word) (Command, error) {
 	if err != nil {
 		return Command{}, err
 	}
-	if likeHost(id) {
+	if approvals.LikeHost(id) {
 		return Command{}, wrong("%q is an instance. show takes a script, for example: show cmd-nozcbhuw", id)
 	}
 	return Command{Verb: VerbShow, Script: id}, nil
@@ -208,7 +208,7 @@ func (l *words) run(rest []word) (Command, error) {
 		return Command{}, err
 	}
 	isScript := func(w word) bool { return strings.HasPrefix(w.text, scriptPrefix) }
-	if likeHost(c.Script) || !isScript(rest[0]) && slices.ContainsFunc(rest[1:], isScript) {
+	if approvals.LikeHost(c.Script) || !isScript(rest[0]) && slices.ContainsFunc(rest[1:], isScript) {
 		return Command{}, wrong("%q stands where the script belongs. The script comes first, then the instances: run cmd-nozcbhuw ins-1,ins-2", c.Script)
 	}
 	if c.Hosts, c.Repeated, err = l.hosts(rest[1:]); err != nil {

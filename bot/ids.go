@@ -26,16 +26,8 @@ func cut(s string) string {
 	return s
 }
 
-// What ids begin with. Instances may begin with anything else, too. What begins so is never the
-// name of a machine; beyond that only hints follow.
+// scriptPrefix is what the ids of scripts begin with.
 const scriptPrefix = "cmd-"
-
-var hostPrefixes = []string{"cpm-", "ins-", "lhins-", "rins-", "tcpm-", "chm-"}
-
-// likeHost reports whether s was most likely meant as an instance.
-func likeHost(s string) bool {
-	return slices.ContainsFunc(hostPrefixes, func(p string) bool { return strings.HasPrefix(s, p) })
-}
 
 // scriptWord reads a script's id or alias.
 func scriptWord(s string) (string, error) {
@@ -71,7 +63,7 @@ func (l *words) hosts(in []word) (once, repeated []string, err error) {
 		}
 		for id := range strings.FieldsFuncSeq(w.text, parts) {
 			switch {
-			case w.opened && !likeHost(cmp.Or(approvals.HostID.Nearest(id), id)) && !IsOpen(id) && !unmarked.MatchString(id):
+			case w.opened && !approvals.LikeHost(cmp.Or(approvals.HostID.Nearest(id), id)) && !IsOpen(id) && !unmarked.MatchString(id):
 				return nil, nil, wrong("%q stands in quotes, so I cannot tell what it is. A reason goes after --reason, parameters after --.", cut(w.text))
 			case slices.Contains(verbs, Verb(id)):
 				return nil, nil, wrong("%q begins a second command. Send one at a time.", id)
@@ -101,7 +93,7 @@ func checkHost(id string) error {
 		return wrong("%q is a pattern. Name each instance, so that everybody sees where it runs.", cut(id))
 	case approvals.LikeScript(id):
 		return wrong("%q is a second script id. One request runs one script: ask for the other in a line of its own.", cut(id))
-	case near != "" && (!named || likeHost(near)):
+	case near != "" && (!named || approvals.LikeHost(near)):
 		return meant(id, near, sentence(approvals.HostID.Check(id)))
 	case named:
 		return nil

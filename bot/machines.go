@@ -93,7 +93,7 @@ func (b *Bot) meant(ctx context.Context, by Looker, r approvals.Request, l *look
 		if l.blind && approvals.HostID.Check(word) != nil {
 			return nil, refuse("The hosts cannot be looked up now, so I cannot tell which one %s is. Give its id.", word)
 		} else if !l.blind && slices.Contains(names, word) {
-			if likeHost(word) { // not known: else anybody who may rename a machine could redirect it
+			if approvals.LikeHost(word) { // not known: else anybody who may rename a machine could redirect it
 				id = ""
 			} else if id, err = b.byName(ctx, by, r, word); err != nil {
 				return nil, err
@@ -281,5 +281,5 @@ func (b *Bot) factsNow(was []approvals.Fact, l looked) (now []approvals.Fact) {
 
 // SureHosts are the words of a request that are surely ids of hosts, or meant to be: others may be names of any.
 func SureHosts(words []string) []string {
-	return slices.DeleteFunc(slices.Clone(words), func(w string) bool { return !likeHost(cmp.Or(approvals.HostID.Nearest(w), w)) })
+	return slices.DeleteFunc(slices.Clone(words), func(w string) bool { return !approvals.LikeHost(cmp.Or(approvals.HostID.Nearest(w), w)) })
 }

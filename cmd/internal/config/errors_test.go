@@ -1045,8 +1045,14 @@ c.yaml:19: rules.channels item 3: this is a user group's id; a channel's id (Câ€
 	{
 		"a rule of which no host can be entered",
 		"    scripts: [cmd-nozcbhuw]",
-		"    scripts: [cmd-nozcbhuw]\n    hosts: [\"cpm-*\", ins]",
+		"    scripts: [cmd-nozcbhuw]\n    hosts: [\"cpm-*\"]",
 		`c.yaml:17: rules.hosts: no login is for any of these hosts, so nothing can ever run by this rule; add them to a login's hosts`,
+	},
+	{
+		"a rule for hosts by their names, written as ids",
+		"    scripts: [cmd-nozcbhuw]",
+		"    scripts: [cmd-nozcbhuw]\n    hosts: [\"cpm-*\", \"web-*\"]",
+		`c.yaml:17: rules.hosts: no login is for any of these hosts, so nothing can ever run by this rule; add them to a login's hosts; names of machines are written {names: ["web-*"]}`,
 	},
 	{
 		"a rule whose criteria are broken is not compared",
@@ -1111,14 +1117,15 @@ c.yaml:14: logins.run_key: this is for api: tat only; remove the key`,
 	{
 		"hosts by nothing, which would be every host",
 		`["ins-*"]`,
-		"[{}, {tags: {}}, {names: []}, {tags: {}, names: [a]}, {tags: {env: prod}, names: []}, {tags: {env: []}}, {tags: {\"\": x}}]",
+		"[{}, {tags: {}}, {names: []}, {tags: {}, names: [a]}, {tags: {env: prod}, names: []}, {tags: {env: []}}, {tags: {\"\": x}}, {names: [\"*\"]}]",
 		`c.yaml:11: logins.hosts.tags: a tag's key must be text, in quotes if it looks like something else, and stand there once
 c.yaml:11: logins.hosts item 1: this names no host; write a pattern over ids with * ? and [a-z], or tags, or names
 c.yaml:11: logins.hosts item 2: tags or names is empty, and would fit every host; remove the key, or write what is meant
 c.yaml:11: logins.hosts item 3: tags or names is empty, and would fit every host; remove the key, or write what is meant
 c.yaml:11: logins.hosts item 4: tags or names is empty, and would fit every host; remove the key, or write what is meant
 c.yaml:11: logins.hosts item 5: tags or names is empty, and would fit every host; remove the key, or write what is meant
-c.yaml:11: logins.hosts item 6: tags: a key or a value is empty; write them like {env: prod}`,
+c.yaml:11: logins.hosts item 6: tags: a key or a value is empty; write them like {env: prod}
+c.yaml:11: logins.hosts item 8: names: a * alone fits every host; write what is meant, or the item "*" for all hosts`,
 	},
 	{
 		"tags and names that are not written as such",

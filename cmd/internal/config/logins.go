@@ -49,13 +49,17 @@ func (d *decoder) checkEntrances(c *Config) {
 			continue
 		}
 		never, _ := c.WithoutLogin(r.Hosts)
+		hint := ""
+		if slices.ContainsFunc(never, func(id string) bool { return !approvals.LikeHost(id) }) {
+			hint = `; names of machines are written {names: ["web-*"]}`
+		}
 		for j, h := range r.Hosts {
 			if len(never) < len(r.Hosts) && slices.Contains(never, h.ID) {
-				d.warn(item(at, j), "no login is for this host, so nothing can run on it; add it to a login's hosts")
+				d.warn(item(at, j), "no login is for this host, so nothing can run on it; add it to a login's hosts"+hint)
 			}
 		}
 		d.faultIf(len(r.Hosts) > 0 && len(never) == len(r.Hosts), at,
-			"no login is for any of these hosts, so nothing can ever run by this rule; add them to a login's hosts")
+			"no login is for any of these hosts, so nothing can ever run by this rule; add them to a login's hosts"+hint)
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -82,6 +83,35 @@ func TestWarnings(t *testing.T) {
 		},
 	} {
 		if diff := cmp.Diff(tc.want, mustParse(t, edit(t, tc.old, tc.replacement)).Warnings); diff != "" {
+			t.Errorf("%s:\n%s", tc.why, diff)
+		}
+	}
+}
+
+// A rule's own expression or choice may undo what its parameters are for.
+func TestWarningsOfParameters(t *testing.T) {
+	for _, tc := range []struct{ why, keys, where, signs string }{
+		{"anything", `example: x, match: ".*"`, "match", "$ ` ; | & < > \" ' \\"},
+		{"anything but one letter", `example: x, match: '(?s)[^a]*'`, "match", "$ ` ; | & < > \" ' \\"},
+		{"one of several ways", `example: x, match: 'a|.*;.*|x'`, "match", "$ ` ; | & < > \" ' \\"},
+		{"at the end only", `example: v1, match: 'v[0-9;]+'`, "match", ";"},
+		{"at the beginning only", `example: v1, match: '[$v][$0-9v]*'`, "match", "$"},
+		{"in the middle of a certain length", `example: v1.2, match: 'v1[.|]2'`, "match", "|"},
+		{"on both sides only", `example: x, match: '"?x"|x'`, "match", "\""},
+		{"signs of words", `example: v1, match: '[A-Za-z0-9@%_+=:,./ #~^!*?-]+'`, "", ""},
+		{"neither", `example: v1`, "", ""},
+		{"a command among the choices", `example: x, choices: [x, '$(reboot)', y;z]`, "choices item 2", "$"},
+		{"choices", `example: x, choices: [x, a.b, a/b=c]`, "", ""},
+	} {
+		var want []string
+		if tc.where != "" {
+			want = []string{"c.yaml:17: rules.parameters." + tc.where + ": a value may hold " + tc.signs + " here, which a shell takes for more than text; leave out what is not needed"}
+		}
+		if strings.HasPrefix(tc.where, "choices") {
+			want = append(want, "c.yaml:17: rules.parameters.choices item 3: a value may hold ; here, which a shell takes for more than text; leave out what is not needed")
+		}
+		got := mustParse(t, edit(t, "    ask: anyone", "    parameters: [{name: a, "+tc.keys+"}]\n    ask: anyone")).Warnings
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s:\n%s", tc.why, diff)
 		}
 	}
