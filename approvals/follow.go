@@ -77,11 +77,7 @@ type HostResult struct {
 
 // Over reports whether nothing more will happen on the host.
 func (h HostResult) Over() bool {
-	switch h.State {
-	case HostEnded, HostFailed, HostRefused, HostNever, HostKilled, HostLost:
-		return true
-	}
-	return false
+	return slices.Contains([]HostState{HostEnded, HostFailed, HostRefused, HostNever, HostKilled, HostLost}, h.State)
 }
 
 // Good reports whether the host ran what was approved, with exit code 0.

@@ -67,9 +67,9 @@ func knownBy(facts []Fact) KnownHosts {
 // HostMatch is one way to say which hosts are meant: by a pattern over the whole id, or by tags and
 // names, of which all that are set must fit.
 type HostMatch struct {
-	ID    string              `json:"id,omitempty"`
-	Tags  map[string][]string `json:"tags,omitempty"`  // each key, with one of its values
-	Names []string            `json:"names,omitempty"` // patterns over the whole name; one must fit
+	ID    string              `json:"id,omitempty"`                 // as it is written: a pattern alone
+	Tags  map[string][]string `json:"tags,omitempty" yaml:"tags"`   // each key, with one of its values
+	Names []string            `json:"names,omitempty" yaml:"names"` // patterns over the whole name; one must fit
 }
 
 // HostSet is hosts of which each fits one of the matches. An empty one is all hosts.

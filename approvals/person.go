@@ -60,9 +60,9 @@ type Members map[string][]string
 
 // Who is a set of people: user ids (U…, W…) and user group ids (S…).
 type Who struct {
-	Anyone bool     `json:"anyone,omitempty"` // every admitted person
-	Users  []string `json:"users,omitempty"`
-	Groups []string `json:"groups,omitempty"`
+	Anyone bool     `json:"anyone,omitempty" yaml:"-"` // every admitted person
+	Users  []string `json:"users,omitempty"  yaml:"users"`
+	Groups []string `json:"groups,omitempty" yaml:"groups"`
 }
 
 // Empty reports whether nobody can be in w.

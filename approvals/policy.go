@@ -13,23 +13,23 @@ import (
 // Rule says, for the requests it matches, who may see the script, who may ask,
 // who may approve, how many of those must, and how long the request stays open.
 type Rule struct {
-	Name string `json:"name"`
+	Name string `json:"name" yaml:"name"`
 
 	// What it matches. A pattern is a shell glob (path.Match: * ? [a-z]) over the
 	// whole id or name; an empty list matches all.
-	Scripts    []string `json:"scripts,omitempty"`   // cmdIds, never aliases: an alias can change hands
-	Hosts      HostSet  `json:"hosts,omitempty"`     // by instance id, or by tags and names
-	Channels   []string `json:"channels,omitempty"`  // channel ids
-	Requesters Who      `json:"requesters,omitzero"` // empty: anyone
+	Scripts    []string `json:"scripts,omitempty" yaml:"scripts"`      // cmdIds, never aliases: an alias can change hands
+	Hosts      HostSet  `json:"hosts,omitempty" yaml:"hosts"`          // by instance id, or by tags and names
+	Channels   []string `json:"channels,omitempty" yaml:"channels"`    // channel ids
+	Requesters Who      `json:"requesters,omitzero" yaml:"requesters"` // empty: anyone
 
-	Parameters Parameters `json:"parameters,omitempty"` // what may be filled in; none: where names are filled in, nothing
+	Parameters Parameters `json:"parameters,omitempty" yaml:"parameters"` // what may be filled in; none: where names are filled in, nothing
 
 	// What it says.
-	Show     Who           `json:"show,omitzero"` // may see the script; nobody if empty
-	Ask      Who           `json:"ask,omitzero"`
-	Approve  Who           `json:"approve"`
-	Quorum   int           `json:"quorum"`   // different people who must approve
-	Lifetime time.Duration `json:"lifetime"` // from the look-up, just before the card, until the request expires; in nanoseconds
+	Show     Who           `json:"show,omitzero" yaml:"show"` // may see the script; nobody if empty
+	Ask      Who           `json:"ask,omitzero" yaml:"ask"`
+	Approve  Who           `json:"approve" yaml:"approve"`
+	Quorum   int           `json:"quorum" yaml:"quorum"`     // different people who must approve
+	Lifetime time.Duration `json:"lifetime" yaml:"lifetime"` // from the look-up, just before the card, until the request expires; in nanoseconds
 }
 
 // Groups are the user groups that the rule's Show, Ask and Approve name.

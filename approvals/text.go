@@ -39,21 +39,15 @@ func (h How) names() string {
 	return "filled in; " + strings.Join(all, ", ")
 }
 
-// Slot is a place in a script that is to be filled in: {{Name}}.
-type Slot struct {
-	At, Len int // in bytes
-	Name    string
-}
-
 var slot = regexp.MustCompile(`\{\{([a-zA-Z0-9_-]{1,64})\}\}`)
 
-// Slots are the places that are to be filled in, in order; none where [How.Fillable] is not set.
-func (s Script) Slots() (all []Slot) {
+// Slots are the places {{Name}} that are to be filled in, in order, with nothing put there yet; none where [How.Fillable] is not set.
+func (s Script) Slots() (all []Edit) {
 	if !s.How.Fillable {
 		return nil
 	}
 	for _, at := range slot.FindAllSubmatchIndex(s.Content, -1) {
-		all = append(all, Slot{At: at[0], Len: at[1] - at[0], Name: string(s.Content[at[2]:at[3]])})
+		all = append(all, Edit{At: at[0], Del: at[1] - at[0], Name: string(s.Content[at[2]:at[3]])})
 	}
 	return all
 }
@@ -85,16 +79,20 @@ type Edit struct {
 
 // Text is what is sent, where the API is sent the script: its content with the edits.
 func (p Plan) Text() []byte {
-	var out []byte
+	return p.TextWith(func(kept []byte) []byte { return kept }, func(e Edit) string { return e.Put })
+}
+
+// TextWith is the text with what keep makes of each part of the stored script, and put of each edit.
+func (p Plan) TextWith(keep func([]byte) []byte, put func(Edit) string) (out []byte) {
 	at := 0
 	for _, e := range p.Edits {
 		if e.At < at || e.Del < 0 || e.At+e.Del > len(p.Script.Content) {
 			return nil // not one of ours
 		}
-		out = append(append(out, p.Script.Content[at:e.At]...), e.Put...)
+		out = append(append(out, keep(p.Script.Content[at:e.At])...), put(e)...)
 		at = e.At + e.Del
 	}
-	return append(out, p.Script.Content[at:]...)
+	return append(out, keep(p.Script.Content[at:])...)
 }
 
 // Named reports whether what is sent holds the request's id, so that its task can be told from all others.

@@ -41,13 +41,9 @@ func (a answer) ok() bool { return a.code == 0 && a.name == "" }
 // decodeAnswer is lenient about forms that were seen and strict about anything else. Keys are matched exactly, since the usual
 // matching without case would let a stray "Code" overrule "code".
 func decodeAnswer(body []byte) (answer, error) {
-	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
-	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) {
-		return answer{}, errHTML
-	}
-	m, err := object(body)
+	m, err := whole(body)
 	if err != nil {
-		return answer{}, errJSON
+		return answer{}, err
 	}
 	if _, ok := m["code"]; !ok {
 		return decodeNewStyle(m)
@@ -67,6 +63,19 @@ func decodeAnswer(body []byte) (answer, error) {
 		}
 	}
 	return a, nil
+}
+
+// whole is the object that is a whole answer.
+func whole(body []byte) (map[string]json.RawMessage, error) {
+	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
+	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) {
+		return nil, errHTML
+	}
+	m, err := object(body)
+	if err != nil {
+		return nil, errJSON
+	}
+	return m, nil
 }
 
 // decodeNewStyle reads {"Response":{"Error":{"Code","Message"},"RequestId"}}. Only its errors count: a success in the style of

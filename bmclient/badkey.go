@@ -16,9 +16,6 @@ var badKeys = []string{
 // BadKey reports whether err is an API's answer that the key is no good. Nothing
 // was run then, and another key may do.
 func BadKey(err error) bool {
-	var e *Error
-	if !errors.As(err, &e) {
-		return false
-	}
-	return e.Number == 4100 || e.Number == 4104 || e.Number == 4105 || slices.Contains(badKeys, e.Code)
+	e, is := errors.AsType[*Error](err)
+	return is && (e.Number == 4100 || e.Number == 4104 || e.Number == 4105 || slices.Contains(badKeys, e.Code))
 }

@@ -60,10 +60,13 @@ var codes3 = map[string]code3{
 // undocumented3 is what any other code means.
 var undocumented3 = code3{"the API gave an error code that is not documented", againNever, ClassUnknown}
 
-func lookUp3(code string) code3 {
+// lookUp3 is the nearest code at or above this one, in the first of the tables that has it.
+func lookUp3(code string, tables ...map[string]code3) code3 {
 	for {
-		if c, ok := codes3[code]; ok {
-			return c
+		for _, t := range tables {
+			if c, ok := t[code]; ok {
+				return c
+			}
 		}
 		i := strings.LastIndexByte(code, '.')
 		if i < 0 {

@@ -77,8 +77,10 @@ type names struct {
 	capital               bool   // CmdId for cmdId
 	total                 string
 	scripts, tasks, hosts string // the lists
+	id                    string // of a listed script
 	taskAlias             string
-	rowTask               string // of a host's row, which names its task; of 3.0 none: rows name others, even in its page's own sample
+	codes                 []map[string]code3 // of errors; the first that has one counts
+	rowTask               string             // of a host's row, which names its task; of 3.0 none: rows name others, even in its page's own sample
 }
 
 // fields is one object of an answer. Its keys are asked for as API 2.0 writes them.

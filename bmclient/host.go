@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -193,13 +194,6 @@ func (c *Client) EachHost(ctx context.Context, id string, each func(HostRun) err
 
 // badParameter reports whether the API refused what it was asked, perhaps for the size of a page.
 func badParameter(err error) bool {
-	var e *Error
-	if !errors.As(err, &e) {
-		return false
-	}
-	switch e.Number {
-	case 4000, 9003, 10001:
-		return true
-	}
-	return isCode(e.Code, "InvalidParameter") || isCode(e.Code, "InvalidParameterValue")
+	e, is := errors.AsType[*Error](err)
+	return is && (slices.Contains([]int{4000, 9003, 10001}, e.Number) || isCode(e.Code, "InvalidParameter") || isCode(e.Code, "InvalidParameterValue"))
 }

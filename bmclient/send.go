@@ -3,7 +3,6 @@ package bmclient
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -209,12 +208,7 @@ func fault(ctx context.Context, err error) error {
 
 // certFault keeps what the standard library says of a certificate; its names come from the certificate and the endpoint.
 func certFault(err error) error {
-	var (
-		host x509.HostnameError
-		auth x509.UnknownAuthorityError
-		inv  x509.CertificateInvalidError
-	)
-	if errors.As(err, &host) || errors.As(err, &auth) || errors.As(err, &inv) {
+	if isCertificate(err) {
 		return err
 	}
 	return errCertificate

@@ -21,17 +21,10 @@ type tat struct{ api3 }
 
 var namesTAT = names{
 	run: "RunCommand", capital: true, total: "TotalCount", scripts: "CommandSet", tasks: "InvocationSet", hosts: "InvocationTaskSet", rowTask: "InvocationId",
+	id: "CommandId", codes: []map[string]code3{codesTAT, codes3},
 }
 
 func (tat) names() *names { return &namesTAT }
-
-func (tat) judge(c *Client, e *Error, ans answer, date string) {
-	if ans.code != 0 {
-		api3{}.judge(c, e, ans, date)
-		return
-	}
-	c.judge3(e, ans.name, lookUpTAT(ans.name), date)
-}
 
 // tatCall is a call with those of its parameters that are set.
 func tatCall(to purpose, action string, fields map[string]any) call {
@@ -108,22 +101,6 @@ func paged(p Page, filters ...filter) map[string]any {
 		fs["Filters"] = filters
 	}
 	return fs
-}
-
-func (tat) pick(c *Client, data json.RawMessage, cmdID string) (fields, bool, error) {
-	_, rows, err := c.rows(data, namesTAT.scripts)
-	if err != nil {
-		return fields{}, false, err
-	}
-	for _, f := range rows {
-		if f.text("CommandId") == cmdID {
-			return f, true, nil
-		}
-	}
-	if len(rows) > 0 {
-		return fields{}, false, errors.New("the answer is about other scripts")
-	}
-	return fields{}, false, nil
 }
 
 // osTypes are the systems that scripts of a type run on.

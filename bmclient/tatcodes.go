@@ -1,7 +1,5 @@
 package bmclient
 
-import "strings"
-
 // codesTAT holds the codes that TAT's actions are documented to give, where they say more than those of API 3.0, or prove something
 // else: a run is checked as a whole before anything is started, so what is said of its parameters, of one host or of a resource by its
 // name proves that nothing was. A code that is not here counts as the nearest one above it, here and then in codes3.
@@ -70,21 +68,4 @@ var codesTAT = map[string]code3{
 	"UnauthorizedOperation.NeedApproval":           {"the cloud wants an approval of its own, and may start it after that", againNever, ClassUnknown},
 
 	"InvalidInstanceId": {"a host's id is not one", againNever, ClassUnknown}, // of CVM's DescribeInstances; not listed for a run
-}
-
-// lookUpTAT is the nearest code at or above this one.
-func lookUpTAT(code string) code3 {
-	for at := code; ; {
-		if c, ok := codesTAT[at]; ok {
-			return c
-		}
-		if c, ok := codes3[at]; ok {
-			return c
-		}
-		i := strings.LastIndexByte(at, '.')
-		if i < 0 {
-			return undocumented3
-		}
-		at = at[:i]
-	}
 }

@@ -1,7 +1,6 @@
 package bmclient
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -17,7 +16,8 @@ var productBM = product{"bm", "2018-04-23"}
 type api3 struct{ bareMetal }
 
 var names3 = names{
-	run: "RunUserCmd", capital: true, total: "TotalCount", scripts: "UserCmds", tasks: "UserCmdTasks", hosts: "UserCmdTaskInfoSet", taskAlias: "alias",
+	run: "RunUserCmd", capital: true, total: "TotalCount", scripts: "UserCmds", tasks: "UserCmdTasks", hosts: "UserCmdTaskInfoSet", taskAlias: "alias", id: "cmdId",
+	codes: []map[string]code3{codes3},
 }
 
 func (api3) names() *names { return &names3 }
@@ -77,13 +77,9 @@ func (c call) checkText() error {
 
 // decode reads {"Response": …}. An error in the style of API 2.0 is an error too; a success in that style is no answer to ours.
 func (api3) decode(body []byte) (answer, error) {
-	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
-	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) {
-		return answer{}, errHTML
-	}
-	m, err := object(body)
+	m, err := whole(body)
 	if err != nil {
-		return answer{}, errJSON
+		return answer{}, err
 	}
 	response, err := object(m["Response"])
 	if err != nil {
@@ -108,21 +104,19 @@ func (api3) judge(c *Client, e *Error, ans answer, date string) {
 		e.Number, e.Meaning = ans.code, "the API answered in the style of API 2.0"
 		return
 	}
-	c.judge3(e, ans.name, lookUp3(ans.name), date)
-}
-
-func (c *Client) judge3(e *Error, code string, known code3, date string) {
-	e.Code, e.Name, e.again = code, "", known.read
-	e.Meaning, e.Class, e.hint = known.meaning, known.run, c.hint3(e.Action, code, date)
+	known := lookUp3(ans.name, c.api.names().codes...)
+	e.Code, e.Name, e.again = ans.name, "", known.read
+	e.Meaning, e.Class, e.hint = known.meaning, known.run, c.hint3(e.Action, ans.name, date)
 }
 
 func (api3) pick(c *Client, data json.RawMessage, cmdID string) (fields, bool, error) {
-	total, rows, err := c.rows(data, names3.scripts)
+	n := c.api.names()
+	total, rows, err := c.rows(data, n.scripts)
 	if err != nil {
 		return fields{}, false, err
 	}
 	for _, f := range rows {
-		if f.text("cmdId") == cmdID {
+		if f.text(n.id) == cmdID {
 			return f, true, nil
 		}
 	}

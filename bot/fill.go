@@ -100,7 +100,8 @@ func fillIn(s approvals.Script, typed string) ([]approvals.Edit, error) {
 			value, given = s.How.Default(p.Name)
 		}
 		if given {
-			edits = append(edits, approvals.Edit{At: p.At, Del: p.Len, Put: value, Name: p.Name})
+			p.Put = value
+			edits = append(edits, p)
 		} else if !slices.Contains(missing, p.Name) {
 			missing = append(missing, p.Name)
 		}

@@ -66,17 +66,15 @@ func (b *Bot) late(k approvals.Kept, hosts []approvals.HostResult, last bool) (l
 	if !bmclient.Sends(k.Plan.Target.API) || send == nil || !last && k.Clock().Sub(send.ClaimedAt) < b.DispatchWithin {
 		return nil
 	}
+	ordered := func(host string) bool { // refused or not: the cloud is not asked at every look
+		return slices.ContainsFunc(k.Follow.Stops, func(s approvals.Stop) bool { return slices.Contains(s.Hosts, host) })
+	}
 	for _, h := range hosts {
-		if h.State == approvals.HostWaiting && h.Word != "" && !k.Follow.Stopped(h.Host) && !slices.Contains(late, h.Host) && !b.refusedToStop(k, h.Host) {
+		if h.State == approvals.HostWaiting && h.Word != "" && !slices.Contains(late, h.Host) && !ordered(h.Host) {
 			late = append(late, h.Host)
 		}
 	}
 	return late
-}
-
-// refusedToStop reports whether the cloud has refused to stop it there before: it is not asked at every look.
-func (b *Bot) refusedToStop(k approvals.Kept, host string) bool {
-	return slices.ContainsFunc(k.Follow.Stops, func(s approvals.Stop) bool { return s.Refused() && slices.Contains(s.Hosts, host) })
 }
 
 // in is the cloud in the region where r runs.

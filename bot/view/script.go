@@ -48,19 +48,12 @@ func marked(p approvals.Plan) []byte {
 	if !slices.ContainsFunc(p.Edits, func(e approvals.Edit) bool { return e.Name != "" }) {
 		return p.Text()
 	}
-	var b strings.Builder
-	at := 0
-	for _, e := range p.Edits {
-		b.WriteString(spelled.Replace(string(p.Script.Content[at:e.At])))
-		if put := spelled.Replace(e.Put); e.Name == "" {
-			b.WriteString(put)
-		} else {
-			b.WriteString(fillBegins + put + fillEnds)
+	return p.TextWith(func(kept []byte) []byte { return []byte(spelled.Replace(string(kept))) }, func(e approvals.Edit) string {
+		if e.Name == "" {
+			return spelled.Replace(e.Put)
 		}
-		at = e.At + e.Del
-	}
-	b.WriteString(spelled.Replace(string(p.Script.Content[at:])))
-	return []byte(b.String())
+		return fillBegins + spelled.Replace(e.Put) + fillEnds
+	})
 }
 
 // filledIn says what was filled in.

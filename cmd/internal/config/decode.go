@@ -15,28 +15,6 @@ import (
 	"github.com/bmcmd/bmcmd/cmd/internal/vault"
 )
 
-// rule is approvals.Rule as it is written.
-type rule struct {
-	Name       string               `yaml:"name"`
-	Scripts    []string             `yaml:"scripts"`
-	Hosts      approvals.HostSet    `yaml:"hosts"`
-	Channels   []string             `yaml:"channels"`
-	Requesters approvals.Who        `yaml:"requesters"`
-	Parameters approvals.Parameters `yaml:"parameters"`
-	Show       approvals.Who        `yaml:"show"`
-	Ask        approvals.Who        `yaml:"ask"`
-	Approve    approvals.Who        `yaml:"approve"`
-	Quorum     int                  `yaml:"quorum"`
-	Lifetime   time.Duration        `yaml:"lifetime"`
-}
-
-// people is approvals.Who as it is written, if not as the word anyone.
-type people struct {
-	Anyone bool     `yaml:"-"`
-	Users  []string `yaml:"users"`
-	Groups []string `yaml:"groups"`
-}
-
 const (
 	defaultQuorum   = 1
 	defaultLifetime = 30 * time.Minute
@@ -73,9 +51,8 @@ func (d *decoder) value(n ast.Node, path string, dst reflect.Value) {
 	case *map[string][]string:
 		d.tags(n, path, to)
 	case *approvals.Rule:
-		r := rule{Quorum: defaultQuorum, Lifetime: defaultLifetime}
-		d.mapping(n, path, reflect.ValueOf(&r).Elem())
-		*to = approvals.Rule(r)
+		to.Quorum, to.Lifetime = defaultQuorum, defaultLifetime
+		d.mapping(n, path, dst)
 	case *string:
 		d.text(n, path, to)
 	case *bool:

@@ -8,13 +8,6 @@ import (
 	"github.com/bmcmd/bmcmd/approvals"
 )
 
-// hostMatch is approvals.HostMatch as it is written, if not as a pattern alone.
-type hostMatch struct {
-	ID    string              `yaml:"-"`
-	Tags  map[string][]string `yaml:"tags"`
-	Names []string            `yaml:"names"`
-}
-
 // hosts reads a list of patterns over ids and of mappings with tags and names, or one such mapping alone.
 func (d *decoder) hosts(n ast.Node, path string, to *approvals.HostSet) {
 	if _, alone := pairsOf(n); alone {
@@ -40,14 +33,13 @@ func (d *decoder) hosts(n ast.Node, path string, to *approvals.HostSet) {
 	}
 }
 
-func (d *decoder) hostMatch(n ast.Node, path string) approvals.HostMatch {
-	var m hostMatch
+func (d *decoder) hostMatch(n ast.Node, path string) (m approvals.HostMatch) {
 	known := len(d.errs)
 	d.mapping(n, path, reflect.ValueOf(&m).Elem())
 	if len(d.errs) > known {
 		d.faulty[path] = true // said; what is left of it means nothing
 	}
-	return approvals.HostMatch(m)
+	return m
 }
 
 // tags reads keys of any name, each with one value or a list.

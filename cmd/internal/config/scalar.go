@@ -65,7 +65,5 @@ func (d *decoder) who(n ast.Node, path string, to *approvals.Who) {
 		d.breaks(path, "this must say who; write the word anyone, or {users: [U…], groups: [S…]}")
 		return
 	}
-	p := people{}
-	d.mapping(n, path, reflect.ValueOf(&p).Elem())
-	*to = approvals.Who(p)
+	d.mapping(n, path, reflect.ValueOf(to).Elem())
 }

@@ -5,8 +5,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-
-	"github.com/bmcmd/bmcmd/approvals"
 )
 
 // unknown is the text for a key that does not belong at path. The key itself is
@@ -88,12 +86,6 @@ func homes() map[string][]string {
 
 // each calls f for every key that a file may have, with the path it is under.
 func each(t reflect.Type, path string, f func(path, key string)) {
-	switch t {
-	case reflect.TypeFor[approvals.Rule]():
-		t = reflect.TypeFor[rule]()
-	case reflect.TypeFor[approvals.Who]():
-		t = reflect.TypeFor[people]()
-	}
 	switch t.Kind() {
 	case reflect.Slice:
 		each(t.Elem(), path, f)

@@ -26,14 +26,14 @@ type Fact struct{ Asked, Shown string }
 type trial struct {
 	*Server
 	approvals.Request
-	there    cloud                        // where it ran
-	found    time.Time                    // when its task was found; zero: the answer named it
-	list     []bmclient.Task              // the newest
-	hosts    []bmclient.HostRun           // of its task
-	seen     []map[string]json.RawMessage // rows of any list, as the API wrote them
-	rows     []map[string]json.RawMessage // those of its task
-	machines []bmclient.Machine
-	unread   []Fact
+	there   cloud                        // where it ran
+	found   time.Time                    // when its task was found; zero: the answer named it
+	list    []bmclient.Task              // the newest
+	hosts   []bmclient.HostRun           // of its task
+	seen    []map[string]json.RawMessage // rows of any list, as the API wrote them
+	rows    []map[string]json.RawMessage // those of its task
+	machine bmclient.Machine             // one of its hosts; zero: none is known
+	unread  []Fact
 }
 
 // question is something that no document settles, and how a trial shows which reading of it is true here.
@@ -47,70 +47,40 @@ type question struct {
 var questions = []question{
 	{"2.0", "under which key RunUserCmd takes its hosts (bm.array_key)", arrayKey},
 	{"3.0", "whether RunUserCmd names the task (CmdTaskId)", func(_ context.Context, t *trial) string {
-		if !t.accepted() {
-			return ""
-		}
-		return yes(len(t.LastSend().Answer.Tasks) > 0)
+		return when(t.accepted(), yes[len(t.answer().Tasks) > 0])
 	}},
 	{"3.0", "whether CmdTaskId is what DescribeUserCmdTaskInfo takes", func(_ context.Context, t *trial) string {
-		if !t.accepted() || len(t.LastSend().Answer.Tasks) == 0 {
-			return ""
+		return when(t.accepted() && len(t.answer().Tasks) > 0, yes[len(t.hosts) > 0])
+	}},
+	{"2.0 3.0 tat", "whether the record has exactly the text that was approved", each(func(t *trial, h bmclient.HostRun) string {
+		if len(h.Content) == 0 {
+			return "it has no text"
 		}
-		return yes(len(t.hosts) > 0)
-	}},
-	{"2.0 3.0 tat", "whether the record has exactly the text that was approved", func(_ context.Context, t *trial) string {
-		return t.each(func(h bmclient.HostRun) string {
-			if len(h.Content) == 0 {
-				return "it has no text"
-			}
-			return yes(string(h.Content) == string(t.Plan.Text()))
-		})
-	}},
+		return yes[string(h.Content) == string(t.Plan.Text())]
+	})},
 	{"2.0 3.0", "how late a run is in the list of tasks", func(_ context.Context, t *trial) string {
-		if t.found.IsZero() {
-			return ""
+		return when(!t.found.IsZero(), "it was found "+t.after(t.found)+", where the first looks are 1, 2, 4 and 8 s apart and then each 15")
+	}},
+	{"2.0 3.0", "in which zone times are (UTC+8 is assumed)", each(func(t *trial, h bmclient.HostRun) string {
+		zone := "in another"
+		if h.Begun.Sub(t.LastSend().ClaimedAt).Round(30*time.Minute) == 0 {
+			zone = "in that"
 		}
-		return "it was found " + t.after(t.found) + ", where the first looks are 1, 2, 4 and 8 s apart and then each 15"
-	}},
-	{"2.0 3.0", "in which zone times are (UTC+8 is assumed)", func(_ context.Context, t *trial) string {
-		return t.each(func(h bmclient.HostRun) string {
-			if h.Begun.IsZero() {
-				return ""
-			}
-			off := h.Begun.Sub(t.LastSend().ClaimedAt).Round(30 * time.Minute)
-			if off == 0 {
-				return "in that: read so, it began " + t.after(h.Begun)
-			}
-			return "in another: read so, it began " + t.after(h.Begun)
-		})
-	}},
-	{"tat", "how soon a run begins on a host", func(_ context.Context, t *trial) string {
-		return t.each(func(h bmclient.HostRun) string {
-			if h.Begun.IsZero() {
-				return ""
-			}
-			return t.after(h.Begun)
-		})
-	}},
-	{"2.0 3.0 tat", "which statuses and exit codes hosts end with", func(_ context.Context, t *trial) string {
-		return t.each(func(h bmclient.HostRun) string {
-			return fmt.Sprintf("%s, exit code %d: read as %s", cmp.Or(h.Word, fmt.Sprint("status ", h.Status)), h.Exit, h.State)
-		})
-	}},
-	{"2.0 3.0", "whether texts and outputs come in base64", func(_ context.Context, t *trial) string {
-		return t.each(func(h bmclient.HostRun) string { return yes(!h.Plain) })
-	}},
+		return when(!h.Begun.IsZero(), zone+": read so, it began "+t.after(h.Begun))
+	})},
+	{"tat", "how soon a run begins on a host", each(func(t *trial, h bmclient.HostRun) string {
+		return when(!h.Begun.IsZero(), t.after(h.Begun))
+	})},
+	{"2.0 3.0 tat", "which statuses and exit codes hosts end with", each(func(_ *trial, h bmclient.HostRun) string {
+		return fmt.Sprintf("%s, exit code %d: read as %s", cmp.Or(h.Word, fmt.Sprint("status ", h.Status)), h.Exit, h.State)
+	})},
+	{"2.0 3.0", "whether texts and outputs come in base64", each(func(_ *trial, h bmclient.HostRun) string { return yes[!h.Plain] })},
 	{"2.0 3.0", "whether a user other than root may run it", func(_ context.Context, t *trial) string {
-		if t.Plan.Login.User == "root" || len(t.hosts) == 0 {
-			return ""
-		}
-		return t.Plan.Login.User + ": " + yes(t.State == approvals.Succeeded)
+		return when(t.Plan.Login.User != "root" && len(t.hosts) > 0, t.Plan.Login.User+": "+yes[t.State == approvals.Succeeded])
 	}},
-	{"tat", "as whom, where and how long it ran, as recorded", func(_ context.Context, t *trial) string {
-		return t.each(func(h bmclient.HostRun) string {
-			return fmt.Sprintf("%s, in %q, %s", h.Ran.User, h.Ran.Dir, h.Ran.Timeout)
-		})
-	}},
+	{"tat", "as whom, where and how long it ran, as recorded", each(func(_ *trial, h bmclient.HostRun) string {
+		return fmt.Sprintf("%s, in %q, %s", h.Ran.User, h.Ran.Dir, h.Ran.Timeout)
+	})},
 	{"2.0 3.0 tat", "in which order runs are listed", func(_ context.Context, t *trial) string {
 		switch newer := func(a, b bmclient.Task) int { return b.Begun.Compare(a.Begun) }; {
 		case len(t.list) < 2:
@@ -120,12 +90,7 @@ var questions = []question{
 		}
 		return "not newest first"
 	}},
-	{"2.0 3.0 tat", "whether a page of 100 rows is taken", func(_ context.Context, t *trial) string {
-		if t.list == nil {
-			return ""
-		}
-		return "yes"
-	}},
+	{"2.0 3.0 tat", "whether a page of 100 rows is taken", func(_ context.Context, t *trial) string { return when(t.list != nil, "yes") }},
 	{"2.0 3.0 tat", "what is answered for a script that is not there", func(ctx context.Context, t *trial) string {
 		_, err := t.there.Script(ctx, noScript)
 		return answered(err)
@@ -135,10 +100,7 @@ var questions = []question{
 		return answered(err)
 	}},
 	{"2.0 3.0 tat", "whether a machine's name and tags are told", func(_ context.Context, t *trial) string {
-		if len(t.machines) == 0 {
-			return ""
-		}
-		return yes(t.machines[0].Told)
+		return when(t.machine.ID != "", yes[t.machine.Told])
 	}},
 	{"2.0 3.0 tat", "whether a part of a name finds a machine", partOfName},
 	{"2.0 3.0", "whether its rows name the task that was asked for", written("taskId", "TaskId")},
@@ -150,31 +112,22 @@ var questions = []question{
 }
 
 func arrayKey(_ context.Context, t *trial) string {
-	a := t.LastSend().Answer
 	switch set := t.Plan.Target.ArrayKey; {
-	case a == nil:
-		return ""
 	case t.accepted() && len(t.hosts) > 0:
 		return set + ", as it is set: the record has the hosts"
-	case slices.Contains([]int{4000, 10001, 18013}, a.Code):
-		return fmt.Sprintf("most probably not %s, as it is set: the answer was %d", set, a.Code)
+	case slices.Contains([]int{4000, 10001, 18013}, t.answer().Code):
+		return fmt.Sprintf("most probably not %s, as it is set: the answer was %d", set, t.answer().Code)
 	}
 	return ""
 }
 
 func partOfName(ctx context.Context, t *trial) string {
-	if len(t.machines) == 0 {
-		return ""
-	}
-	name := []rune(t.machines[0].Name)
+	name := []rune(t.machine.Name)
 	if len(name) < 2 {
 		return ""
 	}
 	found, err := t.there.FindMachines(ctx, string(name[:len(name)-1]))
-	if err != nil {
-		return ""
-	}
-	return yes(slices.ContainsFunc(found, func(m bmclient.Machine) bool { return m.ID == t.machines[0].ID }))
+	return when(err == nil, yes[slices.ContainsFunc(found, func(m bmclient.Machine) bool { return m.ID == t.machine.ID })])
 }
 
 // written shows fields of the rows as the API wrote them.
@@ -199,20 +152,25 @@ func few(all []string) string {
 }
 
 // each is what all hosts say of one thing, each word once.
-func (t *trial) each(says func(bmclient.HostRun) string) string {
-	var all []string
-	for _, h := range t.hosts {
-		if word := says(h); word != "" {
-			all = append(all, word)
+func each(says func(*trial, bmclient.HostRun) string) func(context.Context, *trial) string {
+	return func(_ context.Context, t *trial) string {
+		var all []string
+		for _, h := range t.hosts {
+			all = append(all, says(t, h))
 		}
+		return few(slices.DeleteFunc(all, func(word string) bool { return word == "" }))
 	}
-	return few(all)
 }
 
-func (t *trial) accepted() bool {
-	a := t.LastSend().Answer
-	return a != nil && a.Outcome == approvals.OutcomeAccepted
+// answer is that to the last send; zero if none came.
+func (t *trial) answer() (a approvals.Answer) {
+	if said := t.LastSend().Answer; said != nil {
+		a = *said
+	}
+	return a
 }
+
+func (t *trial) accepted() bool { return t.answer().Outcome == approvals.OutcomeAccepted }
 
 // after is how long after the claim, which is a moment before the send.
 func (t *trial) after(at time.Time) string {
@@ -223,11 +181,14 @@ func (t *trial) after(at time.Time) string {
 	return d.Round(time.Second).String() + " after the claim"
 }
 
-func yes(is bool) string {
-	if is {
-		return "yes"
+var yes = map[bool]string{true: "yes", false: "no"}
+
+// when is a text where it is shown at all.
+func when(is bool, text string) string {
+	if !is {
+		return ""
 	}
-	return "no"
+	return text
 }
 
 func answered(err error) string {
@@ -314,9 +275,11 @@ func (t *trial) read(ctx context.Context) {
 			t.unread = append(t.unread, Fact{what, "could not be read: " + t.Scrub(err.Error())})
 		}
 	}
-	var err error
-	t.machines, err = t.there.Machines(ctx, t.Plan.Hosts)
+	machines, err := t.there.Machines(ctx, t.Plan.Hosts)
 	failed("the machines", err)
+	if len(machines) > 0 {
+		t.machine = machines[0]
+	}
 	list, err := t.there.Tasks(ctx, bmclient.Page{Limit: bmclient.LargestPage})
 	t.list = list.Tasks
 	failed("the list of runs", err)
