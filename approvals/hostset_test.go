@@ -33,7 +33,7 @@ func TestWhatIsNotKnownIsNeverSkipped(t *testing.T) {
 		{"one tag has another value", Policy{rule("prod", prod), weak}, known("x", map[string]string{"env": "live", "role": "db"}), "weak", nil},
 		{"one tag is missing", Policy{rule("prod", prod), weak}, known("x", map[string]string{"env": "live"}), "weak", nil},
 		{"the name fits", Policy{rule("web", web), weak}, known("web-7", nil), "web", nil},
-		{"whatever stands in it", Policy{rule("web", web), weak}, known("web-7/blue green", nil), "web", nil},
+		{"any text in a name", Policy{rule("web", web), weak}, known("web-7/blue green", nil), "web", nil},
 		{"the whole name must", Policy{rule("web", web), weak}, known("my-web-7", nil), "weak", nil},
 		{"tags and names are both asked for", Policy{rule("both", HostMatch{Tags: prod.Tags, Names: web.Names}), weak}, known("web-7", nil), "weak", nil},
 		{"one of several items is enough", Policy{rule("any", prod, web), weak}, known("web-7", nil), "any", nil},
@@ -70,7 +70,7 @@ func TestHostMatchCheck(t *testing.T) {
 		{"a tag without a value", HostMatch{Tags: map[string][]string{"env": nil}}, "is empty; write"},
 		{"an empty value, which facts cannot tell from none", HostMatch{Tags: map[string][]string{"env": {"prod", ""}}}, "is empty; write"},
 		{"a tag without a key", HostMatch{Tags: map[string][]string{"": {"x"}}}, "is empty; write"},
-		{"a name that is no pattern", HostMatch{Names: []string{"web-["}}, "not a pattern"},
+		{"an invalid pattern for names", HostMatch{Names: []string{"web-["}}, "not a pattern"},
 	} {
 		err := tt.m.Check()
 		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
@@ -117,7 +117,7 @@ func TestParameterCheck(t *testing.T) {
 	like := Parameter{Name: "x", Example: "v1", Match: `v[0-9]+|latest`}
 	for _, c := range special {
 		if free.Check("a"+string(c)+"b", true) == nil {
-			t.Errorf("%q may stand in a value without an expression", c)
+			t.Errorf("%q is allowed in a value without an expression", c)
 		}
 	}
 	for _, tt := range []struct {

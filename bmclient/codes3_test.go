@@ -122,7 +122,7 @@ func TestCodeThatCannotBeTrusted(t *testing.T) {
 		{"a success that says nothing", bmtest.Fault{Body: `{"Response":{"RequestId":"r"}}`}, "names no host"},
 		{"a success without hosts", bmtest.Fault{Body: `{"Response":{"SuccessTaskInfoSet":[],"FailedTaskInfoSet":null}}`}, "names no host"},
 		{"hosts that are no list", bmtest.Fault{Body: `{"Response":{"SuccessTaskInfoSet":{"InstanceId":"ins-1"}}}`}, "not a list"},
-		{"a host that is no object", bmtest.Fault{Body: `{"Response":{"FailedTaskInfoSet":["ins-1"]}}`}, "not a list of objects"},
+		{"a host that is not an object", bmtest.Fault{Body: `{"Response":{"FailedTaskInfoSet":["ins-1"]}}`}, "not a list of objects"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {

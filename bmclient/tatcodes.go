@@ -45,7 +45,7 @@ var codesTAT = map[string]code3{
 	"OperationDenied":                   {"the operation was denied", againNever, ClassRefused},
 
 	"ResourceNotFound":                                     {"a resource does not exist, or is someone else's", againNever, ClassRefused},
-	"ResourceNotFound.CommandNotFound":                     {"there is no such script", againNever, ClassRefused},
+	"ResourceNotFound.CommandNotFound":                     {"the script does not exist", againNever, ClassRefused},
 	"ResourceNotFound.CosBucketNotFoundCode":               {"there is no such bucket for the output", againNever, ClassRefused},
 	"ResourceNotFound.InstanceNotFound":                    {"there is no such host", againNever, ClassRefused},
 	"ResourceNotFound.InvocationNotFound":                  {"there is no such run", againNever, ClassRefused},

@@ -94,7 +94,7 @@ func (s *Server) handle(r request, f Fault, call *Call) answer {
 	}
 	act, ok := actions[r.family()][name]
 	if !ok {
-		return refuse(6100, "there is no action %q here; there are %s", name, strings.Join(slices.Sorted(maps.Keys(actions[r.family()])), ", "))
+		return refuse(6100, "unknown action %q; known: %s", name, strings.Join(slices.Sorted(maps.Keys(actions[r.family()])), ", "))
 	}
 	verify := s.verify
 	if r.api != "2.0" {

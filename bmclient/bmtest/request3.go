@@ -157,7 +157,7 @@ func (r request) number3(name string, into *int, required bool) *answer {
 func (r request) hosts3() ([]string, *answer) {
 	ids, wrong := r.texts3("InstanceIds")
 	if wrong == nil && len(ids) == 0 {
-		wrong = &answer{word: "MissingParameter", message: "InstanceIds is missing, or is no list with a host in it"}
+		wrong = &answer{word: "MissingParameter", message: "InstanceIds is missing or is not a list with at least one host"}
 	}
 	return ids, wrong
 }

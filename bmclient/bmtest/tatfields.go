@@ -31,7 +31,7 @@ func (a *asks) refuse(code, format string, args ...any) {
 func (a *asks) done() *answer {
 	for name := range a.r.fields {
 		if !a.read[name] {
-			a.refuse("UnknownParameter", "there is no parameter %s", name)
+			a.refuse("UnknownParameter", "unknown parameter %s", name)
 		}
 	}
 	return a.wrong
@@ -131,7 +131,7 @@ func (a *asks) filters(known ...string) (all []filter) {
 			a.refuse("LimitExceeded.FilterValueExceeded", "the filter %s has %d values; at most 5 are taken", f.name, len(f.values))
 		}
 		if tag, ok := strings.CutPrefix(f.name, "tag:"); !slices.Contains(known, f.name) && (!ok || tag == "" || !slices.Contains(known, "tag:")) {
-			a.refuse(invalid, "there is no filter %q; there are %s", f.name, strings.Join(known, ", "))
+			a.refuse(invalid, "unknown filter %q; known: %s", f.name, strings.Join(known, ", "))
 		}
 		all = append(all, f)
 	}

@@ -134,7 +134,7 @@ func (p hostPlan) apply(api *bmtest.Server) error {
 		Waits: ms(p.WaitsMS), Delayed: ms(p.DelayedMS), StopTakes: ms(p.StopTakesMS), Word: p.Word, ErrorInfo: p.ErrorInfo,
 	}
 	if !api.SetHost(p.ID, b) {
-		return fmt.Errorf("there is no host %q", p.ID)
+		return fmt.Errorf("unknown host %q", p.ID)
 	}
 	return nil
 }
@@ -147,7 +147,7 @@ type machinePlan struct {
 
 func (p machinePlan) apply(api *bmtest.Server) error {
 	if !api.SetMachine(p.ID, p.Machine) {
-		return fmt.Errorf("there is no host %q", p.ID)
+		return fmt.Errorf("unknown host %q", p.ID)
 	}
 	return nil
 }

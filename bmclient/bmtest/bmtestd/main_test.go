@@ -181,7 +181,7 @@ func TestRefusesToStart(t *testing.T) {
 		{"no state", nil, "no such file"},
 		{"an unknown field", []string{"-state", writeState(t, `{"sripts":[]}`)}, "sripts"},
 		{"a right that is none", []string{"-state", writeState(t, `{"keys":[{"id":"a","may":"write"}]}`)}, "write"},
-		{"a machine that is no host", []string{"-state", writeState(t, `{"machines":{"ins-1":{}}}`)}, "not among hosts"},
+		{"a machine that is not among the hosts", []string{"-state", writeState(t, `{"machines":{"ins-1":{}}}`)}, "not among hosts"},
 		{"an API for all the world", []string{"-state", good, "-listen", "0.0.0.0:0"}, "not on loopback"},
 		{"an admin address for all the world", []string{"-state", good, "-admin", ":0"}, "not on loopback"},
 		{"an unknown flag", []string{"-x"}, "not defined"},
