@@ -29,7 +29,7 @@ func replyFaults() []Fault {
 	}, {
 		name: "reply-dropped-find", what: "the same, of finding the task where the API does not name it", wired: true, api: "2.0",
 		plans: func() []plan { return find }, do: func(r *rig) { r.begun.Wait() },
-	}, rareReplies(), searchReplies(), loseReplies(), stopReplies()}
+	}, rareReplies(), searchReplies(), loseReplies(), stopReplies(), unstoppedReplies()}
 }
 
 // stopReplies lose those to an order to stop a run, and to what came of it.
@@ -45,6 +45,20 @@ func stopReplies() Fault {
 			for n := range plans {
 				r.Cloud.Post("host", world.Object{"id": hostOf(n), "takes_ms": 600_000})
 			}
+		},
+		do: func(r *rig) { r.begun.Wait() },
+	}
+}
+
+// unstoppedReplies lose those to the move that has people told that the cloud has not confirmed an order.
+func unstoppedReplies() Fault {
+	plans := []plan{{label: "unstopped", drops: "unstopped", then: []press{{"Stop", askerOf}}, wants: approvals.Failed}}
+	return Fault{
+		name: "reply-dropped-unstopped", what: "the replies are lost to the word that a run could not be stopped yet", wired: true, api: "tat",
+		plans: func() []plan { return plans }, apart: true,
+		before: func(r *rig) {
+			r.Cloud.Post("host", world.Object{"id": hostOf(0), "takes_ms": 600_000})
+			r.Cloud.Post("fault", world.Object{"action": "CancelInvocation", "n": 5, "fault": world.Object{"hang": true}})
 		},
 		do: func(r *rig) { r.begun.Wait() },
 	}
