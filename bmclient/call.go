@@ -10,8 +10,18 @@ import (
 	"time"
 )
 
-// read sends a read, and sends it again, signed anew, where the answer or the fault allows it.
+// read makes a read, and once more with the key read again if that was refused: it may have been rotated a moment ago.
 func (c *Client) read(ctx context.Context, call call) (answer, error) {
+	ans, err := c.readWith(ctx, call)
+	if c.cfg.ForgetKey == nil || !BadKey(err) {
+		return ans, err
+	}
+	c.cfg.ForgetKey()
+	return c.readWith(ctx, call)
+}
+
+// readWith sends a read, and sends it again, signed anew, where the answer or the fault allows it.
+func (c *Client) readWith(ctx context.Context, call call) (answer, error) {
 	key, err := c.cfg.ReadKey(ctx)
 	if err != nil {
 		return answer{}, notSent(call.action, fmt.Errorf("the key for reads could not be read: %w", err))

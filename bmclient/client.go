@@ -37,6 +37,7 @@ type Config struct {
 	Signature    string        // 2.0: HmacSHA256 (default) or HmacSHA1
 	ReadsByGET   bool          // 2.0: GET for reads only; RunUserCmd is always POST
 	ReadKey      KeySource     // required: the key that reads are signed with
+	ForgetKey    func()        // called when a read's key was refused; then it is asked for, and the read made, once more. nil: it is not
 	Timeout      time.Duration // for one send of a read; 10 s if zero
 	RunTimeout   time.Duration // for RunUserCmd, dialling included; 30 s if zero
 	ReadAttempts int           // sends of one read at most; 4 if zero

@@ -108,10 +108,7 @@ func (f fields) number(key string, otherwise int) int {
 
 // time is the zero time where the API gave none that can be read.
 func (f fields) time(key string) time.Time {
-	t, err := parseTime(f.text(key))
-	if err != nil {
-		return time.Time{}
-	}
+	t, _ := parseTime(f.text(key))
 	return t
 }
 

@@ -115,11 +115,9 @@ func (c *Client) rows(data json.RawMessage, key string) (total int, rows []field
 		return 0, nil, errJSON
 	}
 	n := c.api.names()
-	var raw []json.RawMessage
-	if !isEmpty(m[key]) {
-		if err := json.Unmarshal(m[key], &raw); err != nil {
-			return 0, nil, fmt.Errorf("%s in the answer is not a list", key)
-		}
+	raw, err := arrayOf(m[key])
+	if err != nil {
+		return 0, nil, fmt.Errorf("%s in the answer is not a list", key)
 	}
 	total, ok := flexInt(m[n.total])
 	switch {

@@ -61,7 +61,6 @@ var codesTAT = map[string]code3{
 	"UnsupportedOperation": {"the operation is not supported here", againNever, ClassUnknown}, // not listed for a run
 
 	"UnauthorizedOperation.AssumeRoleUnauthorized": {"the key may not use the role that writes the output", againNever, ClassRefused},
-	"UnauthorizedOperation.CamAuthFailed":          {"the key may not do this", againNever, ClassRefused},
 	"UnauthorizedOperation.InvalidToken":           {"the token of the temporary key was refused", againNever, ClassRefused},
 	"UnauthorizedOperation.MFAExpired":             {"the multi-factor check has expired", againNever, ClassRefused},
 	"UnauthorizedOperation.MFANotFound":            {"a multi-factor check is asked for", againNever, ClassRefused},

@@ -22,27 +22,27 @@ func (b *Bot) reference(what string, err error, request string) string {
 	return ref
 }
 
+// unreached are those of what is not there just now.
+var unreached = []worded{
+	{approvals.ErrHostUntold, "A rule or a login goes by tags or names of the hosts, and these are not known."},
+	{ErrQuota, quotaUsedUp},
+	{ErrCredentials, "The credentials could not be read from the vault."},
+	{approvals.ErrUnavailable, "My store is away."},
+	{approvals.ErrMembersUnknown, "Slack did not tell who is in a user group."},
+	{errWho, "Slack did not tell who somebody is."},
+	{errWhere, "Slack did not tell whether this channel is shared with other organisations."},
+}
+
 // cause is one sentence on why something could not be done just now.
 func (b *Bot) cause(err error) string {
 	var api *bmclient.Error
-	var hosts unlooked
-	switch {
-	case errors.As(err, &hosts):
+	if hosts, is := errors.AsType[unlooked](err); is {
 		return "The hosts cannot be looked up: " + b.cause(hosts.error)
-	case errors.Is(err, approvals.ErrHostUntold):
-		return "A rule or a login goes by tags or names of the hosts, and these are not known."
-	case errors.Is(err, ErrQuota):
-		return quotaUsedUp
-	case errors.Is(err, ErrCredentials):
-		return "The credentials could not be read from the vault."
-	case errors.Is(err, approvals.ErrUnavailable):
-		return "My store is away."
-	case errors.Is(err, approvals.ErrMembersUnknown):
-		return "Slack did not tell who is in a user group."
-	case errors.Is(err, errWho):
-		return "Slack did not tell who somebody is."
-	case errors.Is(err, errWhere):
-		return "Slack did not tell whether this channel is shared with other organisations."
+	}
+	if says := wordsFor(err, unreached); says != "" {
+		return says
+	}
+	switch {
 	case errors.As(err, &api) && (api.Number != 0 || api.Code != ""):
 		return b.Scrub("The cloud's API answered " + apiWords(api) + ".")
 	case errors.As(err, &api):
@@ -57,6 +57,43 @@ func (b *Bot) cause(err error) string {
 
 const quotaUsedUp = "The cloud allows so many calls a minute, and they are used up."
 
+// worded is an error that is always told in the same words.
+type worded struct {
+	is   error
+	says string
+}
+
+// wordsFor are those of the first that fits; empty: none does.
+func wordsFor(err error, all []worded) string {
+	for _, p := range all {
+		if errors.Is(err, p.is) {
+			return p.says
+		}
+	}
+	return ""
+}
+
+// plainly are those that explain looks through first.
+var plainly = []worded{
+	{approvals.ErrNotFound, "I know no such request. Look at the id; list shows the open ones."},
+	{approvals.ErrTurnedAway, "This was refused a moment ago, when it came for the first time. If that has changed since, type it again."},
+	{approvals.ErrUncertain, "I cannot tell whether this was recorded, because my store did not answer. Look at the card; if it does not change within a minute, press again."},
+	{approvals.ErrUnmarked, "This was NOT recorded, because my store may have lost what it kept. I sort that out first; do it again in a minute."},
+	{approvals.ErrOlder, "Not counted: Redis has gone back to an older state of this request. I put that right first; look at its card and its thread in a minute."},
+	{approvals.ErrUnavailable, "This was NOT recorded, because my store is away. Do it again in a moment."},
+	{approvals.ErrNotYours, "Only the one who asked can cancel a request. Press Deny if you may decide on it."},
+	{approvals.ErrRunEnough, "Not counted: Run was pressed as often as one request takes. Press Cancel, and ask again once what holds it up is mended."},
+	{approvals.ErrSaidOften, "Not counted: you have changed your word as often as counts, so the last one stays. It can be changed once more to what somebody else says, as that settles it."},
+	{approvals.ErrEnough, "Enough people have approved already, so yours is not needed. Look at the card."},
+	{approvals.ErrNotAsked, "Not counted yet: I still search the API's list of tasks for this run. If that does not tell, I ask in its thread; press then."},
+	{approvals.ErrStopped, "It has ended on every host, or is being stopped already, so this changed nothing. Look at the card."},
+	{approvals.ErrLifted, "Other runs may go to its hosts already. Look at the card."},
+	{approvals.ErrNotReady, "This request is still being looked up. Press again in a moment."},
+	{approvals.ErrStale, "Not counted: the card you pressed was out of date. Look at it again, then press."},
+	{approvals.ErrUnreadable, "This request was written by a newer version of me, which I cannot read. Tell whoever runs the bot to bring all of us up to date."},
+	{approvals.ErrHostUntold, "Not counted: a rule goes by tags or names of the hosts that were not looked up for this request. Cancel it and ask again."},
+}
+
 // explain is what a person is told about an error of a command or click: what
 // happened, and what to do.
 func (b *Bot) explain(err error, k approvals.Kept) Words {
@@ -64,27 +101,17 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 	err = b.needsGroup(err)
 	var p *ParseError
 	var no *refusal
-	var many *approvals.TooMany
-	if errors.As(err, &many) {
+	if many, is := errors.AsType[*approvals.TooMany](err); is {
 		err = tooMany(many)
+	}
+	if w.Text = wordsFor(err, plainly); w.Text != "" {
+		return w
 	}
 	switch {
 	case errors.As(err, &p):
 		w.Text, w.Paste = p.Text, p.Paste
 	case errors.As(err, &no):
 		w.Text, w.Brief = no.text, no.brief
-	case errors.Is(err, approvals.ErrNotFound):
-		w.Text = "I know no such request. Look at the id; list shows the open ones."
-	case errors.Is(err, approvals.ErrTurnedAway):
-		w.Text = "This was refused a moment ago, when it came for the first time. If that has changed since, type it again."
-	case errors.Is(err, approvals.ErrUncertain):
-		w.Text = "I cannot tell whether this was recorded, because my store did not answer. Look at the card; if it does not change within a minute, press again."
-	case errors.Is(err, approvals.ErrUnmarked):
-		w.Text = "This was NOT recorded, because my store may have lost what it kept. I sort that out first; do it again in a minute."
-	case errors.Is(err, approvals.ErrOlder):
-		w.Text = "Not counted: Redis has gone back to an older state of this request. I put that right first; look at its card and its thread in a minute."
-	case errors.Is(err, approvals.ErrUnavailable):
-		w.Text = "This was NOT recorded, because my store is away. Do it again in a moment."
 	case errors.Is(err, approvals.ErrNotAdmitted):
 		w.Text = fmt.Sprintf("Not counted: %s. Ask a colleague.", err)
 	case errors.Is(err, approvals.ErrOwnRequest):
@@ -93,30 +120,16 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 	case errors.Is(err, approvals.ErrNotApprover):
 		w.Text = "Not counted: the rule does not name you. These may:"
 		w.Who = k.MayApprove()
-	case errors.Is(err, approvals.ErrNotYours):
-		w.Text = "Only the one who asked can cancel a request. Press Deny if you may decide on it."
 	case errors.Is(err, approvals.ErrSearching):
 		until, _ := b.searchUntil(k)
 		return searching(Words{Request: k.ID, Text: "Not counted yet: nothing is sent now. "}, k, until)
 	case errors.Is(err, approvals.ErrTrying):
 		w.Text = "Run was pressed already, and I try again by myself, so this changed nothing. The card says why it waits; if it still does, press again after"
 		w.When = k.DispatchBy
-	case errors.Is(err, approvals.ErrRunEnough):
-		w.Text = "Not counted: Run was pressed as often as one request takes. Press Cancel, and ask again once what holds it up is mended."
-	case errors.Is(err, approvals.ErrSaidOften):
-		w.Text = "Not counted: you have changed your word as often as counts, so the last one stays. It can be changed once more to what somebody else says, as that settles it."
-	case errors.Is(err, approvals.ErrEnough):
-		w.Text = "Enough people have approved already, so yours is not needed. Look at the card."
 	case errors.Is(err, approvals.ErrDecided) && k.State == approvals.Unknown:
 		w.Text = "You have said so already. One more person has to say the same."
-	case errors.Is(err, approvals.ErrNotAsked):
-		w.Text = "Not counted yet: I still search the API's list of tasks for this run. If that does not tell, I ask in its thread; press then."
 	case errors.Is(err, approvals.ErrTooSoon):
 		w.Text = fmt.Sprintf("Not counted yet: until %s the API would still take the request that was signed, so nobody can be sure that it does not run. Press again after that.", hour(k.LastSend().DeadFrom.Add(time.Minute)))
-	case errors.Is(err, approvals.ErrStopped):
-		w.Text = "It has ended on every host, or is being stopped already, so this changed nothing. Look at the card."
-	case errors.Is(err, approvals.ErrLifted):
-		w.Text = "Other runs may go to its hosts already. Look at the card."
 	case errors.Is(err, approvals.ErrDecided):
 		w.Text = "Your approval was counted already. Look at the card."
 	case errors.Is(err, approvals.ErrExpired):
@@ -127,22 +140,14 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 		w.Text = "Too late: the run has been claimed, and nobody knows yet whether it ran. Look at the card."
 	case errors.Is(err, approvals.ErrRunning):
 		w.Text = "Too late: the run has been claimed and may be on its way already. Look at the card."
-	case errors.Is(err, approvals.ErrNotReady):
-		w.Text = "This request is still being looked up. Press again in a moment."
-	case errors.Is(err, approvals.ErrStale):
-		w.Text = "Not counted: the card you pressed was out of date. Look at it again, then press."
 	case errors.Is(err, approvals.ErrMembersUnknown), errors.Is(err, errWho):
 		w.Text = fmt.Sprintf("Not counted: Slack did not tell me who may do this. Press again in a moment. (%s)", b.reference("people are not known", err, k.ID))
 	case errors.Is(err, approvals.ErrNotAllowed):
 		w.Text = fmt.Sprintf("Not counted: the request is %s, and then this button does nothing. Look at the card.", k.State)
-	case errors.Is(err, approvals.ErrUnreadable):
-		w.Text = "This request was written by a newer version of me, which I cannot read. Tell whoever runs the bot to bring all of us up to date."
 	case errors.Is(err, approvals.ErrNotID):
 		w.Text = sentence(err) + " Nothing was changed; ask with the id as it is."
 	case errors.Is(err, approvals.ErrNoRule), errors.Is(err, approvals.ErrRulesDiffer):
 		w.Text = "Not counted: the rules have changed and do not allow this run any more. Ask whoever keeps the rules."
-	case errors.Is(err, approvals.ErrHostUntold):
-		w.Text = "Not counted: a rule goes by tags or names of the hosts that were not looked up for this request. Cancel it and ask again."
 	case errors.Is(err, ErrQuota):
 		w.Text = fmt.Sprintf("%s Try again in %s.", quotaUsedUp, soon(pause(err, 0)))
 	default:

@@ -155,8 +155,7 @@ func (b *Bot) upload(ctx context.Context, k approvals.Kept) (id string, err erro
 // ever more rarely, up to a quarter of an hour: it comes at most as late again as the chat
 // was away.
 func pause(err error, tries int) time.Duration {
-	var later *Later
-	if errors.As(err, &later) && later.After > 0 {
+	if later, is := errors.AsType[*Later](err); is && later.After > 0 {
 		return later.After
 	}
 	if errors.Is(err, ErrUnclear) {

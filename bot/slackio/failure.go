@@ -137,8 +137,7 @@ func (s *Slack) refused(t token, method string, said slack.SlackErrorResponse) e
 
 // broken says what happened to a call that got no answer, or none that can be read.
 func (s *Slack) broken(err error) (string, error) {
-	var away *url.Error
-	if errors.As(err, &away) {
+	if away, is := errors.AsType[*url.Error](err); is {
 		err = away.Err
 	}
 	var n net.Error

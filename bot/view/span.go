@@ -37,21 +37,16 @@ func say(s safe) span { return styled(s, string(s), nil) }
 func label(s safe) span { return styled(s, string(s), bold) }
 
 // said is people's text, inside a line, cut to most characters.
-func said(s string, most int) span {
-	s = cutLine(s, most)
-	if s == "" {
-		return say("(empty)")
-	}
-	return styled(escape(s), s, nil)
-}
+func said(s string, most int) span { return theirs(s, most, nil) }
 
 // code is said in the type of code.
-func code(s string, most int) span {
-	s = cutLine(s, most)
-	if s == "" {
+func code(s string, most int) span { return theirs(s, most, mono) }
+
+func theirs(s string, most int, style *slack.RichTextSectionTextStyle) span {
+	if s = cutLine(s, most); s == "" {
 		return say("(empty)")
 	}
-	return styled(escape(s), s, mono)
+	return styled(escape(s), s, style)
 }
 
 // user mentions a person.

@@ -48,7 +48,7 @@ func (d *decoder) check(c *Config) {
 	d.faultIf(c.Limits.CommandsAMinute < 1, "limits.commands_a_minute", "this must be 1 or more, or nobody could ask for anything")
 	d.oneOf("log.format", c.Log.Format, "json", "text")
 	d.checkLogins(c.Logins, c.BM)
-	d.checkApart(c)
+	d.checkApart()
 	d.checkRules(c.Rules, c.BM.API)
 	d.checkEntrances(c)
 }

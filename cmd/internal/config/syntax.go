@@ -87,8 +87,7 @@ var syntaxHints = []struct{ has, text string }{
 
 func (d *decoder) syntax(err error) {
 	line, text := 1, "this cannot be read as YAML; look at the indentation, quotes and brackets here and on the line before"
-	var e yaml.Error
-	if errors.As(err, &e) {
+	if e, is := errors.AsType[yaml.Error](err); is {
 		line = lineOfToken(e.GetToken(), 1)
 		for _, hint := range syntaxHints {
 			if strings.Contains(e.GetMessage(), hint.has) {

@@ -15,13 +15,8 @@ import (
 	"github.com/bmcmd/bmcmd/cmd/internal/vault"
 )
 
-// cloud is the script API as the bot calls it. A read whose key was refused is made
-// once more with the key read again: it may have been rotated a moment ago. Runs
-// pass through as they are; their key is the bot's to read again.
-type cloud struct {
-	*bmclient.Client
-	forget func()
-}
+// cloud is the script API as the bot calls it.
+type cloud struct{ *bmclient.Client }
 
 // looks is the same for what people look at: it gives way to cloud. Machines are looked for in each region of the config.
 type looks struct {
@@ -76,68 +71,21 @@ func (l looks) each(ctx context.Context, by bot.Looker, ask func(context.Context
 // lookBy says who looks, on the way through the client to admit.
 type lookBy struct{}
 
-func (c cloud) Script(ctx context.Context, id string) (bmclient.Script, error) {
-	return twice(c, func() (bmclient.Script, error) { return c.Client.Script(ctx, id) })
-}
-
-func (c cloud) Scripts(ctx context.Context, q bmclient.ScriptQuery) (bmclient.ScriptList, error) {
-	return twice(c, func() (bmclient.ScriptList, error) { return c.Client.Scripts(ctx, q) })
-}
-
-func (c cloud) Tasks(ctx context.Context, p bmclient.Page) (bmclient.TaskList, error) {
-	return twice(c, func() (bmclient.TaskList, error) { return c.Client.Tasks(ctx, p) })
-}
-
-// EachHost hands on each host once, also when the key is refused in the middle.
-func (c cloud) EachHost(ctx context.Context, task string, each func(bmclient.HostRun) error) (int, error) {
-	seen := map[string]bool{}
-	return twice(c, func() (int, error) {
-		return c.Client.EachHost(ctx, task, func(h bmclient.HostRun) error {
-			if seen[h.Host] {
-				return nil
-			}
-			seen[h.Host] = true
-			return each(h)
-		})
-	})
-}
-
 func (c cloud) In(region string) bot.Cloud { return c.in(region) }
 
-func (c cloud) in(region string) cloud { return cloud{c.Client.In(region), c.forget} }
-
-func (c cloud) Machines(ctx context.Context, ids []string) ([]bmclient.Machine, error) {
-	return twice(c, func() ([]bmclient.Machine, error) { return c.Client.Machines(ctx, ids) })
-}
-
-func (c cloud) FindMachines(ctx context.Context, name string) ([]bmclient.Machine, error) {
-	return twice(c, func() ([]bmclient.Machine, error) { return c.Client.FindMachines(ctx, name) })
-}
-
-func (c cloud) Sent(ctx context.Context, q bmclient.SentQuery) ([]string, error) {
-	return twice(c, func() ([]string, error) { return c.Client.Sent(ctx, q) })
-}
-
-func twice[T any](c cloud, read func() (T, error)) (T, error) {
-	v, err := read()
-	if !bmclient.BadKey(err) {
-		return v, err
-	}
-	c.forget()
-	return read()
-}
+func (c cloud) in(region string) cloud { return cloud{c.Client.In(region)} }
 
 func (s *Server) openCloud(context.Context) error {
 	b := s.cfg.BM
 	client, err := bmclient.New(bmclient.Config{
 		API: b.API, Endpoint: b.Endpoint, Region: b.Region, ArrayKey: b.ArrayKey, Signature: b.Signature, ReadsByGET: b.ReadsByGet,
-		ReadKey: func(ctx context.Context) (bmclient.Key, error) { return s.key(ctx, b.ReadKey) },
-		Timeout: b.Timeout, RunTimeout: b.RunTimeout, Admit: s.admit, Rows: s.rows, Log: s.log, Now: s.now,
+		ReadKey:   func(ctx context.Context) (bmclient.Key, error) { return s.key(ctx, b.ReadKey) },
+		ForgetKey: func() { s.forget(b.ReadKey) }, Timeout: b.Timeout, RunTimeout: b.RunTimeout, Admit: s.admit, Rows: s.rows, Log: s.log, Now: s.now,
 	})
 	if err != nil {
 		return err
 	}
-	s.cloud = cloud{client, func() { s.forget(b.ReadKey) }}
+	s.cloud = cloud{client}
 	return nil
 }
 
