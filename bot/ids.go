@@ -64,7 +64,7 @@ func (l *words) hosts(in []word) (once, repeated []string, err error) {
 		for id := range strings.FieldsFuncSeq(w.text, parts) {
 			switch {
 			case w.opened && !approvals.LikeHost(cmp.Or(approvals.HostID.Nearest(id), id)) && !IsOpen(id) && !unmarked.MatchString(id):
-				return nil, nil, wrong("%q stands in quotes, so I cannot tell what it is. A reason goes after --reason, parameters after --.", cut(w.text))
+				return nil, nil, wrong("%q stands in quotes, so I cannot tell what it is. "+otherwise, cut(w.text))
 			case slices.Contains(verbs, Verb(id)):
 				return nil, nil, wrong("%q begins a second command. Send one at a time.", id)
 			case unmarked.MatchString(id):
@@ -85,6 +85,9 @@ func (l *words) hosts(in []word) (once, repeated []string, err error) {
 
 func partsHosts(r rune) bool { return strings.ContainsRune(",;，；、", r) }
 
+// otherwise is where something goes that is neither an id nor a name of letters, digits, -, _ and dots.
+const otherwise = "The name of a machine cannot be typed so: give its id. A reason goes after --reason, parameters after --."
+
 // checkHost is nil for what can be an instance's id or its name.
 func checkHost(id string) error {
 	near, named := approvals.HostID.Nearest(id), approvals.HostName.Check(id) == nil
@@ -98,11 +101,11 @@ func checkHost(id string) error {
 	case named:
 		return nil
 	case bad != noRune:
-		return wrong("%q is no instance id: it holds %s. Parameters for the script stand after --.", cut(id), nameRune(bad))
+		return wrong("%q is no instance id: it holds %s. "+otherwise, cut(id), nameRune(bad))
 	case len(id) > longestID:
-		return wrong("%q is too long for an instance id. Part instances by commas or spaces.", cut(id))
+		return wrong("%q is too long for an instance id. Part instances by commas or spaces. "+otherwise, cut(id))
 	case id[0] == '-':
-		return wrong("%q is no instance id. Parameters for the script stand after --.", id)
+		return wrong("%q is no instance id. "+otherwise, id)
 	}
 	if err := approvals.HostID.Check(id); err != nil {
 		return wrong("%s", sentence(err))

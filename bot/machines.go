@@ -160,7 +160,8 @@ func (b *Bot) noHost(ctx context.Context, by Looker, r approvals.Request, words 
 	}
 	var near []string
 	for _, word := range words {
-		away := func(m bmclient.Machine) int { return min(distance(word, m.ID), distance(word, cut(m.Name))) }
+		slips := func(s string) int { return distance(strings.ToLower(word), strings.ToLower(cut(s))) }
+		away := func(m bmclient.Machine) int { return min(slips(m.ID), slips(m.Name)) }
 		slices.SortStableFunc(all, func(a, c bmclient.Machine) int {
 			return cmp.Or(cmp.Compare(away(a), away(c)), strings.Compare(a.ID, c.ID))
 		})

@@ -57,6 +57,9 @@ func TestHostsThatCannotBeRunOn(t *testing.T) {
 	}{
 		{"one letter is wrong", "ins-k3v9", tat(up("ins-k3v8", "web-1"), up("ins-zzzz", "db-1")), "No host ins-k3v9. Nearest: ins-k3v8 (web-1).", true},
 		{"two neighbours are swapped in a name", "we-b1", tat(up("ins-k3v8", "web-1")), "No host we-b1. Nearest: ins-k3v8 (web-1).", true},
+		{"in capitals, which no other is as near as", "WEB-1", tat(up("ins-k3v7", "web-2"), up("ins-k3v8", "web-1")), "No host WEB-1. Nearest: ins-k3v8 (web-1).", true},
+		{"or small letters", "web-1.prod", tat(up("ins-k3v7", "web-2.prod"), up("ins-k3v8", "Web-1.Prod")), "No host web-1.prod. Nearest: ins-k3v8 (Web-1.Prod).", true},
+		{"capitals and one slip", "WEB-3", tat(up("ins-k3v7", "web-2"), up("ins-k3v8", "web-1")), "No host WEB-3. Nearest: ins-k3v7 (web-2) and ins-k3v8 (web-1).", true},
 		{"nothing is near", "ins-k3v9,ins-k3v8", tat(up("ins-k3v8", "web-1"), up("ins-zzzz", "db-1")), "No host ins-k3v9. Nearest: ins-k3v8 (web-1).", true},
 		{"nothing is near", "ins-abcd", tat(up("ins-k3v8", "web-1")), "No host ins-abcd. Look at its id or name; the console's list of machines has both.", true},
 		{"of machines on which they may run nothing, nobody hears", "web-2", func(r *rig) {
