@@ -179,11 +179,12 @@ func place(at approvals.Origin) string {
 	return "channel"
 }
 
+// hostCount is how many hosts, or if some may be names of one machine, which.
 func hostCount(hosts []string) string {
-	if len(hosts) == 1 {
-		return hosts[0]
+	if n := len(SureHosts(hosts)); n == len(hosts) && n > 1 {
+		return fmt.Sprintf("%d instances", n)
 	}
-	return fmt.Sprintf("%d instances", len(hosts))
+	return few(hosts)
 }
 
 // person is who u is, if they may use the bot at all.

@@ -66,7 +66,11 @@ func (p *page) hosts(r approvals.Request, most int) {
 		p.matched(*r.Plan)
 	}
 	if r.Asked.Typed != nil {
-		p.line(say("Typed as "), said(hostList(r.Asked.Typed), 300))
+		row := []span{say("Typed as "), said(hostList(r.Asked.Typed), 300)}
+		if len(r.Asked.Typed) > len(all) {
+			row = append(row, say("; what means one machine counts once"))
+		}
+		p.line(row...)
 	}
 	if len(r.Asked.Repeated) > 0 {
 		p.line(say("Typed more than once, counted once: "), said(hostList(r.Asked.Repeated), 300))
