@@ -40,7 +40,7 @@ var turnedAway = []struct {
 	{"a guest looks", "show restart", aGuest, "A guest may not use bmcmd. Ask a colleague."},
 	{"a guest lists scripts", "list scripts", aGuest, "A guest may not use bmcmd. Ask a colleague."},
 	{"a guest asks how a request stands", "status r-abc", aGuest, "A guest may not use bmcmd. Ask a colleague."},
-	{"a script for others", "show cmd-nozcbhuw", onlyBob, `The rule "ops" does not let you see cmd-nozcbhuw. Ask somebody whom it names, or whoever keeps the rules.`},
+	{"a script for others", "show cmd-nozcbhuw", onlyBob, `No rule lets you see cmd-nozcbhuw from this channel. Look at the id, or ask whoever keeps the rules.`},
 	{"scripts for others, by an alias", "show restart", onlyBob, "No rule lets you see scripts from this channel. Ask whoever keeps the rules."},
 	{"scripts for others, all of them", "list scripts", onlyBob, "No rule lets you see scripts from this channel. Ask whoever keeps the rules."},
 	{"a typo in the verb's place", "run ins-1 cmd-nozcbhuw", nil, `"ins-1" stands where the script belongs. The script comes first, then the instances: run cmd-nozcbhuw ins-1,ins-2`},

@@ -167,15 +167,12 @@ func (b *Bot) shows(at approvals.Origin, p approvals.Person, id string, m approv
 	if errors.Is(err, approvals.ErrNotID) {
 		return refuse("%s", sentence(err))
 	}
-	if errors.Is(err, approvals.ErrNoRule) {
+	in := false
+	if err == nil {
+		in, err = rule.Show.Includes(p, m)
+	}
+	if errors.Is(err, approvals.ErrNoRule) || err == nil && !in { // outsiders do not hear of rules
 		return refuse("No rule lets you see %s from this channel. Look at the id, or ask whoever keeps the rules.", id)
-	}
-	if err != nil {
-		return err
-	}
-	in, err := rule.Show.Includes(p, m)
-	if err == nil && !in {
-		err = refuse("The rule %q does not let you see %s. Ask somebody whom it names, or whoever keeps the rules.", rule.Name, id)
 	}
 	return err
 }

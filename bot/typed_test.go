@@ -202,8 +202,8 @@ func TestShow(t *testing.T) {
 		want      string // "" : shown
 	}{
 		{"who may see", "show cmd-nozcbhuw", nil, ""},
-		{"who may not", "show cmd-nozcbhuw", func(r *rig) { r.policy[0].Show = approvals.Who{Users: []string{"BOB"}} }, `The rule "ops" does not let you see cmd-nozcbhuw. Ask somebody whom it names, or whoever keeps the rules.`},
-		{"nobody is named", "show cmd-nozcbhuw", func(r *rig) { r.policy[0].Show = approvals.Who{} }, `The rule "ops" does not let you see cmd-nozcbhuw. Ask somebody whom it names, or whoever keeps the rules.`},
+		{"who may not", "show cmd-nozcbhuw", func(r *rig) { r.policy[0].Show = approvals.Who{Users: []string{"BOB"}} }, `No rule lets you see cmd-nozcbhuw from this channel. Look at the id, or ask whoever keeps the rules.`},
+		{"nobody is named", "show cmd-nozcbhuw", func(r *rig) { r.policy[0].Show = approvals.Who{} }, `No rule lets you see cmd-nozcbhuw from this channel. Look at the id, or ask whoever keeps the rules.`},
 		{"no rule", "show cmd-nozcbhuw", func(r *rig) { r.policy[0].Channels = []string{"C0OTHER"} }, "No rule lets you see cmd-nozcbhuw from this channel. Look at the id, or ask whoever keeps the rules."},
 		{"no such script", "show cmd-other", nil, "There is no script cmd-other. Look at the id: it is in the runbook, or in the console's list of scripts."},
 		{"a guest", "show cmd-nozcbhuw", func(r *rig) { p := someone("ALICE"); p.Guest = true; r.people.profiles["ALICE"] = p }, "A guest may not use bmcmd. Ask a colleague."},
