@@ -161,7 +161,12 @@ func (b *Bot) noHost(ctx context.Context, by Looker, r approvals.Request, words 
 	var near []string
 	for _, word := range words {
 		slips := func(s string) int { return distance(strings.ToLower(word), strings.ToLower(cut(s))) }
-		away := func(m bmclient.Machine) int { return min(slips(m.ID), slips(m.Name)) }
+		away := func(m bmclient.Machine) int {
+			if slices.Contains(m.Addresses, word) {
+				return -1 // in another network the same address may be another machine: people give the id
+			}
+			return min(slips(m.ID), slips(m.Name))
+		}
 		slices.SortStableFunc(all, func(a, c bmclient.Machine) int {
 			return cmp.Or(cmp.Compare(away(a), away(c)), strings.Compare(a.ID, c.ID))
 		})

@@ -71,6 +71,7 @@ func TestHostsThatCannotBeRunOn(t *testing.T) {
 			r.policy[0].Hosts = approvals.PlainHosts("ins-k*")
 		}, "No host web-3. Look at its id or name; the console's list of machines has both.", true},
 		{"a machine that is called like an id is not what an id means", "ins-k3v9", tat(up("ins-zzzz", "ins-k3v9")), "No host ins-k3v9. Nearest: ins-zzzz (ins-k3v9).", true},
+		{"an address, of which there may be the same elsewhere", "10.0.0.5", tat(up("ins-k3v7", "10.0.0.6"), with(up("ins-k3v8", "web-1"), func(m *bmclient.Machine) { m.Addresses = []string{"1.2.3.4", "10.0.0.5"} })), "No host 10.0.0.5. Nearest: ins-k3v8 (web-1).", true},
 		{"a name that two have", "web-1", func(r *rig) {
 			tat(up("ins-1", "web-1"), up("ins-2", "web-1"), up("ins-db", "web-1"))(r)
 			r.policy[0].Hosts = approvals.PlainHosts("ins-[0-9]")
