@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bmclient"
@@ -15,9 +16,12 @@ import (
 // A script of an API that is sent it may have {{names}} that are to be filled in. That is done here, so that
 // people approve the text that will run; the API is told to fill in nothing.
 
+const nearName = `([a-zA-Z0-9_-]{1,64})\s*[=＝:：]\s*`
+
 var (
 	oddSlot   = regexp.MustCompile(`\{\{(\s*tat-hidden:[^{}]*|\s+[a-zA-Z0-9_-]{1,64}\s*|[a-zA-Z0-9_-]{1,64}\s+)\}\}`)
 	typedPart = regexp.MustCompile(`^([a-zA-Z0-9_-]{1,64})=(?:"([^"]*)"|'([^']*)'|([^\s"']\S*)?)(?:\s+|$)`)
+	nearPart  = regexp.MustCompile(`(^|\s)(?:(")` + nearName + `([^"]*)|(')` + nearName + `([^']*)|` + nearName + `("[^"]*"|'[^']*'|\S*))`)
 )
 
 // edits are what is sent besides the stored script, where the API is sent it. Errors are refusals.
@@ -64,7 +68,7 @@ func MayFill(p approvals.Plan, rule approvals.Rule) error {
 		case !typed && (!named || !has): // nobody can choose it
 			continue
 		case !typed:
-			value, instead = stored, " That is what the script is stored with: type another value, such as "+assigned(name, takes.Example)+"."
+			value, instead = stored, " That is what the script is stored with: type "+name+"=… with another value after the --."
 		}
 		if err := takes.Check(value, shell); err != nil {
 			return refuse("%s%s Nothing ran: the rule %q says what may be filled in.", sentence(err), instead, rule.Name)
@@ -112,17 +116,6 @@ func fillIn(s approvals.Script, typed string) ([]approvals.Edit, error) {
 	return edits, nil
 }
 
-// assigned is name=value as it is typed.
-func assigned(name, value string) string {
-	switch {
-	case strings.Contains(value, `"`):
-		return name + "='" + value + "'"
-	case strings.Contains(value, " "), strings.HasPrefix(value, "'"):
-		return name + `="` + value + `"`
-	}
-	return name + "=" + value
-}
-
 // takes says what may be typed for a script.
 func takes(s approvals.Script) string {
 	if s.CmdID == "" { // nobody has looked
@@ -157,4 +150,24 @@ func typedValues(typed string, s approvals.Script) (map[string]string, error) {
 		values[m[1]], rest = m[2]+m[3]+m[4], rest[len(m[0]):]
 	}
 	return values, nil
+}
+
+// nearlyAssigned says what to paste instead of what is name=value but for its quotes, blanks or another = than the plain one.
+func nearlyAssigned(typed string) error {
+	paste := strings.TrimSpace(nearPart.ReplaceAllString(typed, "$1$3$6$8=$2$5$4$7$9"))
+	_, err := typedValues(typed, approvals.Script{})
+	_, unread := typedValues(paste, approvals.Script{})
+	if err == nil || unread != nil || strings.Contains(paste, "=//") { // an address
+		return nil
+	}
+	typed = strings.TrimSpace(typed)
+	at := 0
+	for at < min(len(typed), len(paste)) && typed[at] == paste[at] {
+		at++
+	}
+	odd, _ := utf8.DecodeRuneInString(typed[at:])
+	return &ParseError{
+		Text:  fmt.Sprintf("The parameters hold %s at character %d after the --, where name=value has none. If you meant this, paste it after --:", nameRune(odd), utf8.RuneCountInString(typed[:at])+1),
+		Paste: paste,
+	}
 }

@@ -52,8 +52,8 @@ func TestFillingIn(t *testing.T) {
 		{"what is typed comes before it", "{{a}}", "a=y", "y", defaults(approvals.Default{Name: "a", Value: "x"})},
 		{"a default of nothing", "[{{a}}]", "", "[]", defaults(approvals.Default{Name: "a"})},
 		{"a default is not filled in again", "{{a}}", "", "{{b}}", defaults(approvals.Default{Name: "a", Value: "{{b}}"})},
-		{"a default that the rule does not take", "{{b}}", "", `"x;y" is not a value for b: it may have letters, digits and @%_+=:,./- only, and may not begin with -; an example is "1". That is what the script is stored with: type another value, such as b=1. Nothing ran: the rule "ops" says what may be filled in.`, defaults(approvals.Default{Name: "b", Value: "x;y"})},
-		{"nor one of its choices", "{{b}}", "", `"2" is not a value for b: it has to be one of 1 3, 4; an example is "1 3". That is what the script is stored with: type another value, such as b="1 3". Nothing ran: the rule "ops" says what may be filled in.`, func(p *approvals.Plan) {
+		{"a default that the rule does not take", "{{b}}", "", `"x;y" is not a value for b: it may have letters, digits and @%_+=:,./- only, and may not begin with -; an example is "1". That is what the script is stored with: type b=… with another value after the --. Nothing ran: the rule "ops" says what may be filled in.`, defaults(approvals.Default{Name: "b", Value: "x;y"})},
+		{"nor one of its choices", "{{b}}", "", `"2" is not a value for b: it has to be one of 1 3, 4; an example is "1 3". That is what the script is stored with: type b=… with another value after the --. Nothing ran: the rule "ops" says what may be filled in.`, func(p *approvals.Plan) {
 			p.Rule.Parameters[1] = approvals.Parameter{Name: "b", Example: "1 3", Choices: []string{"1 3", "4"}}
 			p.Script.How.Defaults = []approvals.Default{{Name: "b", Value: "2"}}
 		}},
@@ -86,6 +86,49 @@ func TestFillingIn(t *testing.T) {
 			t.Errorf("%s: %q with %q\ngot  %q\nwant %q", c.why, c.content, c.typed, got, c.want)
 		}
 	}
+}
+
+// Where a script is sent, what is nearly name=value is told at once, with what to paste; what is not is told once the script
+// is known.
+func TestNearlyAssigned(t *testing.T) {
+	for _, c := range []struct{ why, typed, holds, paste string }{
+		{"a Chinese keyboard's =", "service＝mysqld", "a wide = (U+FF1D) at character 8", "service=mysqld"},
+		{"blanks around it", "service = mysqld", "a blank at character 8", "service=mysqld"},
+		{"a blank behind it", "service= mysqld", "a blank at character 9", "service=mysqld"},
+		{"a colon", "service:mysqld", "a : at character 8", "service=mysqld"},
+		{"a Chinese keyboard's colon", "service：mysqld", "a wide colon (U+FF1A) at character 8", "service=mysqld"},
+		{"quotes around the whole", `"service=mysqld"`, "a quote at character 1", `service="mysqld"`},
+		{"because of a blank", `"text=a b"`, "a quote at character 1", `text="a b"`},
+		{"or apostrophes, because of a quote", `'text=a "b"'`, "an apostrophe at character 1", `text='a "b"'`},
+		{"the others stay as they are", `a='x y'  b:2 c=d:e`, "a : at character 11", `a='x y'  b=2 c=d:e`},
+		{"a blank as Slack makes it before it", "\ta =1", "a blank at character 2", "a=1"},
+		{"right", "service=mysqld text='a b' c=d=e", "", ""},
+		{"an address", "http://example.com", "", ""},
+		{"a word", "mysqld", "", ""},
+		{"two values", "a=1 a=1", "", ""},
+		{"a quote that stays open", `a:"x y`, "", ""},
+		{"nothing", "", "", ""},
+	} {
+		want := ""
+		if c.holds != "" {
+			want = "The parameters hold " + c.holds + " after the --, where name=value has none. If you meant this, paste it after --: " + c.paste
+		}
+		got := ""
+		if err := nearlyAssigned(c.typed); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %q\ngot  %q\nwant %q", c.why, c.typed, got, want)
+		}
+	}
+	playWith(t, tat(up("ins-1", "web-1")), func(r *rig) {
+		if w := r.says("ALICE", "run "+theScript+" ins-1 -- service:mysqld").(Words); w.Paste != "service=mysqld" || len(r.memory.rows) > 0 {
+			t.Errorf("it says %+v, and keeps %d requests", w, len(r.memory.rows))
+		}
+	})
+	play(t, func(r *rig) { // words to a script on Bare Metal
+		r.is(r.words(r.says("ALICE", "run "+theScript+" ins-1 -- service:mysqld")).Request, approvals.Pending)
+	})
 }
 
 // What a shell makes something of goes to a host only where the rule's choices or expression say so, typed or as the
@@ -141,7 +184,7 @@ func TestSpecialCharacters(t *testing.T) {
 				p.Script.How.Defaults = []approvals.Default{{Name: "a", Value: s}}
 				p.Rule.Parameters = approvals.Parameters{f.param(s)}
 			}
-			if got := filled("[{{a}}]", "", byDefault); (got == "["+s+"]") != f.takes(s) || got != "["+s+"]" && !strings.Contains(got, "type another value, such as a=1") {
+			if got := filled("[{{a}}]", "", byDefault); (got == "["+s+"]") != f.takes(s) || got != "["+s+"]" && !strings.Contains(got, "type a=… with another value after the --.") {
 				t.Errorf("%s: a default of %q gives %q", f.name, s, got)
 			}
 			unnamed := func(p *approvals.Plan) { byDefault(p); p.Rule.Parameters[0].Name = "b" }

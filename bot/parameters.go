@@ -67,7 +67,7 @@ func plain(s string) string {
 var runeNames = map[rune]string{
 	'“': "a curly quote", '”': "a curly quote", '„': "a low quote", '‘': "a curly apostrophe", '’': "a curly apostrophe",
 	'—': "a long dash", '–': "a long dash", '…': "an ellipsis", '\u00a0': "a non-breaking space",
-	'\u200b': "a zero-width space", '\ufeff': "a byte-order mark", '<': "a <", '>': "a >", '|': "a |", '`': "a backtick",
+	'＝': "a wide =", '：': "a wide colon", ' ': "a blank", '\u200b': "a zero-width space", '\ufeff': "a byte-order mark", '<': "a <", '>': "a >", '|': "a |", '`': "a backtick",
 	'*': "a *", '?': "a ?", ',': "a comma",
 	'"': "a quote", '\'': "an apostrophe", '/': "a /", ':': "a :", ';': "a ;", '$': "a $", '=': "a =", '@': "an @",
 }

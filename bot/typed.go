@@ -21,6 +21,9 @@ func (b *Bot) Typed(ctx context.Context, t Typed) Answer {
 		return b.explain(err, approvals.Kept{})
 	}
 	c, ask, err := read(t)
+	if err == nil && bmclient.Sends(b.Target.API) {
+		err = nearlyAssigned(c.Parameters)
+	}
 	if err != nil {
 		return b.explain(err, approvals.Kept{})
 	}

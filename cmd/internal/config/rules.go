@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -69,36 +70,29 @@ func (d *decoder) checkParameters(at string, ps approvals.Parameters, api string
 		for _, v := range slices.Concat(p.Choices, []string{p.Example}) {
 			d.faultIf(api != APITAT && strings.Contains(v, " "), at, "a value here holds a blank, and on Bare Metal each parameter is one word; write one without")
 		}
-		if re, err := syntax.Parse(p.Match, syntax.Perl); err == nil {
-			d.warnOfSigns(at+".match", func(sign rune) bool { return mayHold(re, sign) })
-		}
+		d.warnOfSigns(at+".match", p.Match)
 		for j, c := range p.Choices {
-			d.warnOfSigns(item(at+".choices", j), func(sign rune) bool { return strings.ContainsRune(c, sign) })
+			d.warnOfSigns(item(at+".choices", j), regexp.QuoteMeta(c))
 		}
 	}
 }
 
-func (d *decoder) warnOfSigns(at string, holds func(rune) bool) {
+// warnOfSigns warns of what is not only text to a shell, if what matches an expression may hold it.
+func (d *decoder) warnOfSigns(at, expr string) {
+	re, err := syntax.Parse(expr, syntax.Perl)
+	if err != nil {
+		return // said elsewhere
+	}
+	prog, _ := syntax.Compile(re.Simplify())
 	var all []string
 	for _, sign := range "$`;|&<>\"'\\" {
-		if holds(sign) {
+		if slices.ContainsFunc(prog.Inst, func(i syntax.Inst) bool { return i.MatchRune(sign) }) {
 			all = append(all, string(sign))
 		}
 	}
 	if len(all) > 0 {
 		d.warn(at, "a value may hold "+strings.Join(all, " ")+" here, which a shell takes for more than text; leave out what is not needed")
 	}
-}
-
-// mayHold reports whether what an expression matches may have a character in it.
-func mayHold(re *syntax.Regexp, char rune) bool {
-	for i := 0; re.Op == syntax.OpCharClass && i < len(re.Rune); i += 2 {
-		if re.Rune[i] <= char && char <= re.Rune[i+1] {
-			return true
-		}
-	}
-	return re.Op == syntax.OpAnyChar || re.Op == syntax.OpAnyCharNotNL || re.Op == syntax.OpLiteral && slices.Contains(re.Rune, char) ||
-		slices.ContainsFunc(re.Sub, func(sub *syntax.Regexp) bool { return mayHold(sub, char) })
 }
 
 // onlyUsers reports whether w names people and no group.
