@@ -248,3 +248,22 @@ func TestPatternsThatMeet(t *testing.T) {
 		}
 	})
 }
+
+func TestDistance(t *testing.T) {
+	for _, tc := range []struct {
+		why, a, b string
+		want      int
+	}{
+		{"the same", "token", "token", 0},
+		{"nothing", "", "abc", 3},
+		{"a letter left out", "tken", "token", 1},
+		{"a letter too many", "tokeen", "token", 1},
+		{"another letter", "tokem", "token", 1},
+		{"neighbours swapped", "tokne", "token", 1},
+		{"letters of several bytes count once", "tökén", "token", 2},
+	} {
+		if got := Distance(tc.a, tc.b); got != tc.want {
+			t.Errorf("%s: Distance(%q, %q) = %d, want %d", tc.why, tc.a, tc.b, got, tc.want)
+		}
+	}
+}

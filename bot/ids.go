@@ -104,11 +104,9 @@ func checkHost(id string) error {
 		return wrong("%q is no instance id: it holds %s. "+otherwise, cut(id), nameRune(bad))
 	case len(id) > longestID:
 		return wrong("%q is too long for an instance id. Part instances by commas or spaces. "+otherwise, cut(id))
-	case id[0] == '-':
-		return wrong("%q is no instance id. "+otherwise, id)
 	}
 	if err := approvals.HostID.Check(id); err != nil {
-		return wrong("%s", sentence(err))
+		return wrong("%s %s", sentence(err), otherwise)
 	}
 	return nil
 }

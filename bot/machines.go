@@ -160,7 +160,7 @@ func (b *Bot) noHost(ctx context.Context, by Looker, r approvals.Request, words 
 	}
 	var near []string
 	for _, word := range words {
-		slips := func(s string) int { return distance(strings.ToLower(word), strings.ToLower(cut(s))) }
+		slips := func(s string) int { return approvals.Distance(strings.ToLower(word), strings.ToLower(cut(s))) }
 		away := func(m bmclient.Machine) int {
 			if slices.Contains(m.Addresses, word) {
 				return -1 // in another network the same address may be another machine: people give the id

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/bmcmd/bmcmd/approvals"
 )
 
 // unknown is the text for a key that does not belong at path. The key itself is
@@ -28,7 +30,7 @@ func unknown(key, path string, here []string) string {
 func nearest(key string, known []string) string {
 	best, at := "", 3
 	for _, k := range known {
-		n := distance(folded(key), folded(k))
+		n := approvals.Distance(folded(key), folded(k))
 		if n < at && n <= len(k)/3 {
 			best, at = k, n
 		}
@@ -39,34 +41,6 @@ func nearest(key string, known []string) string {
 // folded makes botToken, bot-token and bot_token the same.
 func folded(s string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(s))
-}
-
-// distance counts the letters to insert, remove, change or swap with their
-// neighbour to make b of a.
-func distance(a, b string) int {
-	s, t := []rune(a), []rune(b)
-	rows := make([][]int, len(s)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(t)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(s); i++ {
-		for j := 1; j <= len(t); j++ {
-			change := 1
-			if s[i-1] == t[j-1] {
-				change = 0
-			}
-			n := min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+change)
-			if i > 1 && j > 1 && s[i-1] == t[j-2] && s[i-2] == t[j-1] {
-				n = min(n, rows[i-2][j-2]+1)
-			}
-			rows[i][j] = n
-		}
-	}
-	return rows[len(s)][len(t)]
 }
 
 // homes says for each key where it belongs, in words.
