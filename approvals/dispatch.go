@@ -14,19 +14,23 @@ type Facts struct {
 	Standing map[string]error // by Person.Key: nil if admitted today; a person not in it is not admitted
 }
 
-// Grant is the proof that a request may be dispatched now. Logins are given for
-// a Grant only; nothing but [Request.Grant] makes one.
-type Grant struct {
+// Held is the proof that the approvals of a request hold at this moment. Logins are given
+// for it only; nothing but [Request.Hold] makes one.
+type Held struct {
 	request string
 	digest  Digest
 	login   Login
 }
 
-// Request is the id of the granted request.
-func (g Grant) Request() string { return g.request }
+// Request is the id of the request.
+func (h Held) Request() string { return h.request }
 
 // Login is the login that was approved.
-func (g Grant) Login() Login { return g.login }
+func (h Held) Login() Login { return h.login }
+
+// Grant is the proof that a request may be dispatched now: that its approvals hold, and that
+// what would run now is what was approved. Without it nothing is claimed.
+type Grant struct{ Held }
 
 // ErrNotGranted says that the approvals do not hold any more.
 var ErrNotGranted = errors.New("the approvals do not hold any more")
@@ -35,36 +39,44 @@ var ErrNotGranted = errors.New("the approvals do not hold any more")
 // to press Run.
 var ErrTooLate = errors.New("the approval is too old to dispatch by itself")
 
-// Grant holds an approved request against the rules, the people and the plan of
-// now. now must have the digest that was approved. Errors wrap [ErrNotGranted],
-// [ErrTooLate], [ErrExpired], [ErrStale], [ErrMembersUnknown] or those of a state.
-func (r Request) Grant(plan Plan, today Facts, now time.Time) (Grant, error) {
-	if err := r.is(Approved); err != nil {
-		return Grant{}, err
+// Grant makes of h the proof for what would run now, as plan says. It is [ErrStale] if that is
+// not what was approved.
+func (h Held) Grant(plan Plan) (Grant, error) {
+	if plan.Digest() != h.digest {
+		return Grant{}, ErrStale
 	}
-	if err := r.current(plan.Digest(), now); err != nil {
-		return Grant{}, err
+	return Grant{h}, nil
+}
+
+// Hold holds an approved request against the rules and the people of now. Errors wrap
+// [ErrNotGranted], [ErrTooLate], [ErrExpired], [ErrStale], [ErrMembersUnknown] or those of a state.
+func (r Request) Hold(today Facts, now time.Time) (Held, error) {
+	if err := r.is(Approved); err != nil {
+		return Held{}, err
+	}
+	if err := r.current(r.Plan.Digest(), now); err != nil {
+		return Held{}, err
 	}
 	if now.After(r.DispatchBy) {
-		return Grant{}, ErrTooLate
+		return Held{}, ErrTooLate
 	}
 	if err := r.stillAsks(today); err != nil {
-		return Grant{}, err
+		return Held{}, err
 	}
 	held := map[string]bool{}
 	for _, p := range r.Approvers() {
 		err := r.mayApprove(p, today)
 		if errors.Is(err, ErrMembersUnknown) {
-			return Grant{}, err
+			return Held{}, err
 		}
 		if err == nil && today.admits(p) {
 			held[p.Key()] = true
 		}
 	}
 	if need := max(1, r.Plan.Rule.Quorum, today.Rule.Quorum); len(held) < need {
-		return Grant{}, fmt.Errorf("%w: %d of %d needed", ErrNotGranted, len(held), need)
+		return Held{}, fmt.Errorf("%w: %d of %d needed", ErrNotGranted, len(held), need)
 	}
-	return Grant{request: r.ID, digest: r.Digest, login: r.Plan.Login}, nil
+	return Held{request: r.ID, digest: r.Digest, login: r.Plan.Login}, nil
 }
 
 // stillAsks holds the requester against both rules.

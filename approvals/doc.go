@@ -20,9 +20,10 @@
 // # What it promises
 //
 // What was approved is what is granted: an approval counts only for the digest
-// it was given for, and [Request.Grant], without which nobody gets a login, holds
+// it was given for, and [Request.Hold], without which nobody gets a login, holds
 // both the rule as it was when the card was shown and the rule of today against
-// every approver. The requester's own approval never counts, on no path: it is
+// every approver. Only with what would run now it becomes a [Grant], without which
+// nothing is claimed. The requester's own approval never counts, on no path: it is
 // refused when cast and left out again when counted.
 //
 // A request is claimed before it is sent. The claim is a move like any other, so

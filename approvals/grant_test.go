@@ -45,7 +45,7 @@ func TestGrant(t *testing.T) {
 			r.Digest = r.Plan.Digest()
 			r.Decisions[0].Digest = r.Digest
 			r.Decisions = append(r.Decisions, r.Decisions[0])
-			r.Decisions[1].Person.User = "U-BOB-2"
+			r.Decisions[1].Person = carol
 		}, ErrStale, "the record's plan was edited, the plan of now was not"},
 
 		{func(r *Request, _ *Plan, _ *Facts, now *time.Time) { *now = r.DispatchBy }, nil, "in the last moment"},

@@ -50,7 +50,7 @@ func (f Follow) Unstopped() (hosts []string) {
 	return hosts
 }
 
-// StopOrder is the proof that a run is to be stopped. The key for runs is read for a [Grant] or for this; only the record
+// StopOrder is the proof that a run is to be stopped. The key for runs is read for a [Held] or for this; only the record
 // of a move [StopRun] makes one.
 type StopOrder struct {
 	request string

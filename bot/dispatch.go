@@ -1,9 +1,11 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
@@ -11,8 +13,8 @@ import (
 
 // dispatch sends an approved run, if all that was approved still holds: the
 // script and everything else the digest covers, the rule then and now, every
-// approver and the requester. Login and script are read first, then the claim is
-// stored, then the run goes out.
+// approver and the requester. All that is read at the same time, and the credentials,
+// too; then the claim is stored, then the run goes out.
 func (b *Bot) dispatch(ctx context.Context, k approvals.Kept) (next approvals.Kept, err error) {
 	if _, search := b.searchUntil(k); !search && k.SearchUntil.IsZero() && k.Clock().After(k.DispatchBy) {
 		return b.advance(ctx, k, approvals.Wait(b.tooLate(k), time.Time{}))
@@ -25,11 +27,11 @@ func (b *Bot) dispatch(ctx context.Context, k approvals.Kept) (next approvals.Ke
 	shown := &slowly{bot: b, ctx: ctx}
 	defer func() { shown.after(k, next, err) }()
 	shown.at(k)
-	return b.readied(ctx, k, shown)
+	return b.sendIfReady(ctx, k, shown)
 }
 
-// readied reads all that a send needs, and sends, or stores why not.
-func (b *Bot) readied(ctx context.Context, k approvals.Kept, shown *slowly) (approvals.Kept, error) {
+// sendIfReady reads all that a send needs, and sends, or stores why not.
+func (b *Bot) sendIfReady(ctx context.Context, k approvals.Kept, shown *slowly) (approvals.Kept, error) {
 	grant, creds, err := b.ready(ctx, k)
 	var no *refusal
 	var changed *planChanged
@@ -50,19 +52,44 @@ func (b *Bot) readied(ctx context.Context, k approvals.Kept, shown *slowly) (app
 		b.cause(err), inWords(b.DispatchWithin), ref), b.tryAgain(k, pause(err, k.Tries))))
 }
 
-// ready reads all that a send needs.
-func (b *Bot) ready(ctx context.Context, k approvals.Kept) (approvals.Grant, Credentials, error) {
-	work, cancel := context.WithTimeout(ctx, workTime)
+// ready reads all that a send needs, at the same time: people wait for it. What would run now is told from what was
+// approved before anything is claimed; the credentials need no more than that the approvals hold.
+func (b *Bot) ready(ctx context.Context, k approvals.Kept) (g approvals.Grant, creds Credentials, err error) {
+	ctx, cancel := context.WithTimeout(askingOnce(ctx), workTime)
 	defer cancel()
-	grant, err := b.grant(work, k)
-	if err != nil {
-		return grant, Credentials{}, err
+	var (
+		reading sync.WaitGroup
+		plan    approvals.Plan
+		l       looked
+		unread  = errors.New("the reading of what would run broke off")
+	)
+	among := make(chan error, 1) // it may be shared since the card was posted
+	go func() { among <- b.amongUs(ctx, k.Origin.Channel) }()
+	reading.Go(func() {
+		defer b.survive(k.ID)
+		plan, l, unread = b.planNow(ctx, k)
+	})
+	held, err := b.hold(ctx, k, k.Subject())
+	if errors.Is(err, approvals.ErrHostUntold) { // a rule of today goes by more than that of then
+		reading.Wait()
+		s := k.Subject()
+		s.Known = b.known(l)
+		held, err = b.hold(ctx, k, s)
+		err = l.needs(err)
 	}
-	creds, err := b.Logins.Open(work, grant)
-	if err != nil {
-		err = fmt.Errorf("%w: %w", ErrCredentials, err)
+	if err == nil {
+		err = <-among
 	}
-	return grant, creds, err
+	if err == nil {
+		if creds, err = b.Logins.Open(ctx, held); err != nil {
+			err = fmt.Errorf("%w: %w", ErrCredentials, err)
+		}
+	}
+	reading.Wait()
+	if err = cmp.Or(unread, err); err == nil {
+		g, err = held.Grant(plan)
+	}
+	return g, creds, err
 }
 
 func (b *Bot) tooLate(k approvals.Kept) string {
@@ -96,48 +123,42 @@ func (p *planChanged) Error() string {
 	return fmt.Sprintf("What would run is not what was approved: the %s has changed. Look at the difference and ask again.", what)
 }
 
-// grant reads everything again and holds the approvals against it.
-func (b *Bot) grant(ctx context.Context, k approvals.Kept) (approvals.Grant, error) {
-	among := make(chan error, 1) // it may be shared since the card was posted
-	go func() { among <- b.amongUs(ctx, k.Origin.Channel) }()
+// planNow is what would run now, and what it was made from. Its error is a *planChanged if that is not what was approved.
+func (b *Bot) planNow(ctx context.Context, k approvals.Kept) (plan approvals.Plan, l looked, err error) {
 	hosts := k.Asked.Hosts
 	if k.Plan.Blind { // as it was approved
 		hosts = nil
 	}
-	l, err := b.readAll(ctx, source{script: b.Cloud.Script, machines: b.Cloud.In(k.Plan.Target.Region).Machines}, k.Asked.Script, hosts)
+	l, err = b.readAll(ctx, source{script: b.Cloud.Script, machines: b.Cloud.In(k.Plan.Target.Region).Machines}, k.Asked.Script, hosts)
 	if err != nil {
-		return approvals.Grant{}, err
+		return plan, l, err
 	}
 	l.blind = k.Plan.Blind
-	s := k.Subject()
-	s.Known = b.known(l)
-	login, err := b.loginFor(s.Known.Each(s.Hosts))
-	if err != nil {
-		return approvals.Grant{}, l.needs(err)
+	login, err := b.loginFor(b.known(l).Each(k.Asked.Hosts))
+	if err == nil {
+		plan, err = b.plan(k.Request, l, login, k.Plan.Rule)
 	}
-	plan, err := b.plan(k.Request, l, login, k.Plan.Rule)
-	if err != nil {
-		return approvals.Grant{}, err
+	if err == nil && plan.Digest() != k.Digest {
+		err = &planChanged{k.Plan.Changes(plan)}
 	}
-	if plan.Digest() != k.Digest {
-		return approvals.Grant{}, &planChanged{k.Plan.Changes(plan)}
-	}
+	return plan, l, l.needs(err)
+}
+
+// hold holds the approvals against the rules and the people of now.
+func (b *Bot) hold(ctx context.Context, k approvals.Kept, s approvals.Subject) (approvals.Held, error) {
 	today, err := b.factsOf(ctx, k.Request, s, append(k.Approvers(), k.Requester)...)
 	if errors.Is(err, approvals.ErrNoRule) || errors.Is(err, approvals.ErrRulesDiffer) {
-		return approvals.Grant{}, refuse("The rules have changed since the card was shown and do not allow this run any more. Ask whoever keeps the rules.")
+		return approvals.Held{}, refuse("The rules have changed since the card was shown and do not allow this run any more. Ask whoever keeps the rules.")
+	}
+	if err == nil {
+		err = MayFill(*k.Plan, today.Rule)
 	}
 	if err != nil {
-		return approvals.Grant{}, l.needs(err)
+		return approvals.Held{}, err
 	}
-	if err := MayFill(plan, today.Rule); err != nil {
-		return approvals.Grant{}, err
-	}
-	if err := <-among; err != nil {
-		return approvals.Grant{}, err
-	}
-	g, err := k.Grant(plan, today, k.Clock())
+	h, err := k.Hold(today, k.Clock())
 	if errors.Is(err, approvals.ErrNotGranted) {
-		return g, refuse("%s Ask again.", sentence(err))
+		return h, refuse("%s Ask again.", sentence(err))
 	}
-	return g, err
+	return h, err
 }

@@ -58,17 +58,8 @@ func TestWhatChangedAfterTheApprovalStopsTheRun(t *testing.T) {
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			play(t, func(r *rig) {
-				reading, proceed := make(chan struct{}), make(chan struct{})
 				id := r.asks("ALICE")
-				// The vote is counted; the change comes before the dispatch reads anything.
-				r.first.Cloud = &heldCloud{cloud: r.cloud, asked: reading, proceed: proceed}
-				done := make(chan Answer)
-				go func() { done <- r.pressOn(r.first, "BOB", Approve, id) }()
-				<-done
-				<-reading
-				tt.change(r)
-				close(proceed)
-				r.settle()
+				r.between(func() { r.pressOn(r.first, "BOB", Approve, id) }, func() { tt.change(r) })
 				k := r.is(id, approvals.Refused)
 				if diff := cmp.Diff(tt.want, k.Why); diff != "" {
 					r.Errorf("why (-want +got):\n%s", diff)
@@ -77,7 +68,9 @@ func TestWhatChangedAfterTheApprovalStopsTheRun(t *testing.T) {
 					r.Errorf("changes %+v, want the %s", k.Changes, tt.what)
 				}
 				r.did("notice", "notice ended refused")
-				r.did("open")
+				if strings.HasPrefix(tt.want, "The approvals") || strings.HasPrefix(tt.want, "The rules") {
+					r.did("open") // a login is for who holds the approvals; what it would run is told from that meanwhile
+				}
 				r.pass(time.Hour)
 				r.ran(0)
 			})
@@ -85,17 +78,20 @@ func TestWhatChangedAfterTheApprovalStopsTheRun(t *testing.T) {
 	}
 }
 
-// heldCloud stops the dispatch at its first step.
-type heldCloud struct {
-	*cloud
-	asked   chan<- struct{}
-	proceed <-chan struct{}
-}
-
-func (c *heldCloud) Script(ctx context.Context, id string) (bmclient.Script, error) {
-	c.asked <- struct{}{}
-	<-c.proceed
-	return c.cloud.Script(ctx, id)
+// between has a change made between a vote that is counted and the first thing that the dispatch reads.
+func (r *rig) between(vote, change func()) {
+	reading, proceed := make(chan struct{}), make(chan struct{})
+	r.first.Durable = func(context.Context) error {
+		reading <- struct{}{}
+		<-proceed
+		return nil
+	}
+	vote()
+	<-reading
+	change()
+	r.first.Durable = r.durable
+	close(proceed)
+	r.settle()
 }
 
 func TestARotatedPasswordChangesNothing(t *testing.T) {
@@ -143,15 +139,7 @@ func TestWhatIsAwayIsWaitedFor(t *testing.T) {
 	} {
 		votes := func(r *rig) string { // the outage begins between vote and dispatch
 			id := r.asks("ALICE")
-			reading, proceed := make(chan struct{}), make(chan struct{})
-			all := r.first.Cloud
-			r.first.Cloud = &heldCloud{cloud: r.cloud, asked: reading, proceed: proceed}
-			r.pressOn(r.first, "DAVE", Approve, id) // whom only a group names
-			<-reading
-			tt.begin(r)
-			r.first.Cloud = all
-			close(proceed)
-			r.settle()
+			r.between(func() { r.pressOn(r.first, "DAVE", Approve, id) }, func() { tt.begin(r) }) // whom only a group names
 			k := r.is(id, approvals.Approved)
 			if want := tt.says + " This try sent nothing; I keep trying until the approval is 2 minutes old. (ref "; !strings.HasPrefix(k.Waiting, want) {
 				r.Errorf("it waits because %q, want %q", k.Waiting, want)
@@ -201,4 +189,20 @@ func TestWhatIsAwayIsWaitedFor(t *testing.T) {
 			})
 		})
 	}
+}
+
+// People wait for a send: script, machines and credentials are read at the same time.
+func TestWhatASendNeedsIsReadTogether(t *testing.T) {
+	playTAT(t, nil, func(r *rig) {
+		id := r.asksTAT()
+		slow := func() error { time.Sleep(100 * time.Millisecond); return nil }
+		r.cloud.set(func(c *cloud) { c.onRead, c.onMachines = slow, slow })
+		r.logins.set(func(l *logins) { l.onOpen = slow })
+		r.press("BOB", Approve, id)
+		r.pass(time.Second)
+		k := r.is(id, approvals.Accepted)
+		if took := k.LastSend().ClaimedAt.Sub(k.ApprovedAt); took > 130*time.Millisecond {
+			t.Errorf("it was claimed %s after the approval, and each reading takes 100 ms", took)
+		}
+	})
 }

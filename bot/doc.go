@@ -20,7 +20,8 @@
 //     rules say now (facts.go), and stores the decision before it answers. deny.go says who
 //     is asked for a reason first.
 //   - dispatch.go takes an approved request, reads everything again and holds it
-//     against what was approved. Only that gives a grant, and only a grant a login.
+//     against what was approved. That the approvals hold opens the login; only what was
+//     approved is claimed.
 //     hindered.go says what else may keep it waiting: a store that forgets or may have
 //     forgotten (recall.go: that has gone back, or lost it; before.go: while this process was not
 //     there), or (waitfor.go) another run of the script on the same hosts.

@@ -238,7 +238,7 @@ func (l *logins) For(hosts []approvals.Host) (approvals.Login, error) {
 	return l.login, nil
 }
 
-func (l *logins) Open(_ context.Context, g approvals.Grant) (Credentials, error) {
+func (l *logins) Open(_ context.Context, g approvals.Held) (Credentials, error) {
 	l.add("open %s", g.Login().Name)
 	l.mu.Lock()
 	hook := l.onOpen
@@ -256,7 +256,7 @@ func (l *logins) OpenKey(_ context.Context, s approvals.StopOrder) (bmclient.Key
 	return bmclient.Key{ID: canaryKeyID, Secret: secret(canaryKey)}, nil
 }
 
-func (l *logins) Forget(g approvals.Grant) { l.add("forget %s", g.Login().Name) }
+func (l *logins) Forget(g approvals.Held) { l.add("forget %s", g.Login().Name) }
 
 func (l *logins) set(f func(*logins)) {
 	l.mu.Lock()

@@ -28,8 +28,9 @@ func TestApprovedRunIsSentOnce(t *testing.T) {
 		r.is(w.Request, approvals.Accepted)
 		r.pass(time.Hour)
 		r.ran(1)
-		r.did("read open run notice", "read cmd-nozcbhuw", "read cmd-nozcbhuw", "open ops",
+		r.did("read run notice", "read cmd-nozcbhuw", "read cmd-nozcbhuw",
 			`run cmd-nozcbhuw on ins-1,ins-2 as root with "--fast"`, "notice answer accepted")
+		r.did("open run", "open ops", `run cmd-nozcbhuw on ins-1,ins-2 as root with "--fast"`)
 		want := []string{"receive", "prepare", "open", "vote", "claim", "answer"}
 		if diff := cmp.Diff(want, r.moves(w.Request)); diff != "" {
 			r.Errorf("events (-want +got):\n%s", diff)

@@ -100,12 +100,12 @@ type Logins interface {
 	For(hosts []approvals.Host) (approvals.Login, error)
 	// Asks are the kinds of facts about hosts that logins go by, up to the one of this name: see [approvals.Fact].
 	Asks(login string) []string
-	// Open reads the values. Nobody without a grant gets them.
-	Open(ctx context.Context, g approvals.Grant) (Credentials, error)
+	// Open reads the values. Nobody gets them whose approvals do not hold at this moment.
+	Open(ctx context.Context, h approvals.Held) (Credentials, error)
 	// OpenKey reads the key for runs, to stop one. Nobody without an order gets it.
 	OpenKey(ctx context.Context, s approvals.StopOrder) (bmclient.Key, error)
 	// Forget has the next Open read again, after the API refused the values.
-	Forget(g approvals.Grant)
+	Forget(h approvals.Held)
 }
 
 // ErrCredentials says that credentials could not be read: what Open and the key

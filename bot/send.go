@@ -111,7 +111,7 @@ func (b *Bot) call(ctx context.Context, k approvals.Kept, g approvals.Grant, cre
 		a.RequestID = b.Scrub(took.RequestID)
 	}
 	if bmclient.BadKey(err) || a.Code == badPassword {
-		b.Logins.Forget(g) // a rotated value: the next try reads it again
+		b.Logins.Forget(g.Held) // a rotated value: the next try reads it again
 		a.Again = a.Outcome == approvals.OutcomeRefused && !slices.ContainsFunc(k.Sends, func(s approvals.Send) bool {
 			return s.Answer != nil && s.Answer.Again // once is enough
 		})

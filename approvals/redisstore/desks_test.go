@@ -84,7 +84,7 @@ func TestFiftyVotesAtOnce(t *testing.T) {
 					if got.State != approvals.Approved {
 						return
 					}
-					grant, err := got.Grant(*got.Plan, today, got.Clock())
+					grant, err := granted(got, today)
 					if err != nil {
 						t.Errorf("grant %d: %v", i, err)
 						return
@@ -123,6 +123,15 @@ func TestFiftyVotesAtOnce(t *testing.T) {
 	})
 }
 
+// granted is the proof that k may be sent as it was approved.
+func granted(k approvals.Kept, today approvals.Facts) (approvals.Grant, error) {
+	held, err := k.Hold(today, k.Clock())
+	if err != nil {
+		return approvals.Grant{}, err
+	}
+	return held.Grant(*k.Plan)
+}
+
 // claimed brings a new request so far that amy may send it.
 func claimed(t testing.TB, d *approvals.Desk, r approvals.Request) approvals.Kept {
 	t.Helper()
@@ -132,7 +141,7 @@ func claimed(t testing.TB, d *approvals.Desk, r approvals.Request) approvals.Kep
 	if err != nil || !k.Mine {
 		t.Fatalf("an approved request is to be dispatched by whom it is told: mine %v, error %v", k.Mine, err)
 	}
-	grant, err := k.Grant(*k.Plan, today, k.Clock())
+	grant, err := granted(k, today)
 	if err != nil {
 		t.Fatal(err)
 	}

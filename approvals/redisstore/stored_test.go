@@ -84,7 +84,7 @@ func storedLife(t *testing.T, d *approvals.Desk) {
 	}
 	executing := func(name string) approvals.Kept {
 		k := approved(name)
-		g, err := k.Grant(*k.Plan, storedToday, k.Clock())
+		g, err := granted(k, storedToday)
 		if err != nil {
 			t.Fatal(err)
 		}

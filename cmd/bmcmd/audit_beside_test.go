@@ -136,11 +136,21 @@ func (a *archive) runs(event string, hosts ...string) approvals.Kept {
 	today := a.today()
 	plan := approvals.Plan{Script: approvals.Script{CmdID: "cmd-clean", Content: []byte("true\n")}, Hosts: hosts, Rule: today.Rule}
 	k := a.moves(a.asks(event, "cmd-clean", hosts...), approvals.Prepare(anne, plan), approvals.Open("C0OPS", "1.9"), approvals.Vote(bert, plan.Digest(), today, time.Minute))
-	g, err := k.Grant(plan, today, k.Clock())
+	return a.moves(k, approvals.Claim(granted(a.t, k, plan, today), approvals.Intent{Worker: "w-test", Lease: time.Minute, Valid: time.Minute}))
+}
+
+// granted is the proof that k may be sent as plan says.
+func granted(t testing.TB, k approvals.Kept, plan approvals.Plan, today approvals.Facts) approvals.Grant {
+	t.Helper()
+	held, err := k.Hold(today, k.Clock())
 	if err != nil {
-		a.t.Fatal(err)
+		t.Fatal(err)
 	}
-	return a.moves(k, approvals.Claim(g, approvals.Intent{Worker: "w-test", Lease: time.Minute, Valid: time.Minute}))
+	g, err := held.Grant(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
 }
 
 // TestAuditWhileBotsWork verifies again and again while requests come, are pressed, run,

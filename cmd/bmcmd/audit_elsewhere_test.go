@@ -157,11 +157,7 @@ func TestAuditExportSaysWhatRan(t *testing.T) {
 	today := a.today()
 	plan := approvals.Plan{Script: approvals.Script{CmdID: "cmd-clean", Content: []byte("rm -rf /tmp/*\n")}, Parameters: "--force", Hosts: []string{"ins-db9"}, Rule: today.Rule}
 	k = a.moves(k, approvals.Prepare(anne, plan), approvals.Open("C0OPS", "1.9"), approvals.Vote(bert, plan.Digest(), today, time.Minute))
-	g, err := k.Grant(plan, today, k.Clock())
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.moves(k, approvals.Claim(g, approvals.Intent{Worker: "w-test", Lease: time.Minute, Valid: time.Minute}),
+	a.moves(k, approvals.Claim(granted(t, k, plan, today), approvals.Intent{Worker: "w-test", Lease: time.Minute, Valid: time.Minute}),
 		approvals.Answered("w-test", 1, approvals.Answer{Outcome: approvals.OutcomeAccepted, RequestID: "3c140219"}),
 		approvals.Finish([]approvals.HostResult{{
 			Host: "ins-db9", Task: "task-9", State: approvals.HostEnded, Exit: 3, Proof: approvals.ProofDiffers,

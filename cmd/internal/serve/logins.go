@@ -22,7 +22,7 @@ func (l logins) Asks(login string) []string { return l.cfg.LoginAsks(login) }
 // errMoved says that the config names another place for a login than was approved.
 var errMoved = errors.New("the login is kept elsewhere than was approved")
 
-func (l logins) Open(ctx context.Context, g approvals.Grant) (bot.Credentials, error) {
+func (l logins) Open(ctx context.Context, g approvals.Held) (bot.Credentials, error) {
 	ref, run, err := l.granted(g)
 	if err != nil {
 		return bot.Credentials{}, err
@@ -53,7 +53,7 @@ func (l logins) OpenKey(ctx context.Context, s approvals.StopOrder) (bmclient.Ke
 	return l.key(ctx, run)
 }
 
-func (l logins) Forget(g approvals.Grant) {
+func (l logins) Forget(g approvals.Held) {
 	ref, run, err := l.granted(g)
 	if err != nil {
 		return
@@ -65,7 +65,7 @@ func (l logins) Forget(g approvals.Grant) {
 }
 
 // granted is where the granted login's password and the key for runs are kept: the places that were approved.
-func (l logins) granted(g approvals.Grant) (password vault.Ref, run config.Key, err error) {
+func (l logins) granted(g approvals.Held) (password vault.Ref, run config.Key, err error) {
 	now, known := l.cfg.LoginNow(g.Login().Name)
 	if g.Request() == "" || !known || now != g.Login() {
 		return vault.Ref{}, config.Key{}, fmt.Errorf("%w: %w", bot.ErrCredentials, errMoved)

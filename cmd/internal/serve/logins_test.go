@@ -70,9 +70,9 @@ func writeSecret(t *testing.T, dir, name, value string) {
 	}
 }
 
-// granted is a grant as the bot gets it: for an approved request whose plan has
+// granted is a proof as the bot gets it: for an approved request whose plan has
 // this login.
-func granted(t *testing.T, login approvals.Login) approvals.Grant {
+func granted(t *testing.T, login approvals.Login) approvals.Held {
 	t.Helper()
 	at := time.Unix(1_700_000_000, 0)
 	alice, bob := approvals.Person{Org: "T1", ID: "U0ALICE", User: "U0ALICE"}, approvals.Person{Org: "T1", ID: "U0BOB", User: "U0BOB"}
@@ -85,7 +85,7 @@ func granted(t *testing.T, login approvals.Login) approvals.Grant {
 		Decisions: []approvals.Decision{{Person: bob, Verdict: approvals.Approve, Digest: plan.Digest(), At: at}},
 		Expires:   at.Add(time.Hour), ApprovedAt: at, DispatchBy: at.Add(time.Minute),
 	}
-	g, err := r.Grant(plan, approvals.Facts{Rule: rule, Standing: map[string]error{alice.Key(): nil, bob.Key(): nil}}, at)
+	g, err := r.Hold(approvals.Facts{Rule: rule, Standing: map[string]error{alice.Key(): nil, bob.Key(): nil}}, at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,15 +125,15 @@ func TestLoginsOpen(t *testing.T) {
 	tests := []struct {
 		why   string
 		from  logins
-		grant approvals.Grant
+		grant approvals.Held
 		want  error
 	}{
 		{"approved, and as it was", l, granted(t, approved), nil},
-		{"no grant", l, approvals.Grant{}, errMoved},
+		{"no proof", l, approvals.Held{}, errMoved},
 		{"the config keeps it elsewhere than was approved", moved, granted(t, approved), errMoved},
 		{"the name is that of another login by now", l, granted(t, renamed), errMoved},
 		{"the login is not in the config any more", l, granted(t, unknown), errMoved},
-		{"a grant for nobody", l, granted(t, approvals.Login{}), errMoved},
+		{"a proof for nobody", l, granted(t, approvals.Login{}), errMoved},
 	}
 	for _, tt := range tests {
 		got, err := tt.from.Open(t.Context(), tt.grant)

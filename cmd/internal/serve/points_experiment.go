@@ -218,7 +218,7 @@ type opened struct {
 	err error
 }
 
-func (p pointedLogins) Open(ctx context.Context, g approvals.Grant) (bot.Credentials, error) {
+func (p pointedLogins) Open(ctx context.Context, g approvals.Held) (bot.Credentials, error) {
 	out := around("logins.open", g.Request(), func() opened {
 		c, err := p.Logins.Open(ctx, g)
 		return opened{c, err}

@@ -2,7 +2,7 @@
 // runs, and what the demo and the process tests run, too.
 //
 // It is the only place that holds both the vault and the bot. The bot gets
-// logins by name, and their values only against an [approvals.Grant]; the key for
+// logins by name, and their values only against an [approvals.Held]; the key for
 // runs is read together with them and never before.
 package serve
 
