@@ -30,20 +30,22 @@ func (f Follow) Stopping() (Stop, bool) {
 	return find(f.Stops, func(s Stop) bool { return s.Done.IsZero() })
 }
 
-// Stopped reports whether a host is in an order that the cloud has not refused.
-func (f Follow) Stopped(host string) bool {
-	return slices.ContainsFunc(f.Stops, func(s Stop) bool { return !s.Refused() && slices.Contains(s.Hosts, host) })
+// Ordered reports whether a host is in an order of these.
+func Ordered(all []Stop, host string) bool {
+	return slices.ContainsFunc(all, func(s Stop) bool { return slices.Contains(s.Hosts, host) })
 }
 
-// Open reports whether a host is not over in one of the run's records, as far as is known.
-func (f Follow) Open(host string) bool {
-	return slices.ContainsFunc(f.Hosts, func(h HostResult) bool { return h.Host == host && !h.Over() })
+// Open reports whether a host is not over in a task, as far as is known.
+func (f Follow) Open(task, host string) bool {
+	return slices.ContainsFunc(f.Hosts, func(h HostResult) bool { return h.Host == host && !h.Over() && (h.Task == "" || h.Task == task) })
 }
 
-// Unstopped are the hosts that are not over, as far as is known, and in no order yet.
+// Unstopped are the hosts that are not over, as far as is known, and in no order that the cloud has yet to hear of. One that it took
+// or refused, and that did not end them, may be given again.
 func (f Follow) Unstopped() (hosts []string) {
+	waiting, _ := f.Stopping()
 	for _, h := range f.Hosts {
-		if !h.Over() && !f.Stopped(h.Host) && !slices.Contains(hosts, h.Host) {
+		if !h.Over() && !slices.Contains(waiting.Hosts, h.Host) && !slices.Contains(hosts, h.Host) {
 			hosts = append(hosts, h.Host)
 		}
 	}

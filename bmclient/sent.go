@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -38,17 +39,12 @@ func (c *Client) Stop(ctx context.Context, key Key, task string, hosts []string)
 	}
 	if len(hosts) <= mostStopped {
 		err = c.stop(ctx, key, task, hosts)
-		switch code := codeOf(err); {
-		case !isCode(code, "InvalidParameterValue"), code == "InvalidParameterValue.InvalidInvocationId":
-			return err
-		case len(hosts) == 1 && code == "InvalidParameterValue.InstanceIsNotRelatedToInvocation":
-			return nil
-		case len(hosts) == 1:
+		if len(hosts) == 1 || !forOneHost(codeOf(err)) {
 			return err
 		}
 	}
 	half := len(hosts) / 2
-	if err = c.Stop(ctx, key, task, hosts[:half]); err != nil && !isCode(codeOf(err), "InvalidParameterValue") {
+	if err = c.Stop(ctx, key, task, hosts[:half]); err != nil && !forOneHost(codeOf(err)) {
 		return err // to be repeated as a whole
 	}
 	return cmp.Or(c.Stop(ctx, key, task, hosts[half:]), err)
@@ -67,6 +63,13 @@ func (c *Client) stop(ctx context.Context, key Key, task string, hosts []string)
 	}
 	_, _, err = c.sendRead(ctx, order, key, 1)
 	return err
+}
+
+// forOneHost reports whether a refusal with this code may be for one of several hosts.
+func forOneHost(code string) bool {
+	return code != "InvalidParameterValue.InvalidInvocationId" && code != "ResourceNotFound.InvocationNotFound" &&
+		slices.ContainsFunc([]string{"InvalidParameterValue", "ResourceNotFound", "ResourceUnavailable", "UnsupportedOperation", "OperationDenied", "FailedOperation"},
+			func(of string) bool { return isCode(code, of) })
 }
 
 // codeOf is the code that the API gave, or empty.

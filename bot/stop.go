@@ -49,9 +49,9 @@ func (b *Bot) stopOn(ctx context.Context, k approvals.Kept, order approvals.Stop
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCredentials, err)
 	}
-	open := slices.DeleteFunc(slices.Clone(hosts), func(host string) bool { return !k.Follow.Open(host) })
 	var failed error
 	for _, task := range k.Follow.Tasks { // one that is refused does not keep the others running, and what may pass is tried again
+		open := slices.DeleteFunc(slices.Clone(hosts), func(host string) bool { return !k.Follow.Open(task, host) })
 		if err := b.in(k.Request).Stop(ctx, key, task, open); failed == nil || err != nil && finalStop(err) == nil {
 			failed = err
 		}
@@ -66,11 +66,9 @@ func (b *Bot) late(k approvals.Kept, hosts []approvals.HostResult, last bool) (l
 	if !bmclient.Sends(k.Plan.Target.API) || send == nil || !last && k.Clock().Sub(send.ClaimedAt) < b.DispatchWithin {
 		return nil
 	}
-	ordered := func(host string) bool { // refused or not: the cloud is not asked at every look
-		return slices.ContainsFunc(k.Follow.Stops, func(s approvals.Stop) bool { return slices.Contains(s.Hosts, host) })
-	}
 	for _, h := range hosts {
-		if h.State == approvals.HostWaiting && h.Word != "" && !slices.Contains(late, h.Host) && !ordered(h.Host) {
+		if h.State == approvals.HostWaiting && h.Word != "" && !slices.Contains(late, h.Host) &&
+			!approvals.Ordered(k.Follow.Stops, h.Host) { // refused or not: the cloud is not asked at every look
 			late = append(late, h.Host)
 		}
 	}

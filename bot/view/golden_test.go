@@ -79,6 +79,9 @@ func TestCardGolden(t *testing.T) {
 		{"alarm_extra", "nobody has changed a script", request(followed(approvals.Failed, "", ran("ins-1", 0), ran("ins-9", 0, func(h *approvals.HostResult) {
 			h.Proof, h.Drift = approvals.ProofDiffers, []approvals.Change{{What: approvals.DriftHost, Was: "not asked for", Is: "ins-9"}}
 		})))},
+		{"stop_taken", "not called stopped before the host's record says so, and Stop may be pressed again", request(followed(approvals.Accepted, "", ran("ins-1", 0), ran("ins-2", -1, func(h *approvals.HostResult) { h.State, h.Word = approvals.HostRunning, "RUNNING" })), stopped, func(r *approvals.Request) {
+			r.Follow.Stops = []approvals.Stop{{By: bob, Hosts: []string{"ins-1", "ins-2"}, At: start, Done: start.Add(time.Second)}}
+		})},
 		{"stopped_on_some", "not called failed", request(followed(approvals.Failed, "", ran("ins-1", 0), ran("ins-2", -1, func(h *approvals.HostResult) { h.State, h.Word = approvals.HostKilled, "TERMINATED" })), func(r *approvals.Request) {
 			r.Follow.Stops = []approvals.Stop{{By: bob, Hosts: []string{"ins-2"}, At: start, Done: start.Add(time.Second)}}
 		})},

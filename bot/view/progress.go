@@ -119,7 +119,7 @@ func stateFollowed(r approvals.Request) safe {
 		return "Failed; " + progress(r)
 	case bad > 0:
 		what := safe("Failed on ")
-		if !slices.ContainsFunc(troubled(r), func(h approvals.HostResult) bool { return !cancelled(r, h) }) {
+		if !slices.ContainsFunc(troubled(r), func(h approvals.HostResult) bool { return !cancelled(r, h.Host) }) {
 			what = "Stopped on "
 		}
 		if bad == t.all {

@@ -367,8 +367,8 @@ func stopped(r *approvals.Request) {
 		{Hosts: []string{"ins-3"}, At: start.Add(4 * time.Minute), Done: start.Add(4 * time.Minute), By: approvals.Person{}},
 		{Hosts: []string{"ins-2"}, At: start.Add(5 * time.Minute), Done: start.Add(5 * time.Minute), By: bob},
 		{Hosts: []string{"ins-7"}, At: start.Add(6 * time.Minute), Done: start.Add(6 * time.Minute), By: alice, Why: "The cloud did not stop it: InternalError (the API failed internally). Stop it in the console, or on the hosts."},
-		{Hosts: []string{"ins-6"}, At: start.Add(7 * time.Minute), By: alice, Why: "It took too long."},
-		{Hosts: []string{"ins-8"}, At: start.Add(8 * time.Minute), By: alice},
+		{Hosts: []string{"ins-1", "ins-6", "ins-8"}, At: start.Add(7 * time.Minute), Done: start.Add(7 * time.Minute), By: bob},
+		{Hosts: []string{"ins-8"}, At: start.Add(8 * time.Minute), By: alice, Why: "It took too long."},
 	}
 }
 

@@ -1,41 +1,74 @@
 package view
 
-import "github.com/bmcmd/bmcmd/approvals"
+import (
+	"slices"
+
+	"github.com/bmcmd/bmcmd/approvals"
+)
 
 // Orders to stop a run, on cards, in results and in the thread.
 
 // cancelled reports whether a host did not run to its end because of an order to stop.
-func cancelled(r approvals.Request, h approvals.HostResult) bool {
-	return r.Follow.Stopped(h.Host) && (h.State == approvals.HostKilled && h.Word == "TERMINATED" || h.State == approvals.HostNever && h.Word == "CANCELLED")
+func cancelled(r approvals.Request, host string) bool {
+	return approvals.Ordered(r.Follow.Stops, host) && slices.ContainsFunc(r.Follow.Hosts, func(h approvals.HostResult) bool {
+		return h.Host == host && (h.State == approvals.HostKilled || h.State == approvals.HostNever) && (h.Word == "TERMINATED" || h.Word == "CANCELLED")
+	})
 }
 
-// stops says who had the run stopped, and where.
+// stops says what became of each order to stop the run; of a host that was ordered again, the last one tells.
 func (p *page) stops(r approvals.Request) {
-	for _, s := range r.Follow.Stops {
-		what := safe("Stopped: ")
-		switch {
-		case s.Refused():
-			what = "Not stopped: "
-		case s.Done.IsZero() && r.State.Ended():
-			what = "Not known whether the cloud took the order to stop: "
-		case s.Done.IsZero():
-			what = "Being stopped: "
-			if s.Why != "" {
-				what = "Not stopped yet, I go on trying: "
+	for i, s := range r.Follow.Stops {
+		var done, over, open []string
+		for _, host := range s.Hosts {
+			switch {
+			case approvals.Ordered(r.Follow.Stops[i+1:], host):
+			case cancelled(r, host):
+				done = append(done, host)
+			case slices.ContainsFunc(r.Follow.Hosts, func(h approvals.HostResult) bool { return h.Host == host && (!h.Over() || h.State == approvals.HostLost) }):
+				open = append(open, host)
+			default:
+				over = append(over, host)
 			}
 		}
-		row := []span{label(what), said(hostList(s.Hosts), 160), say(", asked by "), user(s.By.User)}
-		if s.By.User == "" {
-			row = append(row[:2], say(", by me: it had not begun there in time"))
+		p.order("Stopped: ", s, done)
+		p.order("Had ended before it could be stopped: ", s, over)
+		p.order(toStop(s, r.State.Ended()), s, open)
+		if s.Why == "" || len(open) == 0 {
+			continue
 		}
-		p.line(row...)
-		if s.Why != "" {
-			p.line(said(s.Why, newsMeaning))
-		}
-		if s.Why != "" && s.Done.IsZero() && !r.State.Ended() {
+		p.line(said(s.Why, newsMeaning))
+		if s.Done.IsZero() && !r.State.Ended() {
 			p.line(say("If it cannot wait, stop it in the console, or on the hosts."))
 		}
 	}
+}
+
+// toStop is how an order stands for hosts that are not over.
+func toStop(s approvals.Stop, ended bool) safe {
+	switch {
+	case s.Refused():
+		return "Not stopped: "
+	case s.Done.IsZero() && ended:
+		return "Not known whether the cloud took the order to stop: "
+	case s.Done.IsZero() && s.Why != "":
+		return "Not stopped yet, I go on trying: "
+	case s.Done.IsZero():
+		return "Being stopped: "
+	case ended:
+		return "The cloud took the order to stop, and no end is recorded: "
+	}
+	return "The cloud took the order to stop: "
+}
+
+func (p *page) order(what safe, s approvals.Stop, hosts []string) {
+	if len(hosts) == 0 {
+		return
+	}
+	row := []span{label(what), said(hostList(hosts), 160), say(", asked by "), user(s.By.User)}
+	if s.By.User == "" {
+		row = append(row[:2], say(", by me: it had not begun there in time"))
+	}
+	p.line(row...)
 }
 
 // noticeStop says that an order was not carried out, or not at once.
