@@ -40,12 +40,12 @@ func (f Follow) Open(task, host string) bool {
 	return slices.ContainsFunc(f.Hosts, func(h HostResult) bool { return h.Host == host && !h.Over() && (h.Task == "" || h.Task == task) })
 }
 
-// Unstopped are the hosts that are not over, as far as is known, and in no order that the cloud has yet to hear of. One that it took
+// Unstopped are the approved hosts that are not over, as far as is known, and in no order that the cloud has yet to hear of. One that it took
 // or refused, and that did not end them, may be given again.
-func (f Follow) Unstopped() (hosts []string) {
-	waiting, _ := f.Stopping()
-	for _, h := range f.Hosts {
-		if !h.Over() && !slices.Contains(waiting.Hosts, h.Host) && !slices.Contains(hosts, h.Host) {
+func (r Request) Unstopped() (hosts []string) {
+	waiting, _ := r.Follow.Stopping()
+	for _, h := range r.Follow.Hosts {
+		if slices.Contains(r.Plan.Hosts, h.Host) && !h.Over() && !slices.Contains(waiting.Hosts, h.Host) && !slices.Contains(hosts, h.Host) {
 			hosts = append(hosts, h.Host)
 		}
 	}
@@ -85,14 +85,14 @@ func StopRun(p Person, digest Digest, today Facts) Move {
 				return err
 			}
 		}
-		return r.stop(Stop{By: p, Hosts: r.Follow.Unstopped(), At: now})
+		return r.stop(Stop{By: p, Hosts: r.Unstopped(), At: now})
 	}}
 }
 
 // StopLate orders that a run is stopped on hosts where it has not begun in time.
 func StopLate(hosts []string) Move {
 	return Move{Name: "stop", Note: "not begun in time on " + strings.Join(hosts, ", "), apply: func(r *Request, now time.Time) error {
-		left := r.Follow.Unstopped()
+		left := r.Unstopped()
 		return r.stop(Stop{Hosts: slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return !slices.Contains(left, h) }), At: now})
 	}}
 }

@@ -54,12 +54,12 @@ func TestStop(t *testing.T) {
 	if _, opens := r.StopOrder(); opens {
 		t.Error("the cloud has taken it, and the key is still to be had")
 	}
-	if got := r.Follow.Unstopped(); !slices.Equal(got, []string{"ins-2"}) {
+	if got := r.Unstopped(); !slices.Equal(got, []string{"ins-2"}) {
 		t.Errorf("the cloud has taken it, and the host has not ended: it may be ordered again, for %v", got)
 	}
 	refused := apply(t, in(t, Accepted), t0, StopLate([]string{"ins-2", "ins-9"}))
 	refused = apply(t, refused, t0, Stopped("the key may not"))
-	if got := refused.Follow.Unstopped(); !slices.Equal(got, []string{"ins-1", "ins-2"}) {
+	if got := refused.Unstopped(); !slices.Equal(got, []string{"ins-1", "ins-2"}) {
 		t.Errorf("an order that the cloud refused may be given again, for %v", got)
 	}
 }

@@ -54,7 +54,24 @@ func (b *Bot) readHosts(ctx context.Context, r approvals.Request) ([]approvals.H
 		}
 		hosts = append(hosts, read.inOrder(tasks, rows, i == 0)...)
 	}
+	if bmclient.Sends(r.Plan.Target.API) {
+		alarmTwice(hosts)
+	}
 	return hosts, read.out, nil
+}
+
+// alarmTwice marks the hosts that have more than one record of a run that was sent once.
+func alarmTwice(hosts []approvals.HostResult) {
+	in := map[string][]string{}
+	for _, h := range hosts {
+		in[h.Host] = append(in[h.Host], h.Task)
+	}
+	for i, h := range hosts {
+		if n := len(in[h.Host]); n > 1 {
+			twice := approvals.Change{What: approvals.DriftTwice, Was: "sent once", Is: fmt.Sprintf("recorded %d times: %s", n, few(slices.Clone(in[h.Host])))}
+			hosts[i].Proof, hosts[i].Drift = approvals.ProofDiffers, append(slices.Clip(h.Drift), twice)
+		}
+	}
 }
 
 func (b *Bot) reading(r approvals.Request) *reading {
@@ -135,9 +152,6 @@ func (r *reading) held(task string, h bmclient.HostRun) record {
 		res.otherParameters = !bmclient.Sends(p.Target.API) && string(h.Parameters) != p.Parameters
 		res.Proof = approvals.ProofSame
 		res.Drift = r.otherHow(h.Ran)
-	}
-	if n := len(r.request.Follow.Tasks); n > 1 && bmclient.Sends(p.Target.API) {
-		res.Drift = append(res.Drift, approvals.Change{What: approvals.DriftTwice, Was: "sent once", Is: fmt.Sprintf("recorded %d times: %s", n, few(r.request.Follow.Tasks))})
 	}
 	if !slices.Contains(p.Hosts, h.Host) {
 		res.Drift = append(res.Drift, approvals.Change{What: approvals.DriftHost, Was: "not asked for", Is: res.Host})

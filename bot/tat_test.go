@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -176,6 +177,35 @@ func TestTATLateStartsAreStopped(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Somebody sends the same text again, to one of the hosts and to another: each host is told as what it got, and Stop names only the
+// hosts that were approved.
+func TestTATTheSameTextElsewhere(t *testing.T) {
+	playTAT(t, nil, func(r *rig) {
+		id := r.asksTAT()
+		r.on(func(_ string, h *apiHost) { h.ends = time.Time{} })
+		unanswered(r, func() {
+			r.cloud.byHand(theScript, both, tatText(id), "")
+			r.cloud.byHand(theScript, []string{"ins-1", "ins-9"}, tatText(id), "")
+		})
+		r.press("BOB", Approve, id)
+		r.pass(time.Minute)
+		k := r.is(id, approvals.Accepted)
+		got := map[string]string{}
+		for _, h := range k.Follow.Hosts {
+			for _, c := range h.Drift {
+				got[h.Host+" "+h.Task] += c.What
+			}
+		}
+		want := map[string]string{"ins-1 cmdtask-1": "run", "ins-1 cmdtask-2": "run", "ins-9 cmdtask-2": "host"}
+		if !maps.Equal(got, want) {
+			t.Errorf("%v", got)
+		}
+		r.press("BOB", Stop, id)
+		r.pass(time.Minute)
+		r.did("stop", "stop cmdtask-1 on ins-1,ins-2", "stop cmdtask-2 on ins-1")
+	})
 }
 
 // Only a row that says so proves that a run has not begun: where none is listed it may have, and stopping would kill it half way.

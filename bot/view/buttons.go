@@ -64,11 +64,11 @@ func (p *page) buttons(r approvals.Request) {
 	var row []slack.BlockElement
 	switch {
 	case r.State == approvals.Accepted:
-		if !carries(r) || len(r.Follow.Unstopped()) == 0 {
+		if !carries(r) || len(r.Unstopped()) == 0 {
 			return
 		}
 		row = append(row, press(stop, "Stop").WithStyle(slack.StyleDanger).WithConfirm(confirm("Stop this run?",
-			"It is stopped on "+count(len(r.Follow.Unstopped()), "host")+": what runs there is killed, and what has not begun does not begin. What has ended stays as it is.", "Stop")))
+			"It is stopped on "+count(len(r.Unstopped()), "host")+": what runs there is killed, and what has not begun does not begin. What has ended stays as it is.", "Stop")))
 	case r.State == approvals.Executing, r.State == approvals.Gone, r.Plan == nil && !r.State.Ended():
 		return
 	case r.State == approvals.Unknown:

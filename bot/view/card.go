@@ -263,9 +263,9 @@ func (p *page) drift(r approvals.Request, room int) {
 		same := slices.DeleteFunc(drifted(r), func(o approvals.HostResult) bool { return !slices.Equal(o.Drift, h.Drift) })
 		p.line(label(safe(strings.ToUpper(alarmed(r)[:1])+alarmed(r)[1:]+": ")), said(hostNames(same, newsMeaning), newsMeaning+noteRoom))
 		switch {
-		case twice(h):
+		case h.Only(approvals.DriftTwice):
 			p.line(say("The cloud has it "), said(h.Drift[0].Is, newsMeaning))
-		case wanted(h):
+		case !h.Only(approvals.DriftHost):
 			p.changes(h.Drift, left-400, onHost)
 		}
 	}

@@ -155,6 +155,7 @@ func TestNoticeGolden(t *testing.T) {
 		{"unknown_doubt", "Redis was restarted", approvals.NoticeUnknown, request(doubtful)},
 		{"unknown_late", "it has gone on since", approvals.NoticeUnknown, request(foundAs(approvals.Accepted, ran("ins-1", 0)))},
 		{"found", "its task", approvals.NoticeFound, request(foundAs(approvals.Accepted, ran("ins-1", 0)))},
+		{"found_recalled", "an order to stop it may be gone with the rest", approvals.NoticeFound, request(foundAs(approvals.Accepted, ran("ins-1", 0)), sentScript, recalled)},
 		{"ask", "calls all who may say so", approvals.NoticeAsk, request(askedFor(unknown))},
 		{"ask_late", "it has gone on since", approvals.NoticeAsk, request(settledAs(approvals.Ran))},
 		{"settled_ran", "who said so", approvals.NoticeSettled, request(settledAs(approvals.Ran), headed)},

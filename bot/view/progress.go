@@ -211,28 +211,31 @@ func login(r approvals.Request) approvals.Login {
 }
 
 // alarmed is what hosts did that they should not, and suspected how that may be.
-func alarmed(r approvals.Request) string {
-	switch all := drifted(r); {
-	case slices.ContainsFunc(all, twice):
-		return "got the same run more than once"
-	case !slices.ContainsFunc(all, wanted):
-		return "got the run without an approval for it"
-	}
-	return "ran something else than was approved"
-}
+func alarmed(r approvals.Request) string { text, _ := alarm(r); return text }
 
-func suspected(r approvals.Request) safe {
-	switch all := drifted(r); {
-	case slices.ContainsFunc(all, twice):
-		return "I sent it once, so somebody sent the same text again."
-	case !slices.ContainsFunc(all, wanted):
-		return "I sent it to the approved hosts only."
-	}
-	return "somebody may have changed the script after it was approved."
-}
+func suspected(r approvals.Request) safe { _, why := alarm(r); return why }
 
-func twice(h approvals.HostResult) bool  { return h.Only(approvals.DriftTwice) }
-func wanted(h approvals.HostResult) bool { return !h.Only(approvals.DriftHost) }
+func alarm(r approvals.Request) (text string, why safe) {
+	again, elsewhere := 0, 0
+	all := drifted(r)
+	for _, h := range all {
+		switch {
+		case h.Only(approvals.DriftTwice):
+			again++
+		case h.Only(approvals.DriftHost):
+			elsewhere++
+		}
+	}
+	switch {
+	case again+elsewhere < len(all):
+		return "ran something else than was approved", "somebody may have changed the script after it was approved."
+	case elsewhere == 0:
+		return "got the same run more than once", "I sent it once, so somebody sent the same text again."
+	case again == 0:
+		return "got the run without an approval for it", "I sent it to the approved hosts only."
+	}
+	return "got a run that was not approved", "I sent it once, so somebody sent the same text again, also to other hosts."
+}
 
 // drifters counts those that drifted.
 func drifters(r approvals.Request) string {

@@ -24,7 +24,9 @@ func (p *page) stops(r approvals.Request) {
 			case approvals.Ordered(r.Follow.Stops[i+1:], host):
 			case cancelled(r, host):
 				done = append(done, host)
-			case slices.ContainsFunc(r.Follow.Hosts, func(h approvals.HostResult) bool { return h.Host == host && (!h.Over() || h.State == approvals.HostLost) }):
+			case slices.ContainsFunc(r.Follow.Hosts, func(h approvals.HostResult) bool {
+				return h.Host == host && (!h.Over() || h.State == approvals.HostLost)
+			}):
 				open = append(open, host)
 			default:
 				over = append(over, host)

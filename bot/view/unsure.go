@@ -260,7 +260,11 @@ func (p *page) noticeUnknown(r approvals.Request) {
 }
 
 func (p *page) noticeFound(r approvals.Request) {
-	p.section(call(r, true) + "*It ran: its task was found.* It is followed from here; what happened on the hosts comes into this thread.")
+	text := call(r, true) + "*It ran: its task was found.* It is followed from here; what happened on the hosts comes into this thread."
+	if carries(r) && (r.InDoubt || r.Recalled != "") && len(r.Follow.Stops) == 0 {
+		text += " An order to stop it may be forgotten: if there was one, press Stop again."
+	}
+	p.section(text)
 	p.subject(r)
 	p.found(r)
 }
