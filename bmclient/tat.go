@@ -220,9 +220,9 @@ func bare(s string) string {
 // mostSearched is how many pages are read for a run whose answer nobody has.
 const mostSearched = 20
 
-// sent reads what ran on some of the hosts: each host of a run has a row of its own. In which order they come is not documented: all
-// pages are read, but for those behind the first that is older than the run where they come newest first; else the last pages come
-// first, and where they are the newest, it ends in the same way. Outputs stay away.
+// sent reads what ran on some of the hosts: each host of a run has a row of its own. In which order they come is not documented: where
+// not all can be read, or the run is found, it ends with the first page that is older than the run, as far as the pages read are in an
+// order. Where the first page is not newest first, the last ones are read before the others. Outputs stay away.
 func (tat) sent(ctx context.Context, c *Client, q SentQuery) (found []string, err error) {
 	p := Page{Limit: LargestPage}
 	newest, oldest := true, true // the rows come so, as far as they are known
@@ -249,7 +249,8 @@ func (tat) sent(ctx context.Context, c *Client, q SentQuery) (found []string, er
 		if n == 0 {
 			step, pages, back = len(rows), (total+len(rows)-1)/len(rows), !newest
 		}
-		if n+1 >= pages || !back && newest && first.After(last) && last.Before(q.Since) || back && n > 0 && oldest && !first.IsZero() && first.Before(q.Since) {
+		older := !back && newest && first.After(last) && last.Before(q.Since) || back && n > 0 && oldest && !first.IsZero() && first.Before(q.Since)
+		if n+1 >= pages || older && (len(found) > 0 || pages > mostSearched) {
 			return found, nil
 		}
 		if p.Offset += step; back {

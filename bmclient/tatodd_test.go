@@ -133,6 +133,7 @@ func TestTATSentOrders(t *testing.T) {
 			}
 		}), me), 3},
 		{"one moment first", append(slices.Clone(together), me), 2},
+		{"newest first, but for what has not ended", append(slices.Clone(old[:500]), me), 6},
 	} {
 		api, c := startTAT(t, func(call tatCall) any {
 			at, limit := int(call.Fields["Offset"].(float64)), int(call.Fields["Limit"].(float64))

@@ -11,7 +11,7 @@ import (
 
 // A run that carries its script carries its name, too: a comment line with the request's id. The API names
 // the run only in its answer, and that may be lost; see search.go. The line goes where it changes nothing that
-// the script does, or there is none: so not in a script that reads itself by the numbers of its lines.
+// the script does, or there is none: so not in a script that may read itself by the numbers of its lines.
 
 const bom = "\ufeff"
 
@@ -25,9 +25,13 @@ var (
 	plainStart = regexp.MustCompile(`^#![ \t]*([\w/.+=:@, \t-]*[\w/.+=:@,-])[ \t]*$`)
 	coding     = regexp.MustCompile(`^[ \t\f]*#.*coding[:=]`) // Python and Ruby heed it on the second line, not below
 	versioned  = regexp.MustCompile(`[\d.]*$`)
-	// readsItself is a command that takes lines or bytes out of the script's own file, as a script with an archive below it does.
-	readsItself = regexp.MustCompile(`\b(tail|head|sed|awk|dd)\b.*(["=]\$\{?0|\bBASH_SOURCE\b)|\b(tail|head|sed)\b.*\s\$\{?0\}?([\s|;)&]|$)`)
-	fromFile    = regexp.MustCompile(`\s-\w*f`) // without it, sed and awk take the script for what they are to read
+	// namesItself is a script's own file, which it may read by lines, as one with an archive below it does; onlyName is where it is no
+	// more than a name, or not a word of a shell.
+	namesItself = regexp.MustCompile(`\$\{?0\b|\bBASH_SOURCE\b|\b__file__\b|\bsys\.argv\[0\]|\$PSCommandPath\b|\$MyInvocation\b|%(~f)?0`)
+	onlyName    = regexp.MustCompile(`(?im)^\s*#.*$|^.*\busage\b.*$|\b(echo|printf|logger|die|error|warn|log)\s+(-\w+\s+)*"[^"\n]*"|'[^'\n]*'|` +
+		`\b(basename|dirname|readlink|realpath)\s+(-\w+\s+)*(-- )?"?\$(\{?0\}?|\{?BASH_SOURCE(\[0\])?\}?)"?|\$\{0[#%][^}\n]*\}|` +
+		`\b(dirname|abspath|realpath|basename|Path)\((os\.path\.\w+\()?__file__|\bexec\s+(\w*(sh|wish|perl|python[\d.]*|ruby)\s+)?"?\$0"?`)
+	fromFile = regexp.MustCompile(`\s-\w*f`) // without it, sed and awk take the script for what they are to read
 )
 
 // nameLine is the edit that puts the line with the id into a script of this type (SHELL, POWERSHELL, BAT).
@@ -45,8 +49,8 @@ func nameLine(content []byte, kind, id string) (approvals.Edit, bool) {
 	case kind == "SHELL":
 		ok = mark == 0 // nor would bash take # for a comment behind it
 	}
-	if kind == "SHELL" && readsItself.Match(content) {
-		ok = false
+	if namesItself.Match(onlyName.ReplaceAll(content, nil)) {
+		return approvals.Edit{}, false
 	}
 	before := content[:at]
 	switch {

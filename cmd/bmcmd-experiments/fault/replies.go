@@ -17,7 +17,7 @@ func replyFaults() []Fault {
 	for _, move := range []string{"receive", "prepare", "open", "vote", "claim", "answer", "finish", quiet} {
 		plans = append(plans, plan{label: move, drops: move, wants: approvals.Succeeded})
 	}
-	find := []plan{{label: "find", drops: "find", wants: approvals.Succeeded}}
+	find := slices.Repeat([]plan{{label: "find", drops: "find", wants: approvals.Succeeded}}, 2) // a fault begins with two cards
 	plans = append(plans,
 		plan{label: "reason", drops: "reason", reason: "worse", wants: approvals.Succeeded},
 		plan{ends: denying, label: "deny", drops: "deny", wants: approvals.Denied},
@@ -52,15 +52,21 @@ func stopReplies() Fault {
 
 // unstoppedReplies lose those to the move that has people told that the cloud has not confirmed an order.
 func unstoppedReplies() Fault {
-	plans := []plan{{label: "unstopped", drops: "unstopped", then: []press{{"Stop", askerOf}}, wants: approvals.Failed}}
+	plans := slices.Repeat([]plan{{label: "unstopped", drops: "unstopped", then: []press{{"Stop", askerOf}}, wants: approvals.Failed}}, 2)
 	return Fault{
 		name: "reply-dropped-unstopped", what: "the replies are lost to the word that a run could not be stopped yet", wired: true, api: "tat",
-		plans: func() []plan { return plans }, apart: true,
+		plans: func() []plan { return plans },
 		before: func(r *rig) {
-			r.Cloud.Post("host", world.Object{"id": hostOf(0), "takes_ms": 600_000})
-			r.Cloud.Post("fault", world.Object{"action": "CancelInvocation", "n": 5, "fault": world.Object{"hang": true}})
+			for n := range plans {
+				r.Cloud.Post("host", world.Object{"id": hostOf(n), "takes_ms": 600_000})
+			}
+			r.Cloud.Post("fault", world.Object{"action": "CancelInvocation", "always": true, "fault": world.Object{"hang": true}})
 		},
-		do: func(r *rig) { r.begun.Wait() },
+		do: func(r *rig) {
+			r.awaitLosses(r.loses...)
+			r.Cloud.Post("heal", world.Object{})
+			r.begun.Wait()
+		},
 	}
 }
 
