@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -66,7 +67,7 @@ func TestRehearseFindsWhatRedisCannotDo(t *testing.T) {
 		{"too few replicas for any write", []string{"--min-replicas-to-write", "1"}, nil, nil, []string{"too few of its replicas are up"}},
 		{"a read-only replica", nil, nil, [][]any{{"REPLICAOF", "127.0.0.1", "1"}}, []string{"it is a read-only replica", "name the master"}},
 		{"a replica that does not answer without its master", []string{"--replica-serve-stale-data", "no"}, nil, [][]any{{"REPLICAOF", "127.0.0.1", "1"}}, []string{"a replica without its master"}},
-		{"one node of a cluster without slots", []string{"--cluster-enabled", "yes"}, nil, nil, []string{"does not serve the workspace's slot"}},
+		{"one node of a cluster without slots", []string{"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(freePort(t))}, nil, nil, []string{"does not serve the workspace's slot"}},
 	}
 	for _, tt := range tests {
 		srv := startReal(t, tt.server...)
