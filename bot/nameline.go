@@ -27,7 +27,8 @@ var (
 	versioned  = regexp.MustCompile(`[\d.]*$`)
 	// namesItself is a script's own file, which it may read by lines, as one with an archive below it does; onlyName is where it is no
 	// more than a name, or not a word of a shell.
-	namesItself = regexp.MustCompile(`\$\{?0\b|\bBASH_SOURCE\b|\b__file__\b|\bsys\.argv\[0\]|\$PSCommandPath\b|\$MyInvocation\b|%(~f)?0`)
+	namesItself = regexp.MustCompile(`\$\{?0\b|\bBASH_SOURCE\b|\b__file__\b|\bsys\.argv\[0\]|\$PSCommandPath\b|\$MyInvocation\b`)
+	batchItself = regexp.MustCompile(`%(~f)?0`) // the same in BAT; elsewhere the form of a number
 	onlyName    = regexp.MustCompile(`(?im)^\s*#.*$|^.*\busage\b.*$|\b(echo|printf|logger|die|error|warn|log)\s+(-\w+\s+)*"[^"\n]*"|'[^'\n]*'|` +
 		`\b(basename|dirname|readlink|realpath)\s+(-\w+\s+)*(-- )?"?\$(\{?0\}?|\{?BASH_SOURCE(\[0\])?\}?)"?|\$\{0[#%][^}\n]*\}|` +
 		`\b(dirname|abspath|realpath|basename|Path)\((os\.path\.\w+\()?__file__|\bexec\s+(\w*(sh|wish|perl|python[\d.]*|ruby)\s+)?"?\$0"?`)
@@ -49,7 +50,11 @@ func nameLine(content []byte, kind, id string) (approvals.Edit, bool) {
 	case kind == "SHELL":
 		ok = mark == 0 // nor would bash take # for a comment behind it
 	}
-	if namesItself.Match(onlyName.ReplaceAll(content, nil)) {
+	itself := namesItself
+	if kind == "BAT" {
+		itself = batchItself
+	}
+	if itself.Match(onlyName.ReplaceAll(content, nil)) {
 		return approvals.Edit{}, false
 	}
 	before := content[:at]

@@ -53,6 +53,8 @@ func TestNameLine(t *testing.T) {
 		{"its directory", "SHELL", "cd \"$(dirname \"$0\")\"; . \"${BASH_SOURCE%/*}/x\" || cd \"$(dirname \"${BASH_SOURCE[0]}\")\"\n", none},
 		{"only its directory", "SHELL", "cd \"$(dirname \"${BASH_SOURCE[0]}\")\" && n=${0##*/} && readlink -f \"$0\"\n", n + "cd \"$(dirname \"${BASH_SOURCE[0]}\")\" && n=${0##*/} && readlink -f \"$0\"\n"},
 		{"its directory in Python", "SHELL", "#!/usr/bin/python3\nd=os.path.dirname(os.path.abspath(__file__))\n", "#!/usr/bin/python3\n" + n + "d=os.path.dirname(os.path.abspath(__file__))\n"},
+		{"the form of a number is not BAT's word for the file", "SHELL", "stat -c \"%04a\" /etc && date +%0e\n", n + "stat -c \"%04a\" /etc && date +%0e\n"},
+		{"nor for PowerShell", "POWERSHELL", "\"%05\" | Out-Host\n", n + "\"%05\" | Out-Host\n"},
 		{"its directory in BAT", "BAT", "cd /d %~dp0\r\n", "@rem bmcmd r-1\ncd /d %~dp0\r\n"},
 		{"an argument of another number", "SHELL", "echo $01 ${01}\n", n + "echo $01 ${01}\n"},
 		{"$0 is awk's line, too", "SHELL", "awk '{ print $0 }' /etc/hosts | head -1\n", n + "awk '{ print $0 }' /etc/hosts | head -1\n"},
