@@ -118,18 +118,19 @@ func (r *Request) stop(s Stop) error {
 // Stopped stores that the cloud took the order, or why it never will: people are told that.
 func Stopped(why string) Move {
 	return Move{Name: "stopped", Note: why, apply: func(r *Request, now time.Time) error {
-		return r.stopping(now, why)
+		return r.noteStop(now, why)
 	}}
 }
 
 // Unstopped stores why the cloud has not heard of the order yet, and has people told.
 func Unstopped(why string) Move {
 	return Move{Name: "unstopped", Note: why, apply: func(r *Request, _ time.Time) error {
-		return r.stopping(time.Time{}, why)
+		return r.noteStop(time.Time{}, why)
 	}}
 }
 
-func (r *Request) stopping(done time.Time, why string) error {
+// noteStop notes what is known of the order that waits, and has people told if it was not carried out.
+func (r *Request) noteStop(done time.Time, why string) error {
 	i := slices.IndexFunc(r.Follow.Stops, func(s Stop) bool { return s.Done.IsZero() })
 	if i < 0 {
 		return ErrStopped

@@ -47,7 +47,7 @@ func (b *Bot) follow(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 	}
 	s, err := b.look(work, k)
 	pace := min(slowestLook, time.Second<<min(k.Follow.Polls, 5))
-	if stop, _ := k.Follow.Stopping(); stopping && k.Clock().Sub(stop.At) < time.Minute {
+	if stop, waits := k.Follow.Stopping(); waits && k.Clock().Sub(stop.At) < time.Minute {
 		pace = min(pace, stopAgain)
 	}
 	again := k.Clock().Add(pace)

@@ -94,10 +94,11 @@ func belowStart(content []byte, begin int) (at int, ok bool) {
 		text := strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r")
 		if n == 0 {
 			m := plainStart.FindStringSubmatch(text)
-			if m == nil || !slices.Contains(commented, interpreter(m[1])) {
+			if m == nil {
 				return at, false
 			}
-			if name := interpreter(m[1]); (name == "sed" || strings.HasSuffix(name, "awk")) && !fromFile.MatchString(m[1]) {
+			name := interpreter(m[1])
+			if !slices.Contains(commented, name) || (name == "sed" || strings.HasSuffix(name, "awk")) && !fromFile.MatchString(m[1]) {
 				return at, false
 			}
 		} else if !strings.HasPrefix(strings.TrimLeft(text, " \t"), "#") || strings.HasSuffix(text, `\`) || strings.Contains(text, "\r") {

@@ -16,8 +16,8 @@ const (
 	stopSaid  = 10 * time.Second // after which people hear that it could not
 )
 
-// tellToStop has the cloud stop a run as the next order in its record says, whoever gave it, and answers what is to be stored of that: nil if
-// the cloud could not be told and people need not hear of that now. The run is looked at meanwhile. It may be repeated: what has ended stays as it is.
+// tellToStop has the cloud stop a run as the next order in its record says, and answers what is to be stored of that: nil if the cloud
+// could not be told, and people need not hear of that now. The run is looked at meanwhile. It may be repeated: what has ended stays as it is.
 func (b *Bot) tellToStop(ctx context.Context, k approvals.Kept, order approvals.StopOrder) *approvals.Move {
 	stop, _ := k.Follow.Stopping()
 	err := b.stopOn(ctx, k, order, stop.Hosts)
@@ -59,8 +59,8 @@ func (b *Bot) stopOn(ctx context.Context, k approvals.Kept, order approvals.Stop
 	return failed
 }
 
-// late are the hosts on which a run has not begun, as a row of theirs says (without one it may have), although its approval is older than one may be to be sent, or nobody looks after this.
-// Nothing as root is to start by itself an hour after people agreed to it.
+// late are the hosts on which a run has not begun, as a row of theirs says (without one it may have), although its approval is older than
+// one may be to be sent, or nobody looks after this. Nothing as root is to start by itself an hour after people agreed to it.
 func (b *Bot) late(k approvals.Kept, hosts []approvals.HostResult, last bool) (late []string) {
 	send := k.LastSend()
 	if !bmclient.Sends(k.Plan.Target.API) || send == nil || !last && k.Clock().Sub(send.ClaimedAt) < b.DispatchWithin {

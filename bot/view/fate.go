@@ -39,6 +39,9 @@ type fate struct {
 	word   string // for killed, never and unproved: the cloud's own
 }
 
+// codeless is what became of a host of which the cloud says that it went well, without an exit code that says so.
+var codeless = fate{ending: unproved, word: "SUCCESS"}
+
 func fateOf(h approvals.HostResult) fate {
 	switch {
 	case h.Only(approvals.DriftTwice):
@@ -67,8 +70,8 @@ func fateOf(h approvals.HostResult) fate {
 		return fate{ending: silent}
 	case h.State != approvals.HostEnded:
 		return fate{ending: going}
-	case h.Exit < 0 && h.Word == "SUCCESS":
-		return fate{ending: unproved, word: h.Word}
+	case h.Exit < 0 && h.Word == codeless.word:
+		return codeless
 	case h.Exit != 0 || h.Status != 0:
 		return fate{ending: exited, exit: h.Exit, status: h.Status}
 	}
@@ -85,7 +88,7 @@ var endings = map[fate]safe{
 	{ending: never, word: "CANCELLED"}:    "stopped before it began, nothing ran there",
 	{ending: never, word: "START_FAILED"}: "could not be started, nothing ran there",
 	{ending: unproved}:                    "exit code 0, but no record says what ran",
-	{ending: unproved, word: "SUCCESS"}:   "the cloud says SUCCESS, but gives no exit code that fits",
+	codeless:                              "the cloud says SUCCESS, but gives no exit code that fits",
 	{ending: waiting}:                     "has not begun",
 	{ending: silent}:                      "nothing is recorded of it",
 	{ending: going}:                       "no end is recorded",

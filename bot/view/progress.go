@@ -126,7 +126,7 @@ func stateFollowed(r approvals.Request) safe {
 			return what + allOf(bad)
 		}
 		return what + safe(number(bad)+" of "+count(t.all, "host"))
-	case slices.ContainsFunc(r.Follow.Hosts, func(h approvals.HostResult) bool { return fateOf(h) == fate{ending: unproved, word: "SUCCESS"} }):
+	case slices.ContainsFunc(r.Follow.Hosts, func(h approvals.HostResult) bool { return fateOf(h) == codeless }):
 		return "Not known whether it went well"
 	case t.unproved > 0:
 		return "Exit code 0, but not proved that what was approved ran"

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -52,9 +53,7 @@ func forgetFaults() []Fault {
 			name: "flushed", what: "FLUSHALL while runs are followed and others wait for approval", forgets: true,
 			plans: func() []plan { return []plan{{}, {}, {ends: lapsing}} },
 			before: func(r *rig) {
-				for n := range 2 {
-					r.Cloud.Post("host", world.Object{"id": hostOf(n), "takes_ms": 20_000})
-				}
+				r.hostsTake(2, 20*time.Second)
 			},
 			do: func(r *rig) {
 				r.awaitState(approvals.Accepted, 2)

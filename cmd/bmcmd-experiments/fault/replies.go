@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/cmd/internal/world"
@@ -42,9 +43,7 @@ func stopReplies() Fault {
 		name: "reply-dropped-stop", what: "the replies are lost to an order to stop a run, and to what came of it", wired: true, api: "tat",
 		plans: func() []plan { return plans }, apart: true,
 		before: func(r *rig) {
-			for n := range plans {
-				r.Cloud.Post("host", world.Object{"id": hostOf(n), "takes_ms": 600_000})
-			}
+			r.hostsTake(len(plans), 10*time.Minute)
 		},
 		do: func(r *rig) { r.begun.Wait() },
 	}
@@ -57,9 +56,7 @@ func unstoppedReplies() Fault {
 		name: "reply-dropped-unstopped", what: "the replies are lost to the word that a run could not be stopped yet", wired: true, api: "tat",
 		plans: func() []plan { return plans },
 		before: func(r *rig) {
-			for n := range plans {
-				r.Cloud.Post("host", world.Object{"id": hostOf(n), "takes_ms": 600_000})
-			}
+			r.hostsTake(len(plans), 10*time.Minute)
 			r.Cloud.Post("fault", world.Object{"action": "CancelInvocation", "always": true, "fault": world.Object{"hang": true}})
 		},
 		do: func(r *rig) {

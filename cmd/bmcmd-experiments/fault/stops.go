@@ -49,18 +49,20 @@ func stopFaults() (all []Fault) {
 	return append(all, paused)
 }
 
+// hostsTake has the scripts of the first n hosts take so long.
+func (r *rig) hostsTake(n int, long time.Duration) {
+	for i := range n {
+		r.Cloud.Post("host", world.Object{"id": hostOf(i), "takes_ms": long.Milliseconds()})
+	}
+}
+
 // stopping is a fault in a world where runs do not end unless they are stopped, and are.
 func stopping(name, what string, do, before func(*rig)) Fault {
 	plans := slices.Repeat([]plan{{then: []press{{"Stop", askerOf}}, wants: approvals.Failed}}, 4)
-	take := func(r *rig, long time.Duration) {
-		for n := range most {
-			r.Cloud.Post("host", world.Object{"id": hostOf(n), "takes_ms": long.Milliseconds()})
-		}
-	}
 	return Fault{
 		name: name, what: what, api: "tat", plans: func() []plan { return plans },
 		before: func(r *rig) {
-			take(r, 10*time.Minute)
+			r.hostsTake(most, 10*time.Minute)
 			if before != nil {
 				before(r)
 			}
@@ -68,7 +70,7 @@ func stopping(name, what string, do, before func(*rig)) Fault {
 		do: func(r *rig) {
 			do(r)
 			r.begun.Wait()
-			take(r, 0)
+			r.hostsTake(most, 0)
 		},
 	}
 }
