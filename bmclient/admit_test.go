@@ -3,6 +3,7 @@ package bmclient_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -109,6 +110,68 @@ func TestAdmitIsNotAskedInVain(t *testing.T) {
 	var e *bmclient.Error
 	if !errors.As(err, &e) || e.Number != 6000 || errors.Is(err, errShut) || len(d.asked) != 2 {
 		t.Errorf("%v; asked %q", err, d.asked)
+	}
+}
+
+// Answered hears of every send; and where it is there, a read that was refused for the quota waits for Admit and for nothing else. What
+// Admit says when it has no room is said with the refusal, for it may tell when there is.
+func TestAReadThatIsRefusedForTheQuota(t *testing.T) {
+	for _, version := range []string{bmclient.API2, bmclient.API3} {
+		t.Run(version, func(t *testing.T) {
+			api := startAPI(t)
+			d := door{open: 3}
+			var heard []bool // whether each send was over the quota
+			c := newClient(t, api.URL(), func(c *bmclient.Config) {
+				if version == bmclient.API3 {
+					on3(api)(c)
+				}
+				c.Admit, c.ReadBackoff = d.admit, time.Hour // nobody waits for that
+				c.Answered = func(_ string, err error) { heard = append(heard, bmclient.OverQuota(err)) }
+			})
+			over := bmtest.Fault{Code: 4400, Error: "RequestLimitExceeded.UinLimitExceeded"}
+			api.FailNext("GetUserCmd", over, 1)
+			if _, err := c.Script(t.Context(), "cmd-nozcbhuw"); err != nil {
+				t.Error(err)
+			}
+			api.FailAlways("", over)
+			_, err := c.Script(t.Context(), "cmd-nozcbhuw")
+			if !bmclient.OverQuota(err) || !errors.Is(err, errShut) || errors.Is(err, bmclient.ErrNotSent) {
+				t.Errorf("got %v", err)
+			}
+			d.open = 99
+			if _, err := c.Run(t.Context(), runKey, order()); !bmclient.OverQuota(err) {
+				t.Errorf("a run: %v", err)
+			}
+			if _, err := c.Script(t.Context(), "cmd-nozcbhuw"); !bmclient.OverQuota(err) {
+				t.Errorf("a read that is refused each time: %v", err)
+			}
+			want := []bool{true, false, true, true, true, true, true, true} // the last read is sent four times
+			if diff := cmp.Diff(want, heard); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// Only what was refused before anything ran is over the quota.
+func TestOverQuota(t *testing.T) {
+	refused, unknown := bmclient.ClassRefused, bmclient.ClassUnknown
+	for _, tt := range []struct {
+		err  error
+		want bool
+	}{
+		{&bmclient.Error{Number: 4400, Class: refused}, true},
+		{fmt.Errorf("x: %w", &bmclient.Error{Code: "RequestLimitExceeded", Class: refused}), true},
+		{&bmclient.Error{Code: "RequestLimitExceeded.IPLimitExceeded", Class: refused}, true},
+		{&bmclient.Error{Number: 4400, Class: unknown, HTTPStatus: 502}, false},
+		{&bmclient.Error{Code: "LimitExceeded", Class: unknown}, false},
+		{&bmclient.Error{Number: 4300, Class: refused}, false},
+		{errShut, false},
+		{nil, false},
+	} {
+		if bmclient.OverQuota(tt.err) != tt.want {
+			t.Errorf("%v: %v", tt.err, !tt.want)
+		}
 	}
 }
 

@@ -35,12 +35,28 @@ func (c *Client) readWith(ctx context.Context, call call) (answer, error) {
 			return ans, err
 		}
 		pause := c.pause(again, attempt)
+		held := OverQuota(err) && c.cfg.Answered != nil
+		if held {
+			pause = 0
+		}
 		c.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "read is sent again",
 			slog.String("action", call.action), slog.Int("attempt", attempt), slog.Duration("after", pause), slog.Any("error", err))
-		if !c.wait(ctx, pause) || c.admit(ctx, call.action) != nil {
+		if !c.wait(ctx, pause) {
 			return answer{}, err // what the API said last tells more than that time or quota ran out
 		}
+		if full := c.admit(ctx, call.action); full != nil {
+			return answer{}, whyNot(err, full, held)
+		}
 	}
+}
+
+// whyNot is the error of a read that is not sent again for want of room: what the API said last, and with it, if that was about
+// the quota, when there may be room.
+func whyNot(last, full error, held bool) error {
+	if e, is := errors.AsType[*Error](last); is && held {
+		e.cause = full
+	}
+	return last
 }
 
 func (c *Client) sendRead(ctx context.Context, call call, key Key, attempt int) (answer, again, error) {
@@ -54,11 +70,11 @@ func (c *Client) sendRead(ctx context.Context, call call, key Key, attempt int) 
 	got, err := roundTrip(c.reads, c.newRequest(limited, signed), c.longest(call.to))
 	if err != nil {
 		err = c.noAnswer(signed, got.status, err)
-		c.log(ctx, signed, attempt, began, err)
+		c.note(ctx, signed, attempt, began, err)
 		return answer{}, againAfter(err), err
 	}
 	ans, err := c.answered(signed, got)
-	c.log(ctx, signed, attempt, began, err)
+	c.note(ctx, signed, attempt, began, err)
 	return ans, againAfter(err), err
 }
 
@@ -140,7 +156,7 @@ func (c *Client) hint(action string, number int, date string) string {
 		return "give this key the right to " + action
 	case 4200, 4500:
 		return c.clockHint(date)
-	case 4400:
+	case tooManyCalls:
 		return "wait a minute"
 	case 6100:
 		return "check the endpoint"
@@ -172,7 +188,11 @@ func (c *Client) clockHint(date string) string {
 	return "the clocks agree: try again"
 }
 
-func (c *Client) log(ctx context.Context, call signedCall, attempt int, began time.Time, err error) {
+// note tells what came of a send.
+func (c *Client) note(ctx context.Context, call signedCall, attempt int, began time.Time, err error) {
+	if c.cfg.Answered != nil {
+		c.cfg.Answered(call.action, err)
+	}
 	if !c.cfg.Log.Enabled(ctx, slog.LevelDebug) {
 		return
 	}

@@ -2,6 +2,7 @@ package bmclient
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -45,3 +46,13 @@ func (c *Client) admit(ctx context.Context, action string) error {
 	}
 	return c.cfg.Admit(ctx, action)
 }
+
+// OverQuota reports whether the API refused a call because the account makes too many: 4400 in 2.0, RequestLimitExceeded, or a code
+// below it, in 3.0 and TAT. It proves that nothing ran.
+func OverQuota(err error) bool {
+	e, is := errors.AsType[*Error](err)
+	return is && e.Class == ClassRefused && (e.Number == tooManyCalls || isCode(e.Code, "RequestLimitExceeded"))
+}
+
+// tooManyCalls is 2.0's number for a quota that is used up.
+const tooManyCalls = 4400

@@ -140,7 +140,7 @@ func (r Run) check(sends bool) error {
 func (c *Client) sendOnce(ctx context.Context, call signedCall) (answer, error) {
 	began := time.Now()
 	ans, err := c.sendRun(ctx, call)
-	c.log(ctx, call, 1, began, err)
+	c.note(ctx, call, 1, began, err)
 	return ans, err
 }
 

@@ -32,10 +32,6 @@
 //	take:ID        list of what one Take handed out, for a lost reply; short-lived
 //	outputs:ID     hash: what each host printed (gzip), by task and host; gone after
 //	               a set time
-//	budget:N:A     sorted set of the calls of action A that quota N still counts, by
-//	               when each was counted (microseconds)
-//	looks:N:A      those of them that somebody only looked with; with :USER behind it,
-//	               those of one person
 //	members:GROUP  JSON list of a user group's members, or that Slack did not tell; gone
 //	               when it is too old
 //	looking:GROUP  who is asking for them at this moment
@@ -100,12 +96,6 @@
 // wait for. A move that too few replicas have is written all the same, and answers
 // [approvals.ErrUncertain]. Replicas make a loss at a failover unlikely, not
 // impossible: Sentinel may promote one that has not got it.
-//
-// # Why a budget counts calls one by one
-//
-// A counter that starts anew each minute lets twice the quota out around the full
-// minute. A [Budget] holds the time of every call that still counts, at most a
-// quota's worth of them, so no minute has too many, wherever it begins.
 //
 // # Why a rehearsal runs the same scripts, wrapped
 //

@@ -7,10 +7,10 @@ func newKeys(workspace string) keys { return keys{"bmcmd:{" + workspace + "}:"} 
 
 // each has every sort of key once, as the bot names them.
 func (k keys) each() []string {
-	const id, user, action = "r-check", "U0CHECK", "check"
+	const id, user = "r-check", "U0CHECK"
 	return []string{
 		k.request(id), k.events(id), k.refused(id), k.twin(id), k.asked(user), k.due(), k.open(), k.audit(), k.mark(), k.gone(id), k.hosts("cmd-check"),
-		k.take(id), k.outputs(id), k.members("S0CHECK"), k.looking("S0CHECK"), k.budget(action, action), k.share(Looks, action, action), k.shareOf(Looks, action, action, user),
+		k.take(id), k.outputs(id), k.members("S0CHECK"), k.looking("S0CHECK"),
 	}
 }
 
@@ -29,16 +29,3 @@ func (k keys) take(id string) string       { return k.prefix + "take:" + id }
 func (k keys) outputs(id string) string    { return k.prefix + "outputs:" + id }
 func (k keys) members(group string) string { return k.prefix + "members:" + group }
 func (k keys) looking(group string) string { return k.prefix + "looking:" + group }
-
-// budget holds the calls of one action that a quota still counts.
-func (k keys) budget(name, action string) string { return k.prefix + "budget:" + name + ":" + action }
-
-// share holds those of them that are of a share.
-func (k keys) share(s Share, name, action string) string {
-	return k.prefix + "share:" + s.name + ":" + name + ":" + action
-}
-
-// shareOf holds those of them of one person.
-func (k keys) shareOf(s Share, name, action, user string) string {
-	return k.share(s, name, action) + ":" + user
-}

@@ -30,7 +30,7 @@ var commands = []string{
 	"SET %s 1 PX 60000", "PEXPIRE %s 60000", "GET %s", "EXISTS %s", "TYPE %s", "PTTL %s", "TIME", "INFO server",
 	"HSET %s f 1", "HDEL %s f", "HGET %s f", "HMGET %s f", "HGETALL %s", "HEXISTS %s f", "HINCRBY %s f 1",
 	"RPUSH %s 1", "LRANGE %s 0 0", "LLEN %s",
-	"ZADD %s 1 m", "ZREM %s m", "ZREMRANGEBYSCORE %s 0 0", "ZCARD %s", "ZSCORE %s m", "ZRANGE %s 0 0", "ZREVRANGE %s 0 0", "ZRANGEBYSCORE %s 0 0",
+	"ZADD %s 1 m", "ZREM %s m", "ZREMRANGEBYSCORE %s 0 0", "ZSCORE %s m", "ZRANGE %s 0 0", "ZREVRANGE %s 0 0", "ZRANGEBYSCORE %s 0 0",
 	"DEL %s",
 }
 
@@ -157,11 +157,6 @@ func (s *Store) rehearseRest(ctx context.Context, id string) error {
 	groups := &Groups{caller: s.caller, keys: s.keys, ttl: oldest, running: map[string]*lookup{}}
 	nobody := func(context.Context) ([]string, error) { return []string{}, nil }
 	if _, err := groups.Members(ctx, "check", nobody); err != nil {
-		return err
-	}
-	limit := func(string) (int, time.Duration) { return 2, time.Second }
-	budget := &Budget{caller: s.caller, keys: s.keys, name: "check", limits: limit, pause: rest}
-	if err := budget.Take(ctx, "check", false); err != nil {
 		return err
 	}
 	history := &Audit{caller: s.caller, keys: s.keys}

@@ -30,6 +30,7 @@ const (
 	libCobra     = "github.com/spf13/cobra"
 	libFlags     = "github.com/spf13/pflag" // which cobra parses with
 	libSync      = "golang.org/x/sync"
+	libRate      = "golang.org/x/time/rate"
 	libCloud     = "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
 )
 
@@ -89,10 +90,11 @@ var house = map[string]row{
 		"approvals", "approvals/redisstore", "bmclient/bmtest", "bot/slacksim", "cmd/internal/wire", "cmd/internal/world", libRedis,
 	}},
 	"cmd/internal/config":  {may: []string{"approvals", "cmd/internal/vault", libYAML}},
+	"cmd/internal/quota":   {may: []string{"bmclient", "bot", libRate}},
 	"cmd/internal/runbook": {may: []string{libMarkdown}},
 	"cmd/internal/serve": {
 		may: []string{
-			"approvals", "approvals/redisstore", "bmclient", "bot", "bot/slackio", "cmd/internal/config", "cmd/internal/vault", libRedis,
+			"approvals", "approvals/redisstore", "bmclient", "bot", "bot/slackio", "cmd/internal/config", "cmd/internal/quota", "cmd/internal/vault", libRedis,
 		},
 		tests: []string{"bmclient/bmtest", "bot/slacksim", "cmd/internal/vault/vaulttest", libMiniRedis},
 	},
@@ -304,6 +306,7 @@ func TestHouseFails(t *testing.T) {
 		{"YAML is read in one place", "cmd/bmcmd-demo", libYAML, false},
 		{"a config reaches nothing", "cmd/internal/config", ours + "bot", false},
 		{"a config reads no secret by itself", "cmd/internal/config", libVault + "/api/v2", false},
+		{"a quota is one process' own", "cmd/internal/quota", libRedis + "/v9", false},
 		{"a runbook is text", "cmd/internal/runbook", ours + "bot", false},
 		{"serve wires, and Slack's client is slackio's", "cmd/internal/serve", libSlack, false},
 		{"serve wires, and the vault's client is vault's", "cmd/internal/serve", libVault + "/api/v2", false},

@@ -21,6 +21,9 @@ const leaseMargin = 10 * time.Second
 // a task.
 const searchAtLeast = 5 * time.Minute
 
+// mostBots leaves each at least one call a second of API 3.0's quota.
+const mostBots = 10
+
 // keepAtLeast is the shortest time for requests: twice the longest life of one.
 const keepAtLeast = 2 * maxLifetime
 
@@ -44,6 +47,7 @@ func (d *decoder) check(c *Config) {
 	d.checkVault(c.Vault)
 	d.checkBM(&c.BM)
 	d.checkTimes(c)
+	d.faultIf(c.Bots < 1 || c.Bots > mostBots, "bots", "this must be 1 to 10: how many bots share the account's quotas, which of 3.0 are ten calls a second")
 	d.faultIf(c.Limits.OpenRequests < 1, "limits.open_requests", "this must be 1 or more, or nobody could ask for a run")
 	d.faultIf(c.Limits.CommandsAMinute < 1, "limits.commands_a_minute", "this must be 1 or more, or nobody could ask for anything")
 	d.oneOf("log.format", c.Log.Format, "json", "text")

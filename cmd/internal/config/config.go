@@ -32,6 +32,7 @@ type Config struct {
 	Redis  Redis            `yaml:"redis"  need:"say where requests are kept"`
 	Vault  Vault            `yaml:"vault"`
 	BM     BM               `yaml:"bm"     need:"say with which keys the script API is called"`
+	Bots   int              `yaml:"bots"` // that share the account's quotas of calls
 	Run    Run              `yaml:"run"`
 	Limits Limits           `yaml:"limits"`
 	Keep   Keep             `yaml:"keep"`
@@ -165,6 +166,7 @@ func defaults() *Config {
 			RunTimeout: 30 * time.Second,
 			Unchecked:  Wait,
 		},
+		Bots:   2,
 		Limits: Limits{OpenRequests: 20, CommandsAMinute: 30},
 		Run:    Run{DispatchWithin: 2 * time.Minute, Lease: time.Minute, FollowFor: 15 * time.Minute, SearchFor: 10 * time.Minute},
 		Keep:   Keep{Requests: 720 * time.Hour, Events: 9600 * time.Hour, Outputs: 168 * time.Hour},

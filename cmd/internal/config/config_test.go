@@ -81,6 +81,7 @@ func TestDefaults(t *testing.T) {
 			RunKey:  Key{ID: ref(t, "ref+env://RUN_ID"), Secret: ref(t, "ref+env://RUN_SECRET")},
 			Timeout: 10 * time.Second, RunTimeout: 30 * time.Second, Unchecked: "wait",
 		},
+		Bots:   2,
 		Run:    Run{DispatchWithin: 2 * time.Minute, Lease: time.Minute, FollowFor: 15 * time.Minute, SearchFor: 10 * time.Minute},
 		Limits: Limits{OpenRequests: 20, CommandsAMinute: 30},
 		Keep:   Keep{Requests: 720 * time.Hour, Events: 9600 * time.Hour, Outputs: 168 * time.Hour},
@@ -157,6 +158,7 @@ func TestExampleShowsDefaults(t *testing.T) {
 	for _, pair := range [][2]any{
 		{want.Slack, got.Slack},
 		{want.BM, got.BM},
+		{want.Bots, got.Bots},
 		{want.Run, got.Run},
 		{want.Limits, got.Limits},
 		{want.Keep, got.Keep},
@@ -358,7 +360,7 @@ func TestNothingInIt(t *testing.T) {
 		}
 	}
 	_, err := Parse("c.yaml", []byte("hunter2\n"))
-	if err == nil || err.Error() != "c.yaml:1: this must be keys with values; the keys are slack, redis, vault, bm, run, limits, keep, logins, rules, log" {
+	if err == nil || err.Error() != "c.yaml:1: this must be keys with values; the keys are slack, redis, vault, bm, bots, run, limits, keep, logins, rules, log" {
 		t.Errorf("a word: %v", err)
 	}
 }

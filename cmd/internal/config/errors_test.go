@@ -50,7 +50,7 @@ c.yaml:14: logins item 1: there is no key "token" here; it belongs under vault o
 		`hunter2: x
 redis:
 `,
-		`c.yaml:4: there is no such key; the keys at the top are slack, redis, vault, bm, run, limits, keep, logins, rules, log`,
+		`c.yaml:4: there is no such key; the keys at the top are slack, redis, vault, bm, bots, run, limits, keep, logins, rules, log`,
 	},
 	{
 		"a secret as a key under its setting",
@@ -64,7 +64,7 @@ redis:
 		`1: x
 redis:
 `,
-		`c.yaml:4: there is no such key; the keys at the top are slack, redis, vault, bm, run, limits, keep, logins, rules, log`,
+		`c.yaml:4: there is no such key; the keys at the top are slack, redis, vault, bm, bots, run, limits, keep, logins, rules, log`,
 	},
 	{
 		"a key given twice",
@@ -755,6 +755,30 @@ c.yaml:1: keep.requests: this is too short; write at least 48h, so that no open 
 slack:
 `,
 		`c.yaml:1: keep.events: this must not be shorter than keep.requests; history outlives the request`,
+	},
+	{
+		"no bot that calls",
+		"slack:\n",
+		`bots: 0
+slack:
+`,
+		`c.yaml:1: bots: this must be 1 to 10: how many bots share the account's quotas, which of 3.0 are ten calls a second`,
+	},
+	{
+		"more bots than there are calls in a second",
+		"slack:\n",
+		`bots: 11
+slack:
+`,
+		`c.yaml:1: bots: this must be 1 to 10: how many bots share the account's quotas, which of 3.0 are ten calls a second`,
+	},
+	{
+		"half a bot",
+		"slack:\n",
+		`bots: 1.5
+slack:
+`,
+		`c.yaml:1: bots: this must be a whole number such as 1, without quotes`,
 	},
 	{
 		"limits that let nobody do anything",

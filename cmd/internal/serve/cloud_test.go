@@ -9,12 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
-
 	"github.com/bmcmd/bmcmd/bmclient"
 	"github.com/bmcmd/bmcmd/bmclient/bmtest"
 	"github.com/bmcmd/bmcmd/bot"
 	"github.com/bmcmd/bmcmd/cmd/internal/config"
+	"github.com/bmcmd/bmcmd/cmd/internal/quota"
 	"github.com/bmcmd/bmcmd/cmd/internal/vault"
 )
 
@@ -139,96 +138,50 @@ func TestHostsOnceThoughKeyChanges(t *testing.T) {
 	}
 }
 
-// TestQuota has one replica use up what people's looks may have of an action, and then
-// what reads may: another one's looks and reads of it wait, its other actions and its
-// runs do not.
+// TestQuota has people's looks use up what they may of an action: their next one fails and says when to come again; what an
+// approved run reads, and the run, find room. A refusal by the cloud is waited for in one place, and holds back the next read, too.
 func TestQuota(t *testing.T) {
-	cloudAPI := startCloud(t)
-	cloudAPI.AddKey("AKID", "key", bmtest.MayRead|bmtest.MayRun)
-	cloudAPI.AddHost("ins-1", map[string]string{"root": "pass"})
-	redis := miniredis.RunT(t)
-	replica := func() *Server {
-		s := parts(t, secretFiles(t, allFiles...), "web")
-		s.cfg.BM.Endpoint, s.here, s.quota = cloudAPI.URL(), "T1", documented
-		s.cfg.Redis.Addresses = []string{redis.Addr()}
-		s.cfg.BM.ReadKey = config.Key{ID: fileRef(t, "AKID"), Secret: fileRef(t, "key")}
-		for _, part := range []func(context.Context) error{s.openRedis, s.openCloud, s.openBudget} {
-			if err := part(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		return s
+	api := startCloud(t)
+	api.AddKey("AKID", "key", bmtest.MayRead|bmtest.MayRun)
+	api.AddHost("ins-1", map[string]string{"root": "pass"})
+	s := parts(t, secretFiles(t, allFiles...), "web")
+	s.cfg.BM.Endpoint, s.quotas = api.URL(), quota.Documented
+	s.cfg.BM.ReadKey = config.Key{ID: fileRef(t, "AKID"), Secret: fileRef(t, "key")}
+	if err := s.openCloud(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	one, two := replica(), replica()
-	quota, _ := bmclient.Quota("2.0", "GetUserCmd")
-	for n := range quota / 2 {
-		if _, err := (looks{cloud: one.cloud}).Script(t.Context(), bot.Looker{User: fmt.Sprint("U", n%5), Asks: n >= quota/5}, "cmd-1"); err != nil {
+	people := looks{cloud: s.cloud}
+	for n := range 15 { // three tenths of a half of a hundred
+		if _, err := people.Script(t.Context(), bot.Looker{User: fmt.Sprint("U", n%2)}, "cmd-1"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	short, done := context.WithTimeout(t.Context(), 10*time.Second)
 	defer done()
 	var wait *bot.Later
-	if _, err := (looks{cloud: two.cloud}).Script(short, bot.Looker{User: "U0ALICE"}, "cmd-1"); !errors.Is(err, bot.ErrQuota) || !errors.As(err, &wait) || wait.After > time.Minute {
+	if _, err := people.Script(short, bot.Looker{User: "U0ALICE"}, "cmd-1"); !errors.Is(err, bot.ErrQuota) || !errors.Is(err, bmclient.ErrNotSent) || !errors.As(err, &wait) || wait.After > time.Minute {
 		t.Errorf("a look beyond its share of the quota: %v", err)
 	}
-	if _, err := (looks{cloud: two.cloud}).Script(t.Context(), bot.Looker{User: "U0ALICE", Asks: true}, "cmd-1"); !errors.Is(err, bot.ErrQuota) {
-		t.Errorf("a look-up beyond its share of the quota does not fail at once: %v", err)
+	if _, err := s.cloud.Script(t.Context(), "cmd-1"); err != nil {
+		t.Errorf("what an approved run reads: %v", err)
 	}
-	for range quota*9/10 - quota/2 {
-		if _, err := one.cloud.Script(t.Context(), "cmd-1"); err != nil {
-			t.Fatal(err)
-		}
+	api.FailNext("GetUserCmdTaskList", bmtest.Fault{Code: 4400}, 1)
+	began := time.Now()
+	if _, err := s.cloud.Tasks(t.Context(), bmclient.Page{}); err != nil || api.Count("GetUserCmdTaskList") != 2 || time.Since(began) < 400*time.Millisecond {
+		t.Errorf("a read that was refused once: %v, after %v", err, time.Since(began))
 	}
-	soon, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	api.FailAlways("GetUserCmdTaskList", bmtest.Fault{Code: 4400})
+	soon, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if _, err := two.cloud.Script(soon, "cmd-1"); !errors.Is(err, bmclient.ErrNotSent) || !errors.Is(err, bot.ErrQuota) {
-		t.Errorf("a read beyond the quota: %v", err)
+	if _, err := s.cloud.Tasks(soon, bmclient.Page{}); !bmclient.OverQuota(err) || !errors.Is(err, bot.ErrQuota) || errors.Is(err, bmclient.ErrNotSent) {
+		t.Errorf("a read that is refused for as long as it may take: %v", err)
 	}
-	if n := cloudAPI.Count("GetUserCmd"); n != quota*9/10 {
-		t.Errorf("%d reads arrived, want %d", n, quota*9/10)
-	}
-	if _, err := two.cloud.Tasks(t.Context(), bmclient.Page{}); err != nil {
-		t.Errorf("another action has a quota of its own: %v", err)
+	if _, err := s.cloud.Tasks(soon, bmclient.Page{}); !errors.Is(err, bot.ErrQuota) || api.Count("GetUserCmdTaskList") != 3 {
+		t.Errorf("the next read is sent into a closed door: %v", err)
 	}
 	run := bmclient.Run{CmdID: "cmd-1", Hosts: []string{"ins-1"}, User: "root", Password: vault.NewSecret("pass")}
-	key := bmclient.Key{ID: "AKID", Secret: vault.NewSecret("key")}
-	// Reads of all kinds leave room in the account's quota for runs.
-	for spent := error(nil); spent == nil; {
-		soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		spent = one.budget.Take(soon, allActions, false)
-		cancel()
-	}
-	for _, action := range []string{"RunUserCmd", "RunCommand", "CancelInvocation"} {
-		if err := two.admit(t.Context(), action); err != nil {
-			t.Errorf("%s after all the reads: %v", action, err)
-		}
-	}
-	redis.SetError("LOADING") // a claim is never held up by a quota that cannot be asked
-	if _, err := two.cloud.Run(t.Context(), key, run); err != nil {
-		t.Errorf("a run while Redis is away: %v", err)
-	}
-	if _, err := two.cloud.Tasks(t.Context(), bmclient.Page{}); err == nil {
-		t.Error("a read was made although nobody knows what the others call")
-	}
-}
-
-// TAT counts each action by itself; Bare Metal counts all together, too.
-func TestDocumentedQuotas(t *testing.T) {
-	for _, tt := range []struct {
-		api, action string
-		n           int
-		per         time.Duration
-	}{
-		{bmclient.API2, allActions, 1000, time.Minute},
-		{bmclient.API3, allActions, 1000, time.Minute},
-		{bmclient.APITAT, allActions, 0, 0},
-		{bmclient.API2, "RunUserCmd", 100, time.Minute},
-		{bmclient.APITAT, "RunCommand", 20, time.Second},
-	} {
-		if n, per := documented(tt.api, tt.action); n != tt.n || per != tt.per {
-			t.Errorf("%s, %s: %d in %v", tt.api, tt.action, n, per)
-		}
+	if _, err := s.cloud.Run(t.Context(), bmclient.Key{ID: "AKID", Secret: vault.NewSecret("key")}, run); err != nil {
+		t.Errorf("a run: %v", err)
 	}
 }
 

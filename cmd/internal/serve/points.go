@@ -8,6 +8,7 @@ import (
 	"github.com/bmcmd/bmcmd/approvals"
 	"github.com/bmcmd/bmcmd/bot"
 	"github.com/bmcmd/bmcmd/bot/slackio"
+	"github.com/bmcmd/bmcmd/cmd/internal/quota"
 )
 
 // What an experiment may put between the parts. A bmcmd that is not built with the tag
@@ -19,5 +20,5 @@ func pointsInLogins(l bot.Logins) bot.Logins                { return l }
 func pointsInBoard(b bot.Board) bot.Board                   { return b }
 func pointsInHandler(h slackio.Handler) slackio.Handler     { return h }
 func holdOr(d time.Duration) time.Duration                  { return d }
-func quotaOr(q Quota) Quota                                 { return q }
+func quotaOr(q quota.Quotas) quota.Quotas                   { return q }
 func clockOr(now func() time.Time) (clock func() time.Time) { return now }

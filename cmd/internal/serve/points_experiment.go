@@ -18,6 +18,7 @@ import (
 	"github.com/bmcmd/bmcmd/bmclient"
 	"github.com/bmcmd/bmcmd/bot"
 	"github.com/bmcmd/bmcmd/bot/slackio"
+	"github.com/bmcmd/bmcmd/cmd/internal/quota"
 )
 
 // A bmcmd built with the tag experiment passes a named point before and after each of
@@ -104,7 +105,7 @@ func holdOr(d time.Duration) time.Duration {
 	return setting("BMCMD_EXPERIMENT_HOLD", d, time.ParseDuration)
 }
 
-func quotaOr(q Quota) Quota {
+func quotaOr(q quota.Quotas) quota.Quotas {
 	n := setting("BMCMD_EXPERIMENT_QUOTA", 0, strconv.Atoi)
 	if n == 0 {
 		return q

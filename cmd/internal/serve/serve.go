@@ -25,6 +25,7 @@ import (
 	"github.com/bmcmd/bmcmd/bot"
 	"github.com/bmcmd/bmcmd/bot/slackio"
 	"github.com/bmcmd/bmcmd/cmd/internal/config"
+	"github.com/bmcmd/bmcmd/cmd/internal/quota"
 	"github.com/bmcmd/bmcmd/cmd/internal/vault"
 )
 
@@ -40,8 +41,7 @@ type Server struct {
 	redis    redis.UniversalClient
 	cloud    cloud
 	store    *redisstore.Store // nil: it was not opened
-	quota    Quota
-	budget   *redisstore.Budget // nil: nobody shares the quotas
+	quotas   quota.Quotas      // nil: no call waits for room, as in a check, which makes too few to matter
 	slack    *slackio.Slack
 	bot      *bot.Bot
 	here     string // the workspace's id, or its enterprise's: all keys in Redis begin with it
@@ -57,17 +57,13 @@ type Server struct {
 // may Slack: New waits for it until ctx ends, and then returns an error of Slack's
 // or of ctx. Other errors are one sentence that says what to do.
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Server, error) {
-	return NewWithin(ctx, cfg, log, quotaOr(documented))
+	return NewWithin(ctx, cfg, log, quotaOr(quota.Documented))
 }
 
-// Quota is how many calls of an action an API allows an account in which time; 0 is
-// no limit.
-type Quota func(api, action string) (n int, per time.Duration)
-
 // NewWithin is New for a cloud with other quotas than the documented ones.
-func NewWithin(ctx context.Context, cfg *config.Config, log *slog.Logger, quota Quota) (*Server, error) {
-	s := &Server{cfg: cfg, log: log, quota: quota, patient: true}
-	for _, part := range []func(context.Context) error{s.openVault, s.openRedis, s.openCloud, s.readKeyIsThere, s.openSlack, s.openStore, s.openBudget, s.forewarn, s.openBot} {
+func NewWithin(ctx context.Context, cfg *config.Config, log *slog.Logger, quotas quota.Quotas) (*Server, error) {
+	s := &Server{cfg: cfg, log: log, quotas: quotas, patient: true}
+	for _, part := range []func(context.Context) error{s.openVault, s.openRedis, s.openCloud, s.readKeyIsThere, s.openSlack, s.openStore, s.forewarn, s.openBot} {
 		if err := part(ctx); err != nil {
 			s.Close()
 			return nil, err
