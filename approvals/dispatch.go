@@ -166,14 +166,12 @@ func (r *Request) take(a Answer, late bool, now time.Time) {
 	case a.Outcome == OutcomeFailed, late && (a.Outcome == OutcomeRefused || a.Outcome == OutcomeNotSent):
 		r.State = Failed
 		r.notify(NoticeAnswer)
-	case a.Outcome == OutcomeRefused && a.Again:
+	case a.Retried(), a.Outcome == OutcomeRefused && a.Again:
 		r.State = Approved
 	case a.Outcome == OutcomeRefused:
 		// The approval still stands; a person decides when to try again.
 		r.State, r.DispatchBy, r.Waiting = Approved, now, "the API refused the run before anything could start"
 		r.notify(NoticeAnswer)
-	case a.Outcome == OutcomeNotSent:
-		r.State = Approved
 	default:
 		r.doubt(now)
 	}

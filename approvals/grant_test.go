@@ -155,6 +155,7 @@ func TestLateAnswers(t *testing.T) {
 		{Answer{Outcome: OutcomeFailed}, Failed, nil, "it cannot run"},
 		{Answer{Outcome: OutcomeRefused}, Failed, nil, "it did not run, and people were told that nobody knows"},
 		{Answer{Outcome: OutcomeRefused, Again: true}, Failed, nil, "the same, although it could be mended"},
+		{Answer{Outcome: OutcomeRefused, Busy: true}, Failed, nil, "the same, although there may be room by now"},
 		{Answer{Outcome: OutcomeNotSent}, Failed, nil, "the same"},
 		{Answer{Outcome: OutcomeUnknown}, "", ErrNotAllowed, "it knows no more than we do"},
 		{Answer{Outcome: "splendid"}, "", ErrNotAllowed, "a word we do not know proves nothing"},
@@ -185,8 +186,8 @@ func TestRefusedByTheAPI(t *testing.T) {
 	}
 }
 
-// A refusal that is mended by itself, such as a key that was changed in the vault,
-// is no news: the run goes out again while the approval is young, as if it had
+// A refusal that is mended by itself, such as a key that was changed in the vault or a
+// quota that is used up, is no news: the run goes out again while the approval is young, as if it had
 // never left. Answers that prove no refusal do not.
 func TestAgain(t *testing.T) {
 	now := t0.Add(10 * time.Second)
@@ -204,8 +205,9 @@ func TestAgain(t *testing.T) {
 		{OutcomeUnknown, Unknown, 1, ErrRunning, "nobody knows"},
 		{"splendid", Unknown, 1, ErrRunning, "a word we do not know"},
 	}
-	for _, tt := range tests {
-		r := apply(t, in(t, Executing), now, Answered("w1", 1, Answer{Outcome: tt.outcome, Again: true}))
+	for i := range 2 * len(tests) {
+		tt, busy := tests[i/2], i%2 == 1
+		r := apply(t, in(t, Executing), now, Answered("w1", 1, Answer{Outcome: tt.outcome, Again: !busy, Busy: busy}))
 		if r.State != tt.want || len(r.Notices) != tt.notices || r.Waiting != "" {
 			t.Errorf("%s: %s, waiting %q, notices %v", tt.why, r.State, r.Waiting, r.Notices)
 		}

@@ -212,7 +212,7 @@ func (l *life) answer(t *rapid.T) {
 	if !there {
 		a = Answer{Outcome: rapid.SampledFrom([]Outcome{
 			OutcomeAccepted, OutcomeRefused, OutcomeRefused, OutcomeFailed, OutcomeUnknown, OutcomeNotSent, OutcomeNotSent,
-		}).Draw(t, "outcome")}
+		}).Draw(t, "outcome"), Busy: rapid.Bool().Draw(t, "busy")}
 		l.said[w] = a
 		if a.Outcome == OutcomeRefused || a.Outcome == OutcomeNotSent {
 			l.mayRun--

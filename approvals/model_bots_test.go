@@ -300,7 +300,7 @@ func (w *world) callOf(t *rapid.T, c claimant) {
 	}
 	j.said = &Answer{
 		Outcome: rapid.SampledFrom([]Outcome{OutcomeAccepted, OutcomeAccepted, OutcomeUnknown, OutcomeUnknown, OutcomeRefused, OutcomeFailed, OutcomeNotSent}).Draw(t, "outcome"),
-		Again:   rapid.Bool().Draw(t, "again"),
+		Again:   rapid.Bool().Draw(t, "again"), Busy: rapid.Bool().Draw(t, "busy"),
 	}
 	if j.said.Outcome == OutcomeAccepted || j.said.Outcome == OutcomeUnknown && rapid.IntRange(0, 2).Draw(t, "it ran") > 0 {
 		w.api.runs[c.id]++

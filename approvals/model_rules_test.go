@@ -279,7 +279,7 @@ func answered(bot string, nth int, a Answer) func(*mirror, time.Time) bool {
 			if m.state = Approved; late {
 				m.state = Failed
 			}
-			if a.Outcome == OutcomeRefused && !a.Again {
+			if a.Outcome == OutcomeRefused && !a.Again && !a.Busy {
 				m.byItself = now // a person has to press Run
 			}
 		default:

@@ -311,10 +311,10 @@ func WaitFor(other, why string, retry time.Time) Move {
 	return m
 }
 
-// unsent is how many of the last sends never left, in a row.
+// unsent is how many of the last sends came to nothing and were to be made again, in a row.
 func (r Request) unsent() (n int) {
 	for _, s := range slices.Backward(r.Sends) {
-		if s.Answer == nil || s.Answer.Outcome != OutcomeNotSent {
+		if s.Answer == nil || !s.Answer.Retried() {
 			break
 		}
 		n++

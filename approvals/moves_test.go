@@ -507,6 +507,7 @@ func TestDue(t *testing.T) {
 		{shown(apply(t, approved, t0, Wait("away", at), RunNow(alice, approved.Digest, someFacts(1), within))), t0, "somebody pressed Run"},
 		{shown(in(t, Executing)), t0.Add(4*time.Second + lease), "when the worker is taken for lost"},
 		{shown(apply(t, in(t, Executing), t0, Answered("w1", 1, Answer{Outcome: OutcomeNotSent}))), t0, "no byte left: again at once"},
+		{shown(apply(t, in(t, Executing), t0, Answered("w1", 1, Answer{Outcome: OutcomeRefused, Busy: true}))), t0, "the API takes no more calls: again, by another claim"},
 		{shown(apply(t, in(t, Executing), t0, Answered("w1", 1, Answer{Outcome: OutcomeRefused}))), approved.Expires, "the API refused: a person decides"},
 		{in(t, Denied), t0, "the end is to be told"},
 		{shown(in(t, Accepted)), t0, "to be followed: at once"},

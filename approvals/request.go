@@ -189,8 +189,12 @@ type Answer struct {
 	Tasks     []string     `json:"tasks,omitempty"`      // the API's tasks, where the answer names them
 	Refused   []HostResult `json:"refused,omitempty"`    // hosts that the API did not take
 	Again     bool         `json:"again,omitempty"`      // refused for a reason that is mended by itself: dispatch again at once
+	Busy      bool         `json:"busy,omitempty"`       // refused because the API takes no more calls for now: dispatched again by itself, after a while
 	At        time.Time    `json:"at"`
 }
+
+// Retried reports whether the bot sends again by itself after a: nothing of that send ran.
+func (a Answer) Retried() bool { return a.Outcome == OutcomeNotSent || a.Outcome == OutcomeRefused && a.Busy }
 
 // Card is the message that shows the request.
 type Card struct {

@@ -86,10 +86,11 @@
 // takes no place from what was approved or falls due, and one that waits for its turn is
 // no work yet.
 //
-// The quota is shared out in the same way: [Looks] may use half of it, so that a [Cloud]
-// always has room for what an approved run has to read. In that half, looks and look-ups have
-// shares of their own, and no person more than two thirds of one: a list of scripts may be
-// ten calls. A look-up that finds no room leaves its place to others, and comes again.
+// The quota is shared out in the same way, in each process its own part of it: [Looks] may
+// use half, and waits for a [Cloud] that waits, so that there is room for what an approved run
+// has to read. In that half, looks and look-ups have shares of their own, and no person more
+// than two thirds of one: a list of scripts may be ten calls. A look-up that finds no room
+// leaves its place to others, and comes again. Package quota, beside the wiring, counts.
 //
 // # Why level-triggered
 //
@@ -165,6 +166,14 @@
 // store it, also after its lease: others may have called the outcome unknown by then,
 // and its answer still settles that. A process that finds its own claim and remembers
 // no call knows for sure that it made none, and gives the claim back.
+//
+// # Why a run that is refused for the quota is claimed anew
+//
+// The API's documents say that a call over the quota was refused before anything was done. So
+// nothing ran, and the run goes back to approved, waits for longer each time, and goes through
+// everything again: what was approved is read once more, and the next call has a claim of its
+// own. That ends with DispatchWithin of the last approval or press of Run, like all that the bot
+// tries by itself. Any other refusal is a person's to look at.
 //
 // # Why a lost reply is asked after
 //

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -36,6 +37,9 @@ var unreached = []worded{
 // cause is one sentence on why something could not be done just now.
 func (b *Bot) cause(err error) string {
 	var api *bmclient.Error
+	if errors.As(err, &api) && bmclient.OverQuota(api) {
+		return b.Scrub(noMoreCalls(api.Number, api.Code))
+	}
 	if hosts, is := errors.AsType[unlooked](err); is {
 		return "The hosts cannot be looked up: " + b.cause(hosts.error)
 	}
@@ -56,6 +60,17 @@ func (b *Bot) cause(err error) string {
 }
 
 const quotaUsedUp = "The cloud allows so many calls a minute, and they are used up."
+
+// noMoreCalls is said where the cloud refuses for the quota what we had room for.
+func noMoreCalls(number int, code string) string {
+	if number != 0 {
+		code = strconv.Itoa(number)
+	}
+	return fmt.Sprintf("The cloud is taking no more calls at the moment (%s).", code)
+}
+
+// overQuota reports whether a call was not made, or refused before anything was done, since there are too many.
+func overQuota(err error) bool { return errors.Is(err, ErrQuota) || bmclient.OverQuota(err) }
 
 // worded is an error that is always told in the same words.
 type worded struct {
@@ -148,8 +163,8 @@ func (b *Bot) explain(err error, k approvals.Kept) Words {
 		w.Text = sentence(err) + " Nothing was changed; ask with the id as it is."
 	case errors.Is(err, approvals.ErrNoRule), errors.Is(err, approvals.ErrRulesDiffer):
 		w.Text = "Not counted: the rules have changed and do not allow this run any more. Ask whoever keeps the rules."
-	case errors.Is(err, ErrQuota):
-		w.Text = fmt.Sprintf("%s Try again in %s.", quotaUsedUp, soon(pause(err, 0)))
+	case overQuota(err):
+		w.Text = fmt.Sprintf("%s Try again in %s.", b.cause(err), soon(pause(err, 0)))
 	default:
 		w.Text = fmt.Sprintf("That did not work, and nothing was changed. %s Try again in a moment. (%s)", b.cause(err), b.reference("a command or click went wrong", err, k.ID))
 	}

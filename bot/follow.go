@@ -153,7 +153,7 @@ func (b *Bot) givenUp(k approvals.Kept, s sight, err error) string {
 // unread says that what the API keeps could not be read: by its fault, or because of the
 // quota.
 func unread(what string, err error) string {
-	if errors.Is(err, ErrQuota) {
+	if overQuota(err) {
 		return what + " could not be read, because the quota of calls was used up"
 	}
 	if errors.Is(err, bmclient.ErrTooLong) {

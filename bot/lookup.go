@@ -333,7 +333,7 @@ func (b *Bot) plan(r approvals.Request, l looked, login approvals.Login, rule ap
 func lasting(err error) *bmclient.Error {
 	e, answered := errors.AsType[*bmclient.Error](err)
 	if !answered || e.Class != bmclient.ClassRefused || e.Number == 0 && e.Code == "" || errors.Is(err, ErrCredentials) ||
-		e.Number == 4400 || e.Number == 6200 || strings.HasPrefix(e.Code, "RequestLimitExceeded") || e.Code == "ActionOffline" {
+		bmclient.OverQuota(e) || e.Number == 6200 || e.Code == "ActionOffline" {
 		return nil
 	}
 	return e

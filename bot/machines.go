@@ -56,7 +56,7 @@ func (b *Bot) readAll(ctx context.Context, from source, script string, hosts []s
 		cancel()
 	}
 	machines.Wait()
-	if err == nil && unasked != nil && from.blind && !errors.Is(unasked, ErrQuota) {
+	if err == nil && unasked != nil && from.blind && !overQuota(unasked) {
 		b.Log.Warn("a request goes on although its hosts could not be looked up", "script", script, b.said(unasked))
 		l.machines, l.blind, unasked = nil, true, nil
 	}
@@ -71,7 +71,7 @@ func (b *Bot) lookFailed(err error) error {
 	switch said := lasting(err); {
 	case said != nil:
 		return refuse("The cloud did not let me look up the hosts (%s): %s. Nothing ran. Tell the person who runs the bot: its read key needs the right to %s, or bm.unchecked_hosts: allow lets requests go on unchecked.", said.Action, b.Scrub(apiWords(said)), said.Action)
-	case err == nil, errors.Is(err, ErrQuota):
+	case err == nil, overQuota(err):
 		return err
 	}
 	return unlooked{err}

@@ -179,7 +179,7 @@ var (
 	ErrRejected = errors.New("the chat rejects the message")
 )
 
-// Later says that the chat asks to wait, or beside [ErrQuota] the quota.
+// Later says when to come again: the chat asks for it, or beside [ErrQuota] the quota.
 type Later struct{ After time.Duration }
 
 // RetryAfter is for caches of failures.

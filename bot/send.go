@@ -150,10 +150,14 @@ func (b *Bot) answer(err error) approvals.Answer {
 		}
 		return a
 	case errors.As(err, &e):
-		return approvals.Answer{
+		a := approvals.Answer{
 			Outcome: outcomes[e.Class], Code: e.Number, Name: b.Scrub(cmp.Or(e.Name, e.Code)),
 			Message: b.Scrub(e.Message), Meaning: b.Scrub(e.Meaning), Hint: b.Scrub(e.Hint()), RequestID: b.Scrub(e.RequestID),
 		}
+		if bmclient.OverQuota(err) {
+			a.Busy, a.Hint = true, "" // the bot does it
+		}
+		return a
 	}
 	return approvals.Answer{Outcome: approvals.OutcomeUnknown, Meaning: b.Scrub(err.Error())}
 }
@@ -191,13 +195,15 @@ func (b *Bot) keepAnswer(ctx context.Context, k approvals.Kept, a approvals.Answ
 		next, err = b.move(ctx, k.ID, m)
 	}
 	b.calls.drop(k.ID)
-	if a.Outcome != approvals.OutcomeNotSent || next.State != approvals.Approved {
+	if !a.Retried() || next.State != approvals.Approved {
 		return next, nil
 	}
-	ref := b.reference("nothing was sent", errors.New(a.Message), k.ID)
-	return b.advance(ctx, next, approvals.Wait(
-		fmt.Sprintf("%s This try sent nothing, and I try again. (%s)", cmp.Or(a.Meaning, "The API could not be reached."), ref),
-		next.Clock().Add(pause(nil, len(next.Sends)))))
+	text := fmt.Sprintf("%s Nothing ran; I try again until the approval is %s old.", noMoreCalls(a.Code, a.Name), inWords(b.DispatchWithin))
+	if !a.Busy {
+		ref := b.reference("nothing was sent", errors.New(a.Message), k.ID)
+		text = fmt.Sprintf("%s This try sent nothing, and I try again. (%s)", cmp.Or(a.Meaning, "The API could not be reached."), ref)
+	}
+	return b.advance(ctx, next, approvals.Wait(text, b.tryAgain(next, pause(nil, len(next.Sends)))))
 }
 
 // tooLateAnswer leaves an event of an answer that came when nobody waited for it any

@@ -74,7 +74,7 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 func TestAfterARefusalAPersonTriesAgain(t *testing.T) {
 	play(t, func(r *rig) {
 		r.cloud.set(func(c *cloud) {
-			c.onRun = func(context.Context) error { return &bmclient.Error{Number: 4400, Class: bmclient.ClassRefused} }
+			c.onRun = func(context.Context) error { return &bmclient.Error{Number: 4300, Class: bmclient.ClassRefused} }
 		})
 		id := r.asks("ALICE")
 		r.press("BOB", Approve, id)

@@ -67,6 +67,12 @@ func TestCardGolden(t *testing.T) {
 			func(r *approvals.Request) {
 				r.Sends = []approvals.Send{{Worker: "w1", Answer: refused}}
 			})},
+		{"waiting_busy", "the cloud takes no more calls, and it is tried again", request(waiting("The cloud is taking no more calls at the moment (4400). Nothing ran; I try again until the approval is 2 minutes old.", start.Add(time.Minute+30*time.Second)),
+			func(r *approvals.Request) {
+				busy := *refused
+				busy.Busy, busy.Hint = true, ""
+				r.Sends = []approvals.Send{{Worker: "w1", Answer: &busy}}
+			})},
 		{"waiting_alone", "it goes on by itself for a while", request(waiting("the vault does not answer", start.Add(2*time.Minute)))},
 		{"waiting_run", "it waits for a press", request(waiting("the approval is too old to dispatch by itself", time.Time{}))},
 		{"executing", "no buttons", request(sent(approvals.Executing, nil))},

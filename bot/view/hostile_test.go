@@ -466,9 +466,10 @@ func TestOlderAnswersDoNotSpeakForNewerSends(t *testing.T) {
 			t.Errorf("%s shows the answer to an earlier send", s)
 		}
 	}
-	r := request(sent(approvals.Approved, refused), sent(approvals.Approved, &approvals.Answer{Outcome: approvals.OutcomeNotSent}))
-	m := view.Notice(r, approvals.Notice{N: 1, Kind: approvals.NoticeAnswer})
-	if !strings.Contains(m.Text, "4400") || strings.Contains(m.Text, "may have run") {
-		t.Errorf("the notice of a refusal reads, after a send that never left: %s", m.Text)
+	for _, next := range []*approvals.Answer{{Outcome: approvals.OutcomeNotSent}, {Outcome: approvals.OutcomeRefused, Code: 4401, Busy: true}} {
+		m := view.Notice(request(sent(approvals.Approved, refused), sent(approvals.Approved, next)), approvals.Notice{N: 1, Kind: approvals.NoticeAnswer})
+		if !strings.Contains(m.Text, "4400") || strings.Contains(m.Text, "4401") || strings.Contains(m.Text, "may have run") {
+			t.Errorf("the notice of a refusal reads, after a send that came to nothing: %s", m.Text)
+		}
 	}
 }

@@ -168,7 +168,7 @@ func answer(r approvals.Request) *approvals.Answer {
 // may be drawn when the next send is already under way.
 func lastWord(r approvals.Request) *approvals.Answer {
 	for i := len(r.Sends) - 1; i >= 0; i-- {
-		if a := r.Sends[i].Answer; a != nil && a.Outcome != approvals.OutcomeNotSent {
+		if a := r.Sends[i].Answer; a != nil && !a.Retried() {
 			return a
 		}
 	}
