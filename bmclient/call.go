@@ -35,9 +35,8 @@ func (c *Client) readWith(ctx context.Context, call call) (answer, error) {
 			return ans, err
 		}
 		pause := c.pause(again, attempt)
-		held := OverQuota(err) && c.cfg.Answered != nil
-		if held {
-			pause = 0
+		if OverQuota(err) && c.cfg.Answered != nil {
+			pause = 0 // Admit holds it back
 		}
 		c.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "read is sent again",
 			slog.String("action", call.action), slog.Int("attempt", attempt), slog.Duration("after", pause), slog.Any("error", err))
@@ -45,18 +44,12 @@ func (c *Client) readWith(ctx context.Context, call call) (answer, error) {
 			return answer{}, err // what the API said last tells more than that time or quota ran out
 		}
 		if full := c.admit(ctx, call.action); full != nil {
-			return answer{}, whyNot(err, full, held)
+			if e, is := errors.AsType[*Error](err); is && OverQuota(err) {
+				e.cause = full // it says when there may be room
+			}
+			return answer{}, err
 		}
 	}
-}
-
-// whyNot is the error of a read that is not sent again for want of room: what the API said last, and with it, if that was about
-// the quota, when there may be room.
-func whyNot(last, full error, held bool) error {
-	if e, is := errors.AsType[*Error](last); is && held {
-		e.cause = full
-	}
-	return last
 }
 
 func (c *Client) sendRead(ctx context.Context, call call, key Key, attempt int) (answer, again, error) {
@@ -156,7 +149,7 @@ func (c *Client) hint(action string, number int, date string) string {
 		return "give this key the right to " + action
 	case 4200, 4500:
 		return c.clockHint(date)
-	case tooManyCalls:
+	case 4400:
 		return "wait a minute"
 	case 6100:
 		return "check the endpoint"

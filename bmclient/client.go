@@ -48,7 +48,7 @@ type Config struct {
 	// ends at the latest. Its error means that nothing is sent, and reaches the caller wrapped in ErrNotSent. It is called by many at once.
 	Admit func(ctx context.Context, action string) error
 
-	// Answered is told what came of every send: the caller's error, or nil. It is there for Admit: with both, a read that was refused as
+	// Answered is told what came of every send: an error, or nil. It is there for Admit: where it is set, a read that was refused as
 	// [OverQuota] is sent again as soon as Admit lets it, without a pause of its own. It is called by many at once.
 	Answered func(action string, err error)
 

@@ -51,8 +51,5 @@ func (c *Client) admit(ctx context.Context, action string) error {
 // below it, in 3.0 and TAT. It proves that nothing ran.
 func OverQuota(err error) bool {
 	e, is := errors.AsType[*Error](err)
-	return is && e.Class == ClassRefused && (e.Number == tooManyCalls || isCode(e.Code, "RequestLimitExceeded"))
+	return is && e.Class == ClassRefused && (e.Number == 4400 || isCode(e.Code, "RequestLimitExceeded"))
 }
-
-// tooManyCalls is 2.0's number for a quota that is used up.
-const tooManyCalls = 4400

@@ -32,43 +32,33 @@ func NewPace(most int, in time.Duration) *Pace {
 
 // Wait counts what key is about to do, and answers 0; or it counts nothing, and answers
 // when there is room again.
-func (p *Pace) Wait(key string) time.Duration {
+func (p *Pace) Wait(key string) time.Duration { return p.wait(key, true) }
+
+// Room is [Pace.Wait] that counts nothing.
+func (p *Pace) Room(key string) time.Duration { return p.wait(key, false) }
+
+func (p *Pace) wait(key string, counts bool) time.Duration {
 	if p == nil {
 		return 0
 	}
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if d := p.room(key, now); d > 0 {
-		return d
-	}
 	did, known := p.of[key]
+	if len(did) == p.most {
+		if d := p.in - now.Sub(did[0]); d > 0 {
+			return d
+		}
+		did = did[1:]
+	}
+	if !counts {
+		return 0
+	}
 	if !known {
 		p.makeRoom(now)
 	}
-	if len(did) == p.most {
-		did = did[1:]
-	}
 	p.of[key] = append(did, now)
 	return 0
-}
-
-// Room is [Pace.Wait] without counting.
-func (p *Pace) Room(key string) time.Duration {
-	if p == nil {
-		return 0
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.room(key, time.Now())
-}
-
-func (p *Pace) room(key string, now time.Time) time.Duration {
-	did := p.of[key]
-	if len(did) < p.most {
-		return 0
-	}
-	return max(0, p.in-now.Sub(did[0]))
 }
 
 // makeRoom forgets those who did nothing lately. If all did something, it

@@ -1,41 +1,13 @@
 package quota
 
 import (
+	"math"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"github.com/bmcmd/bmcmd/bot"
 )
-
-// part is n/of calls in each per.
-type part struct {
-	n, of int
-	per   time.Duration
-}
-
-// times is num/den of it.
-func (p part) times(num, den int) part { return part{p.n * num, p.of * den, p.per} }
-
-// bucket lets a third of p through at once, and the rest over its time: in no such time are
-// there more than p. Less than one call has a longer time instead.
-func (p part) bucket() *rate.Limiter {
-	most := p.n / p.of
-	if most < 1 {
-		return rate.NewLimiter(rate.Limit(float64(p.n)/float64(p.of)/p.per.Seconds()), 1)
-	}
-	burst := max(1, most/3)
-	// One more than is left: the time that begins with a call ends before the one that would be too many.
-	return rate.NewLimiter(rate.Limit(float64(most+1-burst)/p.per.Seconds()), burst)
-}
-
-// window lets p through in any such time, also all at once.
-func (p part) window() *bot.Pace {
-	if p.n < p.of {
-		return bot.NewPace(1, p.per*time.Duration(p.of)/time.Duration(p.n))
-	}
-	return bot.NewPace(p.n/p.of, p.per)
-}
 
 // gate is this process's share of one quota.
 type gate struct {
@@ -44,47 +16,59 @@ type gate struct {
 	kinds   *bot.Pace // looks, and look-ups
 	persons *bot.Pace // each person's of a kind
 
-	waiting  int       // calls that an approved run needs
 	closed   time.Time // the cloud refuses more until then
 	refusals int       // in a row
 }
 
-func newGate(p part) *gate {
-	kind := p.times(3, 10)
-	return &gate{share: p.bucket(), people: p.times(1, 2).window(), kinds: kind.window(), persons: kind.times(2, 3).window()}
+// newGate is the share of one of so many bots in n calls in each per; 0 is no limit.
+func newGate(n, bots int, per time.Duration) *gate {
+	if n <= 0 {
+		return &gate{share: rate.NewLimiter(rate.Inf, math.MaxInt32)}
+	}
+	share := float64(n) / float64(bots)
+	return &gate{share: bucket(share, per), people: window(share/2, per), kinds: window(share*3/10, per), persons: window(share/5, per)}
 }
 
-// kind is the name of the person's kind of reads, and of their own part of it.
-func kind(by *bot.Looker) (of, own string) {
-	of = "looks"
-	if by.Asks {
-		of = "look-ups"
-	}
-	return of, of + " of " + by.User
+// bucket lets a third of the share through at once, and the rest over its time: in no such
+// time are there more than the share, or more than one if it is less.
+func bucket(share float64, per time.Duration) *rate.Limiter {
+	most := max(1, math.Floor(share))
+	burst := math.Ceil(most / 3)
+	// One more than is left: the time that begins with a call ends before the one that would be too many.
+	return rate.NewLimiter(rate.Limit((most+1-burst)/per.Seconds()), int(burst))
 }
 
-// wait is how long there is no room, so far as is known; people wait for all others.
-func (g *gate) wait(now time.Time, by *bot.Looker) time.Duration {
-	need := 1.0
-	wait := g.closed.Sub(now)
-	if by != nil {
-		of, own := kind(by)
-		wait = max(wait, g.people.Room(""), g.kinds.Room(of), g.persons.Room(own))
-		need += float64(g.waiting)
+// window lets share through in any such time, also all at once.
+func window(share float64, per time.Duration) *bot.Pace {
+	if share < 1 {
+		return bot.NewPace(1, time.Duration(float64(per)/share))
 	}
-	if lacks := need - g.share.TokensAt(now); lacks > 0 {
+	return bot.NewPace(int(share+1e-9), per)
+}
+
+// wait is how long there is no room for c, so far as is known.
+func (g *gate) wait(now time.Time, c call) time.Duration {
+	wait := max(g.closed.Sub(now), g.read(c.by, (*bot.Pace).Room))
+	if lacks := 1 + float64(c.leaves(g.share.Burst())) - g.share.TokensAt(now); lacks > 0 {
 		wait = max(wait, time.Duration(lacks/float64(g.share.Limit())*float64(time.Second))+1)
 	}
 	return wait
 }
 
 // count counts a call for which there is room.
-func (g *gate) count(now time.Time, by *bot.Looker) {
+func (g *gate) count(now time.Time, c call) {
 	g.share.AllowN(now, 1)
-	if by != nil {
-		of, own := kind(by)
-		g.people.Wait("")
-		g.kinds.Wait(of)
-		g.persons.Wait(own)
+	g.read(c.by, (*bot.Pace).Wait)
+}
+
+// read asks the windows that a person's read has to pass; there are none for other calls.
+func (g *gate) read(by bot.Looker, ask func(*bot.Pace, string) time.Duration) time.Duration {
+	kind := "looks"
+	switch {
+	case by == bot.Looker{}:
+		return 0
+	case by.Asks:
+		kind = "look-ups"
 	}
+	return max(ask(g.people, ""), ask(g.kinds, kind), ask(g.persons, kind+" of "+by.User))
 }

@@ -20,23 +20,13 @@ import (
 // alice looks at things, bob asks for runs.
 var alice, bob = bot.Looker{User: "U0ALICE"}, bot.Looker{User: "U0BOB", Asks: true}
 
-// now reports whether a call is let through at this moment; nobody stands for an approved run.
-func (l *Limiter) now(t testing.TB, action string, by *bot.Looker) bool {
-	t.Helper()
-	ctx := t.Context()
-	if by != nil {
-		ctx = Looking(ctx, *by)
-	}
-	c := l.call(ctx, action)
-	defer l.leave(&c)
-	return l.take(&c) <= 0
-}
+// nobody stands for what an approved run needs.
+var nobody = bot.Looker{}
 
 // many is how many of so many calls are let through at this moment.
-func (l *Limiter) many(t testing.TB, calls int, action string, by *bot.Looker) (n int) {
-	t.Helper()
+func (l *Limiter) many(calls int, action string, by bot.Looker) (n int) {
 	for range calls {
-		if l.now(t, action, by) {
+		if l.take(call{action, by}) <= 0 {
 			n++
 		}
 	}
@@ -59,10 +49,7 @@ func history(t *testing.T, l *Limiter, callers []caller) (all []sent) {
 		done.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), c.patience)
 			defer cancel()
-			if c.by != (bot.Looker{}) {
-				ctx = Looking(ctx, c.by)
-			}
-			switch err := l.Admit(ctx, c.action); {
+			switch err := l.Admit(Looking(ctx, c.by), c.action); {
 			case err == nil:
 				mu.Lock()
 				defer mu.Unlock()
@@ -149,20 +136,20 @@ func TestWhatAShareIs(t *testing.T) {
 		after  int // in each time after that
 		looks  int // of one person, at once
 	}{
-		{bmclient.API2, 2, "RunUserCmd", 16, 35, 10},
-		{bmclient.API2, 1, "RunUserCmd", 33, 68, 20},
-		{bmclient.API3, 2, "RunUserCmd", 1, 5, 1},
+		{bmclient.API2, 2, "RunUserCmd", 17, 34, 10},
+		{bmclient.API2, 1, "RunUserCmd", 34, 67, 20},
+		{bmclient.API3, 2, "RunUserCmd", 2, 4, 1},
 		{bmclient.API3, 10, "RunUserCmd", 1, 1, 1},
-		{bmclient.APITAT, 2, "RunCommand", 3, 8, 2},
+		{bmclient.APITAT, 2, "RunCommand", 4, 7, 2},
 		{bmclient.APITAT, 2, AllActions, 1000, 0, 1000},
 	} {
 		t.Run(fmt.Sprint(tt.api, " ", tt.bots, " ", tt.action), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := New(tt.api, tt.bots, Documented)
-				if n := l.many(t, 1000, tt.action, nil); n != tt.atOnce {
+				if n := l.many(1000, tt.action, nobody); n != tt.atOnce {
 					t.Errorf("%d at once, want %d", n, tt.atOnce)
 				}
-				if n := New(tt.api, tt.bots, Documented).many(t, 1000, tt.action, &alice); n != tt.looks {
+				if n := New(tt.api, tt.bots, Documented).many(1000, tt.action, alice); n != tt.looks {
 					t.Errorf("one person looks %d times at once, want %d", n, tt.looks)
 				}
 				if tt.after == 0 {
@@ -184,46 +171,38 @@ func TestWhatAShareIs(t *testing.T) {
 	}
 }
 
-// People's reads leave half to what an approved run needs, neither kind takes all of the rest, and no person takes all of a kind.
-func TestPeopleGiveWay(t *testing.T) {
-	quota := func(string, string) (int, time.Duration) { return 300, time.Hour } // a hundred at once
+// Of 300 calls an hour people's reads take half, each kind three tenths and one person two thirds of those, however often they come.
+func TestPeoplesPart(t *testing.T) {
+	carol, dave := bot.Looker{User: "U0CAROL"}, bot.Looker{User: "U0DAVE", Asks: true}
+	type reads struct {
+		by   bot.Looker
+		want int
+	}
 	for _, tt := range []struct {
-		why    string
-		before func(t *testing.T, l *Limiter)
-		by     *bot.Looker
-		want   int
+		why string
+		all []reads
 	}{
-		{"one person has two thirds of the looks", nil, &alice, 60},
-		{"and of the look-ups, apart from those", func(t *testing.T, l *Limiter) { l.many(t, 40, "a", &alice) }, &bob, 60},
-		{"another finds the last third", func(t *testing.T, l *Limiter) { l.many(t, 99, "a", &alice) }, &bot.Looker{User: "U0CAROL"}, 30},
-		{"look-ups find room however much is looked at", func(t *testing.T, l *Limiter) {
-			for i := range 99 {
-				l.many(t, 9, "a", &bot.Looker{User: fmt.Sprint("U", i)})
-			}
-		}, &bob, 10},
-		{"what people may not have at once is there for a run", func(t *testing.T, l *Limiter) {
-			for i := range 9 {
-				l.many(t, 9, "a", &bot.Looker{User: fmt.Sprint("U", i), Asks: true})
-			}
-		}, nil, 19},
-		{"another action has its own", func(t *testing.T, l *Limiter) { l.many(t, 999, "b", nil) }, nil, 0},
+		{"looks of one person, and of another", []reads{{alice, 60}, {carol, 30}}},
+		{"look-ups have a part of their own", []reads{{alice, 60}, {bob, 60}}},
+		{"both kinds have no more than half", []reads{{alice, 60}, {carol, 30}, {bob, 60}, {dave, 0}}},
+		{"which leaves the rest to runs", []reads{{alice, 60}, {carol, 30}, {bob, 60}, {nobody, 70}}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			l := New("2.0", 1, func(api, action string) (int, time.Duration) {
+			l := New(bmclient.API2, 1, func(_, action string) (int, time.Duration) {
 				if action == AllActions {
 					return 0, 0
 				}
-				return quota(api, action)
+				return 300, time.Hour
 			})
-			if tt.before != nil {
-				tt.before(t, l)
-			}
-			want := tt.want
-			if want == 0 {
-				want = 100
-			}
-			if n := l.many(t, 999, "a", tt.by); n != want {
-				t.Errorf("%s: %d calls, want %d", tt.why, n, want)
+			for i, r := range tt.all {
+				n := 0
+				for range 70 {
+					n += l.many(1, "GetUserCmd", r.by)
+					time.Sleep(10 * time.Second)
+				}
+				if n != r.want {
+					t.Errorf("%s: %d reads of the %d. who comes, want %d", tt.why, n, i+1, r.want)
+				}
 			}
 		})
 	}
@@ -232,33 +211,38 @@ func TestPeopleGiveWay(t *testing.T) {
 // A whole list of scripts, ten pages, needs no second minute.
 func TestALongList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := New(bmclient.API2, 2, Documented)
-		for page := range 10 {
-			if !l.now(t, "GetUserCmdList", &alice) {
-				t.Fatalf("page %d waits", page+1)
-			}
+		if n := New(bmclient.API2, 2, Documented).many(10, "GetUserCmdList", alice); n != 10 {
+			t.Errorf("page %d waits", n+1)
 		}
 	})
 }
 
-// What a run needs and waits for comes before what people wait for, whoever came first.
+// What a run needs and waits for comes before what people wait for, whoever came first; and people leave a run room at once.
 func TestARunGoesFirst(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := New(bmclient.API2, 2, Documented)
-		l.many(t, 999, "GetUserCmd", nil)
-		var callers []caller
-		for i := range 12 {
-			c := caller{sent: sent{action: "GetUserCmd", by: bot.Looker{User: fmt.Sprint("U", i)}}, patience: time.Hour}
-			if i >= 6 {
-				c.by = bot.Looker{}
+	for _, api := range []string{bmclient.API2, bmclient.API3, bmclient.APITAT} {
+		synctest.Test(t, func(t *testing.T) {
+			l := New(api, 2, Documented)
+			for i := range 99 {
+				l.many(9, "GetUserCmd", bot.Looker{User: fmt.Sprint("U", i), Asks: i%2 == 0})
 			}
-			callers = append(callers, c)
-		}
-		all := history(t, l, callers)
-		if len(all) != 12 || !slices.IsSortedFunc(all, func(a, b sent) int { return cmp.Compare(len(a.by.User), len(b.by.User)) }) {
-			t.Errorf("let through in this order: %v", all)
-		}
-	})
+			if l.many(1, "GetUserCmd", nobody) != 1 {
+				t.Errorf("%s: a run finds no room after all that people look at", api)
+			}
+			l.many(999, "GetUserCmd", nobody)
+			var callers []caller
+			for i := range 12 {
+				c := caller{sent: sent{action: "GetUserCmd", by: bot.Looker{User: fmt.Sprint("V", i)}}, patience: time.Hour}
+				if i >= 6 {
+					c.by = nobody
+				}
+				callers = append(callers, c)
+			}
+			all := history(t, l, callers)
+			if len(all) != 12 || !slices.IsSortedFunc(all, func(a, b sent) int { return cmp.Compare(len(a.by.User), len(b.by.User)) }) {
+				t.Errorf("%s: let through in this order: %v", api, all)
+			}
+		})
+	}
 }
 
 // Reads of all kinds, together as many as the account may make, keep nothing from running or from being stopped.
@@ -267,13 +251,13 @@ func TestReadsLeaveRoomForRuns(t *testing.T) {
 		l := New(bmclient.API3, 2, Documented)
 		reads := 0
 		for i := range 999 {
-			reads += l.many(t, 1, fmt.Sprint("Read", i), nil)
+			reads += l.many(1, fmt.Sprint("Read", i), nobody)
 		}
-		if reads != 150 {
-			t.Errorf("%d reads at once, want nine tenths of 166", reads)
+		if reads != 151 {
+			t.Errorf("%d reads at once, want nine tenths of 167", reads)
 		}
 		for _, action := range []string{"RunUserCmd", "RunCommand", "CancelInvocation"} {
-			if !l.now(t, action, nil) {
+			if l.many(1, action, nobody) != 1 {
 				t.Errorf("%s waits for reads", action)
 			}
 		}
@@ -282,51 +266,45 @@ func TestReadsLeaveRoomForRuns(t *testing.T) {
 
 // Who cannot get room in time hears so at once, and when to come again; a look-up waits for a second at most.
 func TestNobodyWaitsInVain(t *testing.T) {
+	const next, nextLook = 60 * time.Second / 34, 5 * 60 * time.Second / 34
 	for _, tt := range []struct {
 		why      string
-		by       *bot.Looker
+		by       bot.Looker
 		patience time.Duration
-		waited   time.Duration
+		room     time.Duration
 		fails    bool
 	}{
-		{"the next comes after 12/7 s", nil, 2 * time.Second, 12 * time.Second / 7, false},
-		{"which is too late", nil, time.Second, 0, true},
-		{"also for a look", &alice, time.Second, 0, true},
-		{"a look can wait", &alice, time.Minute, 12 * time.Second / 7, false},
-		{"a look-up does not", &bob, time.Minute, 0, true},
+		{"one call comes free in time", nobody, 2 * time.Second, next, false},
+		{"too late", nobody, time.Second, next, true},
+		{"too late for a look", alice, 8 * time.Second, nextLook, true},
+		{"a look can wait", alice, time.Minute, nextLook, false},
+		{"a look-up does not", bob, time.Minute, nextLook, true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			l := New(bmclient.API2, 2, Documented)
-			l.many(t, 999, "GetUserCmd", nil)
+			l.many(999, "GetUserCmd", nobody)
 			ctx, cancel := context.WithTimeout(t.Context(), tt.patience)
 			defer cancel()
-			if tt.by != nil {
-				ctx = Looking(ctx, *tt.by)
-			}
 			began := time.Now()
-			err := l.Admit(ctx, "GetUserCmd")
-			if waited := time.Since(began); (waited-tt.waited).Abs() > time.Millisecond || (err != nil) != tt.fails {
-				t.Errorf("%s: after %v: %v", tt.why, waited, err)
+			err := l.Admit(Looking(ctx, tt.by), "GetUserCmd")
+			waited := time.Since(began)
+			if later, is := errors.AsType[*bot.Later](err); is && waited == 0 {
+				waited = later.After
 			}
-			var later *bot.Later
-			if err != nil && (!errors.Is(err, bot.ErrQuota) || !errors.As(err, &later) || (later.After-12*time.Second/7).Abs() > time.Millisecond) {
-				t.Errorf("%s: %v", tt.why, err)
+			if (waited-tt.room).Abs() > time.Millisecond || (err != nil) != tt.fails || tt.fails && !errors.Is(err, bot.ErrQuota) {
+				t.Errorf("%s: %v: %v", tt.why, waited, err)
 			}
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
 		l := New(bmclient.API2, 2, Documented)
-		l.many(t, 999, "GetUserCmd", nil)
+		l.many(999, "GetUserCmd", nobody)
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		for range 2 { // while it waits, and before
 			if err := l.Admit(ctx, "GetUserCmd"); !errors.Is(err, context.Canceled) || errors.Is(err, bot.ErrQuota) {
 				t.Error(err)
 			}
-		}
-		time.Sleep(time.Minute)
-		if n := l.many(t, 999, "GetUserCmd", &alice); n != 10 {
-			t.Errorf("after one was called off, %d looks are let through", n)
 		}
 	})
 }
@@ -343,7 +321,7 @@ func TestRefusalsCloseAnAction(t *testing.T) {
 			for range 5 {
 				l.Answered("GetUserCmd", refusal)
 			}
-			if !l.now(t, "GetUserCmdList", nil) {
+			if l.many(1, "GetUserCmdList", nobody) != 1 {
 				t.Fatal("another action is closed")
 			}
 			began := time.Now()
@@ -361,11 +339,10 @@ func TestRefusalsCloseAnAction(t *testing.T) {
 	} {
 		l := New(bmclient.API2, 2, Documented)
 		l.Answered("RunUserCmd", err)
-		if !l.now(t, "RunUserCmd", nil) {
+		if l.many(1, "RunUserCmd", nobody) != 1 {
 			t.Errorf("%s has closed the action", why)
 		}
 	}
-	New("4.0", 2, Documented).Answered("RunUserCmd", refusal) // an API without a quota has nothing to close
 }
 
 // TAT counts each action by itself; Bare Metal counts all together, too.
