@@ -194,7 +194,9 @@ type Answer struct {
 }
 
 // Retried reports whether the bot sends again by itself after a: nothing of that send ran.
-func (a Answer) Retried() bool { return a.Outcome == OutcomeNotSent || a.Outcome == OutcomeRefused && a.Busy }
+func (a Answer) Retried() bool {
+	return a.Outcome == OutcomeNotSent || a.Outcome == OutcomeRefused && a.Busy
+}
 
 // Card is the message that shows the request.
 type Card struct {

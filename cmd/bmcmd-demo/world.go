@@ -81,6 +81,7 @@ bm:
   region: ap-beijing
   read_key: {id: "ref+file://%[1]s/read_id", secret: "ref+file://%[1]s/read_secret"}
   run_key: {id: "ref+file://%[1]s/run_id", secret: "ref+file://%[1]s/run_secret"}
+bots: 1
 limits: {commands_a_minute: 600} # a play types faster than people
 logins:
   - {name: db-root, hosts: ["ins-db*"], user: root, password: "ref+file://%[1]s/db_password"}

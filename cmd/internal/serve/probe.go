@@ -169,7 +169,7 @@ func (p *probe) cloudReads(ctx context.Context) {
 		}
 	}
 	p.machines(ctx)
-	p.says("cloud", Good, "%s takes the key for reads, API %s", p.cfg.BM.Endpoint, p.cfg.BM.API)
+	p.says("cloud", Good, "%s takes the key for reads, API %s; bots is %d, and each makes its part of the calls that the account may make", p.cfg.BM.Endpoint, p.cfg.BM.API, p.cfg.Bots)
 }
 
 // machines looks a machine up in each region, as is done before anybody is asked for a run.
