@@ -47,9 +47,12 @@ func (d *Desk) Receive(ctx context.Context, r Request) (k Kept, fresh bool, err 
 	r.Schema, r.State, r.Revision = Schema, Received, 1
 	r.Card.Look = 1
 	event := r.chain(Event{Request: r.ID, Revision: 1, Move: "receive", To: Received, By: r.Requester})
-	k, fresh, err = d.store.Create(ctx, Swap{Next: r, MoveID: rand.Text(), Worker: d.worker, Hold: d.hold, Event: event, Limits: d.limits})
+	k, fresh, err = d.store.Create(ctx, Swap{Next: r, MoveID: moveID(), Worker: d.worker, Hold: d.hold, Event: event, Limits: d.limits})
 	return d.known.heard(k), fresh, err
 }
+
+// moveID tells a move from the few others that a record remembers.
+func moveID() string { return rand.Text()[:12] }
 
 // Load reads a request.
 func (d *Desk) Load(ctx context.Context, id string) (Kept, error) {
@@ -99,7 +102,7 @@ func (d *Desk) Advance(ctx context.Context, k Kept, m Move) (Kept, error) {
 	if err != nil {
 		return k, err
 	}
-	s := Swap{Next: next, Event: event, MoveID: rand.Text(), NotAfter: m.Deadline(k.Request), Worker: d.worker, Server: k.Server.ID}
+	s := Swap{Next: next, Event: event, MoveID: moveID(), NotAfter: m.Deadline(k.Request), Worker: d.worker, Server: k.Server.ID, Outputs: m.outputs}
 	switch {
 	case k.State == Approved && next.State == Executing:
 		s.Hosts = HostsTake
@@ -179,12 +182,7 @@ func (d *Desk) Events(ctx context.Context, id string, n int) ([]Event, error) {
 	return d.store.Events(ctx, id, n)
 }
 
-// KeepOutputs keeps what the hosts of a request printed, for a set time only.
-func (d *Desk) KeepOutputs(ctx context.Context, id string, out Outputs) error {
-	return d.store.KeepOutputs(ctx, id, out)
-}
-
-// Outputs is what is kept of it.
+// Outputs is what is kept of what the hosts of a request printed: see [Move.Keeping].
 func (d *Desk) Outputs(ctx context.Context, id string) (Outputs, error) {
 	return d.store.Outputs(ctx, id)
 }

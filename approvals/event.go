@@ -49,7 +49,14 @@ type Event struct {
 	Refused *Refusals `json:"refused,omitempty"` // until then
 	Facts   string    `json:"facts,omitempty"`   // the hash of what the record says after the move
 
-	Hash string `json:"-"` // of the bytes that are stored; it stands before them
+	Hash    string  `json:"-"` // of the bytes that are stored
+	Written Written `json:"-"` // of an event that was just made
+}
+
+// Written are bytes that were made to be hashed, so that a store need not make them again.
+type Written struct {
+	Event []byte // [Event.Encode]
+	Facts []byte // of the record after the move
 }
 
 // Encode makes the bytes of e that are stored and hashed.
@@ -116,7 +123,10 @@ func hashOf(text []byte) string {
 // chain makes e the newest event of r.
 func (r *Request) chain(e Event) Event {
 	r.Events++
-	e.V, e.N, e.Prev, e.Facts = eventVersion, r.Events, r.Head, r.Facts()
+	facts, err := r.facts()
+	if e.V, e.N, e.Prev = eventVersion, r.Events, r.Head; err == nil {
+		e.Facts = hashOf(facts)
+	}
 	if e.N == 2 {
 		e.Came = r.Received
 	}
@@ -142,7 +152,11 @@ func (r *Request) chain(e Event) Event {
 		refused := r.Refused
 		e.Refused = &refused
 	}
-	e.Hash = e.Sum()
+	text, err := e.Encode()
+	if err == nil {
+		e.Hash = hashOf(text)
+	}
+	e.Written = Written{text, facts}
 	r.Head = e.Hash
 	return e
 }

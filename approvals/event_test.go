@@ -1,7 +1,6 @@
 package approvals
 
 import (
-	"encoding/json"
 	"errors"
 	"reflect"
 	"slices"
@@ -89,6 +88,9 @@ func TestEveryFieldOfAnEventIsInItsHash(t *testing.T) {
 func fields(v reflect.Value, prefix string) (out []string) {
 	for i := range v.NumField() {
 		name := prefix + v.Type().Field(i).Name
+		if name == "Written" { // not what it says, but how it was said
+			continue
+		}
 		if v.Field(i).Type() == reflect.TypeFor[Person]() {
 			out = append(out, fields(v.Field(i), name+".")...)
 			continue
@@ -226,10 +228,10 @@ func TestJSONKeepsTheHash(t *testing.T) {
 		if err != nil || back.Sum() != e.Hash || back.Hash != next.Head {
 			t.Errorf("%s: the hash of %s is another: error %v", tt.why, body, err)
 		}
-		kept, err := next.Encode()
+		kept, err := next.Encode(nil)
 		var again Request
 		if err == nil {
-			err = json.Unmarshal(kept, &again)
+			again, err = DecodeRequest(kept, func(string) ([]byte, error) { return next.Plan.Script.Content, nil })
 		}
 		if err != nil || again.Facts() != e.Facts {
 			t.Errorf("%s: the record that is read again says something else: error %v", tt.why, err)

@@ -226,6 +226,9 @@ func (m *memory) write(r *record, s Swap) {
 	r.body, r.rev, r.ended = body, s.Next.Revision, s.Next.State.Ended()
 	r.free = r.ended || s.Next.Unsure.Lifted
 	r.moves = append(r.moves, s.MoveID)
+	if s.Outputs != nil {
+		r.out = s.Outputs
+	}
 	if s.Event.Move != "" {
 		r.events = append(r.events, s.Event)
 	}
@@ -305,17 +308,6 @@ func (m *memory) KeepRefusal(_ context.Context, f Refusal, most int) (Refusals, 
 	r.recent = append(r.recent, f.Event)
 	r.recent = r.recent[max(0, len(r.recent)-RecentRefusals):]
 	return r.count, nil
-}
-
-func (m *memory) KeepOutputs(_ context.Context, id string, out Outputs) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	r, there := m.records[id]
-	if !there {
-		return ErrNotFound
-	}
-	r.out = maps.Clone(out)
-	return nil
 }
 
 func (m *memory) Outputs(_ context.Context, id string) (Outputs, error) {

@@ -60,6 +60,7 @@ type Move struct {
 	quiet   bool   // housekeeping: in no event; it alone says whether the card shows it
 	aside   bool   // an event that changes no state
 	click   string // the envelope that a person's press came in
+	outputs Outputs
 	from    states // where it starts, if the table does not say so
 	apply   func(r *Request, now time.Time) error
 	until   func(r Request) time.Time // the store refuses the move after this time
@@ -170,6 +171,12 @@ const clicksKept = 64
 // two bots at once: on a record that holds it, Apply answers [ErrRepeated], and nothing changes.
 func (m Move) From(click string) Move {
 	m.click = click
+	return m
+}
+
+// Keeping has m keep what the hosts printed, for a set time only.
+func (m Move) Keeping(out Outputs) Move {
+	m.outputs = out
 	return m
 }
 

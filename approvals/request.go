@@ -41,7 +41,7 @@ func (s State) Ended() bool {
 }
 
 // Schema is the version of the stored form of a Request. A store reads no newer one.
-const Schema = 4
+const Schema = 5
 
 // Request is the record of one run asked for. It is a value: moves make a new
 // one. Times are those of the store.

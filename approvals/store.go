@@ -90,6 +90,8 @@ type Swap struct {
 	Worker   string        // who asks
 	Hold     time.Duration // over 0: worker wants to hold the request so long; 0: let go of it
 
+	Outputs Outputs // what the hosts printed, kept for a set time only
+
 	Limits Limits // of a new request's person, known by Requester.User
 	Hosts  Hosts  // what becomes of the hosts of Next's script
 	Server string // not empty: the swap is refused by any other [Server]
@@ -183,11 +185,7 @@ type Store interface {
 	// Event, if that is among the last [RecentRefusals] of the request.
 	KeepRefusal(ctx context.Context, f Refusal, most int) (Refusals, error)
 
-	// KeepOutputs keeps what a request's hosts printed, for a set time only. Repeats
-	// replace.
-	KeepOutputs(ctx context.Context, id string, out Outputs) error
-
-	// Outputs answers what is kept of it: none after that time.
+	// Outputs answers what a swap has kept of what the hosts printed: none after its time.
 	Outputs(ctx context.Context, id string) (Outputs, error)
 
 	// Open lists up to n requests that have not ended, newest first.

@@ -68,6 +68,7 @@ type Bot struct {
 	calls  remembered[*approvals.Answer] // by request: of this bot's calls whose answer is not stored yet
 	called remembered[int]               // by request: for how many of its sends this bot has called
 	looked remembered[bool]              // requests that were searched for; see beforeMe
+	prints remembered[approvals.Outputs] // of runs that ended here, until they were reported
 	ran    remembered[[]string]          // by task: the hosts of other runs
 
 	mu      sync.Mutex
@@ -127,7 +128,7 @@ func New(c Config) (*Bot, error) {
 	life, end := context.WithCancel(context.Background())
 	return &Bot{
 		Config: c, jobs: map[string]*job{}, life: life, end: end,
-		called: remembered[int]{most: mostCalled}, looked: remembered[bool]{most: mostCalled}, ran: remembered[[]string]{most: mostRanOn},
+		called: remembered[int]{most: mostCalled}, looked: remembered[bool]{most: mostCalled}, ran: remembered[[]string]{most: mostRanOn}, prints: remembered[approvals.Outputs]{most: mostPrints},
 		slots: make(chan struct{}, c.Workers), lookUps: make(chan struct{}, max(1, c.Workers/16)), looks: make(chan struct{}, max(1, c.Workers/2)), freed: make(chan struct{}, 1),
 		commands: NewPace(c.CommandsAMinute, time.Minute), showings: NewPace(1, showEvery), turnedAway: NewPace(turnedAwayAnHour, time.Hour),
 		redraws: NewPace(redrawsAMinute, time.Minute), links: NewPace(linksAMinute, time.Minute),

@@ -106,19 +106,18 @@ func (b *Bot) look(ctx context.Context, k approvals.Kept) (sight, error) {
 	return s, err
 }
 
-// conclude keeps what the hosts printed and ends the run. That it cannot be kept
-// holds up the result, but not beyond the last look.
+// conclude ends the run, and with the same move keeps what the hosts printed. If the store
+// does not take that much, the last look is for the result without.
 func (b *Bot) conclude(ctx context.Context, k approvals.Kept, s sight, why string, last bool) (approvals.Kept, error) {
-	work, cancel := context.WithTimeout(ctx, workTime)
-	defer cancel()
-	if err := b.Desk.KeepOutputs(work, k.ID, s.out); err != nil {
-		b.Log.Warn("what the hosts printed could not be kept", "request", k.ID, b.said(err))
-		if !last {
-			return b.advance(ctx, k, approvals.Delay(k.Clock().Add(pause(err, k.Tries))))
-		}
-	}
 	b.Log.Info("a run has ended", "request", k.ID, "tasks", len(s.tasks), "given_up", why != "")
-	return b.advance(ctx, k, approvals.Finish(s.hosts, why))
+	next, err := b.advance(ctx, k, approvals.Finish(s.hosts, why).Keeping(s.out))
+	if err == nil {
+		b.rememberPrints(k.ID, s.out)
+	} else if last && errors.Is(err, approvals.ErrUnavailable) {
+		b.Log.Warn("what the hosts printed could not be kept", "request", k.ID, b.said(err))
+		next, err = b.advance(ctx, k, approvals.Finish(s.hosts, why))
+	}
+	return next, err
 }
 
 // givenUp says why not everything is known, and about which hosts.

@@ -181,6 +181,9 @@ func (r *row) write(s approvals.Swap) {
 	}
 	r.body, r.moves = body, append(r.moves, s.MoveID)
 	r.ended = s.Next.State.Ended()
+	if s.Outputs != nil {
+		r.out = s.Outputs
+	}
 	r.free = r.ended || s.Next.Unsure.Lifted
 	if s.Event.Move != "" {
 		r.events = append(r.events, s.Event)
@@ -253,7 +256,11 @@ func (s *memory) Load(ctx context.Context, id string) (approvals.Kept, error) {
 }
 
 func (s *memory) Swap(ctx context.Context, w approvals.Swap) (approvals.Kept, error) {
-	f, err := s.begin(ctx, "swap", w.Event.Move, w.Worker)
+	name := "swap"
+	if len(w.Outputs) > 0 {
+		name = "swap with outputs"
+	}
+	f, err := s.begin(ctx, name, w.Event.Move, w.Worker)
 	defer s.mu.Unlock()
 	if err != nil {
 		return approvals.Kept{}, err
@@ -403,15 +410,6 @@ func (s *memory) KeepRefusal(ctx context.Context, f approvals.Refusal, most int)
 	r.recent = append(r.recent, f.Event)
 	r.recent = r.recent[max(0, len(r.recent)-approvals.RecentRefusals):]
 	return r.refused, nil
-}
-
-func (s *memory) KeepOutputs(ctx context.Context, id string, out approvals.Outputs) error {
-	_, err := s.begin(ctx, "keep", "", "")
-	defer s.mu.Unlock()
-	if r := s.rows[id]; err == nil && r != nil {
-		r.out = maps.Clone(out)
-	}
-	return err
 }
 
 func (s *memory) Outputs(ctx context.Context, id string) (approvals.Outputs, error) {

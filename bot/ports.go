@@ -24,7 +24,6 @@ type Desk interface {
 	Refused(ctx context.Context, k approvals.Kept, f approvals.Refusal, most int) error
 	Events(ctx context.Context, id string, n int) ([]approvals.Event, error)
 	Open(ctx context.Context, n int) ([]approvals.Kept, error)
-	KeepOutputs(ctx context.Context, id string, out approvals.Outputs) error
 	Outputs(ctx context.Context, id string) (approvals.Outputs, error)
 	Recollection
 }

@@ -107,11 +107,36 @@ func (b *Bot) tell(ctx context.Context, k approvals.Kept, n approvals.Notice) ap
 
 // report posts what happened on the hosts.
 func (b *Bot) report(ctx context.Context, k approvals.Kept, n approvals.Notice) (Posted, error) {
-	out, err := b.Desk.Outputs(ctx, k.ID)
+	out, err := b.printed(ctx, k.ID)
 	if err != nil {
 		return Posted{Alone: n.Alone}, err
 	}
 	return b.Board.Report(ctx, k.Request, n, out)
+}
+
+// What a run printed that ended here need not be read to report it. What is more, or is
+// forgotten, is read.
+const (
+	mostPrints    = 64
+	mostPrintSize = 256 << 10
+)
+
+func (b *Bot) rememberPrints(id string, out approvals.Outputs) {
+	size := 0
+	for _, o := range out {
+		size += len(o)
+	}
+	if size <= mostPrintSize {
+		b.prints.put(id, out)
+	}
+}
+
+// printed is what the hosts printed.
+func (b *Bot) printed(ctx context.Context, id string) (approvals.Outputs, error) {
+	if out := b.prints.of(id); out != nil {
+		return out, nil
+	}
+	return b.Desk.Outputs(ctx, id)
 }
 
 // attach does the next step of a result's file: its bytes go to the chat, and then it is put into the
@@ -143,7 +168,7 @@ func (b *Bot) attach(ctx context.Context, k approvals.Kept, n approvals.Notice) 
 }
 
 func (b *Bot) upload(ctx context.Context, k approvals.Kept) (id string, err error) {
-	out, err := b.Desk.Outputs(ctx, k.ID)
+	out, err := b.printed(ctx, k.ID)
 	if err != nil {
 		return "", err
 	}

@@ -26,12 +26,14 @@ const (
 // at the same time. Errors wrap ErrUnavailable, or the context's.
 type Audit struct {
 	caller
-	keys keys
+	keys  keys
+	texts *texts
 }
 
 // NewAudit is [New] for who only looks back.
 func NewAudit(client redis.UniversalClient, workspace string) *Audit {
-	return &Audit{caller: caller{client: client}, keys: newKeys(workspace)}
+	c, k := caller{client: client}, newKeys(workspace)
+	return &Audit{c, k, newTexts(c, k)}
 }
 
 // Read reads these requests, in this order.

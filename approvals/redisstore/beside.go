@@ -126,7 +126,7 @@ func (h *History) stray(k keys, clicks, outputs bool) {
 func (h *History) written(body, at string, b beside) {
 	r := h.Record
 	earlier := len(h.Events) > 0 && h.Events[len(h.Events)-1].Facts != "" && r.Schema < namedFacts
-	if odd(body) || earlier {
+	if odd(r, body) || earlier {
 		h.odd("its record is not written as bmcmd writes it: a key may stand twice, once for people and once for bmcmd")
 	}
 	is := func(field, has, want string) {

@@ -1,7 +1,6 @@
 package redisstore
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,55 +9,39 @@ import (
 	"github.com/bmcmd/bmcmd/approvals"
 )
 
-// encode makes the two texts that a swap stores, each once.
-func encode(w approvals.Swap) (body, event []byte, err error) {
-	if body, err = w.Next.Encode(); err != nil {
-		return nil, nil, fmt.Errorf("request %s: %w", w.Next.ID, err)
-	}
-	if w.Event.Move == "" {
-		return body, []byte{}, nil
-	}
-	event, err = encodeEvent(w.Event)
-	return body, event, err
+// written are the texts that a swap stores, each made once.
+type written struct {
+	body, event []byte
+	script      string // the SHA-256 of its script's text; empty: it has none
+	text        []byte
+	outputs     []byte
 }
 
-// encodeEvent makes "hash JSON".
-func encodeEvent(e approvals.Event) ([]byte, error) {
-	text, err := e.Encode()
+// encode packs what stays as it is: events, and the record of a request that has ended.
+func encode(w approvals.Swap) (out written, err error) {
+	if out.body, err = w.Next.Encode(w.Event.Written.Facts); err != nil {
+		return out, fmt.Errorf("request %s: %w", w.Next.ID, err)
+	}
+	if w.Next.State.Ended() {
+		out.body = pack(out.body)
+	}
+	if p := w.Next.Plan; p != nil && len(p.Script.Content) > 0 {
+		out.script, out.text = p.Script.SHA256(), p.Script.Content
+	}
+	if w.Event.Move != "" {
+		out.event, err = encodeEvent(w.Event)
+	}
+	return out, err
+}
+
+func encodeEvent(e approvals.Event) (text []byte, err error) {
+	if text = e.Written.Event; text == nil {
+		text, err = e.Encode()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("event of %s: %w", e.Request, err)
 	}
-	return append([]byte(e.Hash+" "), text...), nil
-}
-
-// decode reads a record. The schema is read first: a newer one may have changed
-// the type of any other field.
-func decode(body, at string) (approvals.Request, error) {
-	r, err := decodeBody(body)
-	if err == nil {
-		r.Received = received(r, at)
-	}
-	return r, err
-}
-
-// decodeBody is decode without what stands beside the body.
-func decodeBody(body string) (approvals.Request, error) {
-	var r approvals.Request
-	err := json.Unmarshal([]byte(body), &r)
-	if err != nil || r.Schema > approvals.Schema {
-		return approvals.Request{}, unreadable(body)
-	}
-	return r, nil
-}
-
-// record is decode of what scripts answer: body, at, on and refused, from place i on.
-func record(a answer, i int) (approvals.Request, error) {
-	r, err := decode(a.text(i), a.text(i+1))
-	if err == nil && r.KeptOn == "" { // the record itself says so from its second version on
-		r.KeptOn = a.text(i + 2)
-	}
-	r.Refused = refusedClicks(a.text(i + 3))
-	return r, err
+	return pack(takeOut(text, e.Plan)), nil
 }
 
 // refusedClicks reads what refuseScript keeps in a request's hash.
@@ -70,47 +53,8 @@ func refusedClicks(text string) (c approvals.Refusals) {
 	return c
 }
 
-// unreadable says what is wrong with a record, without quoting it.
-func unreadable(body string) error {
-	var head struct {
-		Schema int    `json:"schema"`
-		ID     string `json:"id"`
-	}
-	err := json.Unmarshal([]byte(body), &head)
-	if err == nil && head.Schema > approvals.Schema {
-		return fmt.Errorf("%w: request %s has schema %d, this bmcmd reads up to %d: upgrade this bmcmd",
-			approvals.ErrUnreadable, head.ID, head.Schema, approvals.Schema)
-	}
-	return fmt.Errorf("%w: request %s is not what bmcmd wrote: look at it with redis-cli", approvals.ErrUnreadable, head.ID)
-}
-
-// received is when r came: the record itself says so from its second version on.
-func received(r approvals.Request, at string) time.Time {
-	if !r.Received.IsZero() {
-		return r.Received
-	}
-	return time.UnixMilli(number(at)).UTC()
-}
-
-// decodeEvent reads "ms hash JSON", or "ms JSON" of the first form of events.
-func decodeEvent(line string) (approvals.Event, error) {
-	at, text, _ := strings.Cut(line, " ")
-	hash, first := "", strings.HasPrefix(text, "{")
-	if !first {
-		hash, text, _ = strings.Cut(text, " ")
-	}
-	e, err := approvals.DecodeEvent([]byte(text))
-	if err != nil {
-		return approvals.Event{}, fmt.Errorf("%w: an event is not what bmcmd wrote: look at it with redis-cli", approvals.ErrUnreadable)
-	}
-	if !first {
-		e.Hash = hash // as it was written; Verify holds it against the text
-	}
-	if e.At.IsZero() {
-		e.At = time.UnixMilli(number(at)).UTC()
-	}
-	return e, nil
-}
+// millis is a time that a script wrote.
+func millis(ms string) time.Time { return time.UnixMilli(number(ms)).UTC() }
 
 // decodeRefusal reads "hash JSON".
 func decodeRefusal(text string) (approvals.Refusal, error) {
@@ -124,13 +68,13 @@ func decodeRefusal(text string) (approvals.Refusal, error) {
 
 // odd reports whether a record is not written as this bmcmd writes what it reads there: a
 // key that stands twice, or in capitals, says one thing to people and another to us.
-func odd(body string) bool {
-	var r approvals.Request
-	if json.Unmarshal([]byte(body), &r) != nil || r.Schema != approvals.Schema {
-		return false // unreadable, or written by an earlier bmcmd
+func odd(r approvals.Request, body string) bool {
+	if r.Schema != approvals.Schema {
+		return false // written by an earlier bmcmd
 	}
-	again, err := r.Encode()
-	return err != nil || string(again) != body
+	text, err := unpack(body)
+	again, failed := r.Encode(nil)
+	return err != nil || failed != nil || string(again) != text
 }
 
 // due is in milliseconds, rounded up: what is handed out is due by Redis' clock

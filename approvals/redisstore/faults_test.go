@@ -154,9 +154,6 @@ var calls = []struct {
 		got, err := s.Open(ctx, 5)
 		return want(err, len(got) == 1, "none is open")
 	}},
-	{"keep outputs", 1, func(ctx context.Context, s *Store, k approvals.Kept) error {
-		return s.KeepOutputs(ctx, k.ID, approvals.Outputs{"task-1/ins-1": []byte("ok")})
-	}},
 	{"outputs", 1, func(ctx context.Context, s *Store, k approvals.Kept) error {
 		got, err := s.Outputs(ctx, k.ID)
 		return want(err, len(got) == 0, "there are some")

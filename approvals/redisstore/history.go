@@ -119,7 +119,10 @@ func (a *Audit) history(ctx context.Context, got answer, i int) (History, error)
 	case "":
 		h.RecordErr = approvals.ErrNotFound
 	default:
-		h.Record, h.RecordErr = decodeBody(body)
+		h.Record, h.RecordErr = a.texts.body(ctx, body)
+		if h.RecordErr != nil && !errors.Is(h.RecordErr, approvals.ErrUnreadable) {
+			return h, h.RecordErr
+		}
 	}
 	clicks, _ := got.rest[i+6].([]any)
 	h.clicks(clicks)
@@ -134,7 +137,10 @@ func (a *Audit) history(ctx context.Context, got answer, i int) (History, error)
 	}
 	if h.RecordErr == nil {
 		h.written(body, got.text(i+1), b)
-		h.Record.Received, h.Record.Refused = received(h.Record, got.text(i+1)), refusedClicks(b.refused)
+		if h.Record.Received.IsZero() {
+			h.Record.Received = millis(got.text(i + 1))
+		}
+		h.Record.Refused = refusedClicks(b.refused)
 		h.derived(b)
 		return h, a.hosts(ctx, &h)
 	}
@@ -149,7 +155,9 @@ func (a *Audit) events(ctx context.Context, h *History, got answer, i int) error
 	lines, _ := got.rest[i+5].([]any)
 	for n := int(number(got.text(i + 4))); ; {
 		for _, l := range lines {
-			h.add(fmt.Sprint(l))
+			if err := h.add(ctx, a.texts, fmt.Sprint(l)); err != nil {
+				return err
+			}
 		}
 		if len(h.Events) >= n {
 			return nil
@@ -183,16 +191,20 @@ func (a *Audit) hosts(ctx context.Context, h *History) error {
 }
 
 // add takes one line of the events' list.
-func (h *History) add(line string) {
-	e, err := decodeEvent(line)
+func (h *History) add(ctx context.Context, t *texts, line string) error {
+	e, err := t.event(ctx, line)
+	if err != nil && !errors.Is(err, approvals.ErrUnreadable) {
+		return err
+	}
 	if err != nil {
 		e, h.Unreadable = approvals.Event{}, append(h.Unreadable, len(h.Events)+1)
 	}
 	ms, _, _ := strings.Cut(line, " ")
-	at := time.UnixMilli(number(ms)).UTC()
+	at := millis(ms)
 	h.Events = append(h.Events, e)
 	if err == nil {
 		h.timed(ms, at, e.At)
 	}
 	h.Newest = at
+	return nil
 }

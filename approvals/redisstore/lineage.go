@@ -111,12 +111,14 @@ func (t signed) bare() approvals.Kept {
 
 // kept reads what createScript and swapScript answer; no body means that Redis has
 // what was sent.
-func (t signed) kept(sent approvals.Request) (approvals.Kept, error) {
+func (s *Store) kept(ctx context.Context, t signed, sent approvals.Request) (approvals.Kept, error) {
 	k := t.bare()
 	k.Mine = t.text(1) == "1"
 	if t.text(2) == "" {
 		k.Request = sent
-		k.Received = received(sent, t.text(3))
+		if k.Received.IsZero() {
+			k.Received = millis(t.text(3))
+		}
 		if k.KeptOn == "" {
 			k.KeptOn = t.text(4)
 		}
@@ -124,6 +126,6 @@ func (t signed) kept(sent approvals.Request) (approvals.Kept, error) {
 		return k, nil
 	}
 	var err error
-	k.Request, err = record(t.answer, 2)
+	k.Request, err = s.record(ctx, t.answer, 2)
 	return k, err
 }

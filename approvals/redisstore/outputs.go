@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/redis/go-redis/v9"
@@ -22,25 +24,25 @@ const mostOutput = 16 << 20
 // noteRoom is how much of a cut output its note may take.
 const noteRoom = 160
 
-// KeepOutputs is as [approvals.Store] says. More than 16 MiB together are cut: the
-// longest lose their middles, each with a note that says so in its place.
-func (s *Store) KeepOutputs(ctx context.Context, id string, out approvals.Outputs) error {
-	args := make([]any, 1, 1+2*len(out))
-	args[0] = s.opts.KeepOutputs.Milliseconds()
-	each := share(out, s.most)
-	packer, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+// outputs packs what is kept of them. More than 16 MiB together are cut: the longest lose
+// their middles, each with a note that says so in its place. There is one text for all:
+// hosts print much the same.
+func (s *Store) outputs(out approvals.Outputs) ([]byte, error) {
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	each := share(out, s.most)
 	for _, name := range slices.Sorted(maps.Keys(out)) {
-		packed, err := pack(packer, cut(out[name], each, s.most))
-		if err != nil {
-			return fmt.Errorf("outputs of %s: %w", id, err)
+		for _, part := range [][]byte{[]byte(name), cut(out[name], each, s.most)} {
+			if _, err := w.Write(append(binary.AppendUvarint(nil, uint64(len(part))), part...)); err != nil {
+				return nil, err
+			}
 		}
-		args = append(args, name, packed)
 	}
-	_, err = s.write(ctx, keepScript, []string{s.keys.outputs(id)}, args...)
-	return err
+	err = w.Close()
+	return b.Bytes(), err
 }
 
 // Outputs is as [approvals.Store] says.
@@ -50,12 +52,37 @@ func (s *Store) Outputs(ctx context.Context, id string) (approvals.Outputs, erro
 		return nil, err
 	}
 	out := approvals.Outputs{}
-	for i := 0; i+1 < len(a.rest); i += 2 {
-		if out[a.text(i)], err = unpack(a.text(i+1), s.most+noteRoom); err != nil {
-			return nil, fmt.Errorf("%w: an output of %s is not what bmcmd wrote", approvals.ErrUnreadable, id)
-		}
+	if len(a.rest) == 1 {
+		out, err = s.unpackAll(a.text(0))
+	}
+	for i := 0; err == nil && i+1 < len(a.rest); i += 2 { // each by itself, as up to schema 4
+		var one []byte
+		one, err = gunzip(a.text(i+1), s.most+noteRoom)
+		out[a.text(i)] = one
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: an output of %s is not what bmcmd wrote", approvals.ErrUnreadable, id)
 	}
 	return out, nil
+}
+
+// unpackAll reads what outputs packed.
+func (s *Store) unpackAll(text string) (approvals.Outputs, error) {
+	all, err := gunzip(text, 2*s.most)
+	out, name := approvals.Outputs{}, ""
+	for n := 0; err == nil && len(all) > 0; n++ {
+		size, used := binary.Uvarint(all)
+		if used <= 0 || size > uint64(len(all)-used) {
+			return nil, io.ErrUnexpectedEOF
+		}
+		part := all[used : used+int(size)]
+		if all = all[used+int(size):]; n%2 == 0 {
+			name = string(part)
+		} else {
+			out[name] = part
+		}
+	}
+	return out, err
 }
 
 // share is how long each output may be, so that all are no more than total: only
@@ -96,19 +123,9 @@ func cut(o []byte, each, total int) []byte {
 	return slices.Concat(o[:head], []byte(note), o[tail:])
 }
 
-func pack(w *gzip.Writer, o []byte) ([]byte, error) {
-	var b bytes.Buffer
-	w.Reset(&b)
-	if _, err := w.Write(o); err != nil {
-		return nil, err
-	}
-	err := w.Close()
-	return b.Bytes(), err
-}
-
-// unpack reads no more than can have been packed: whoever wrote more was not bmcmd.
-func unpack(packed string, most int) ([]byte, error) {
-	r, err := gzip.NewReader(bytes.NewReader([]byte(packed)))
+// gunzip reads no more than can have been packed: whoever wrote more was not bmcmd.
+func gunzip(text string, most int) ([]byte, error) {
+	r, err := gzip.NewReader(strings.NewReader(text))
 	if err != nil {
 		return nil, err
 	}
@@ -119,25 +136,16 @@ func unpack(packed string, most int) ([]byte, error) {
 	return o, err
 }
 
-// keepScript keeps outputs instead of those kept before; with none, it only takes
-// those away.
-//
-// KEYS: 1 outputs.
-// ARGV: 1 time to keep them, then name and output of each, then the departure.
-// Returns: seconds, microseconds.
-var keepScript = redis.NewScript(clock + `
-redis.call('DEL', KEYS[1])
-for i = 2, #ARGV - 2, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
-redis.call('PEXPIRE', KEYS[1], ARGV[1])
-return {t[1], t[2]}
-`)
-
 // outputsScript reads outputs.
 //
 // KEYS: 1 outputs.
-// Returns: seconds, microseconds, then name and output of each.
+// Returns: seconds, microseconds, then all of them, or as up to schema 4 name and output of each.
 var outputsScript = redis.NewScript(clock + `
 local out = {t[1], t[2]}
-for _, s in ipairs(redis.call('HGETALL', KEYS[1])) do out[#out + 1] = s end
+if redis.call('TYPE', KEYS[1]).ok == 'hash' then
+  for _, s in ipairs(redis.call('HGETALL', KEYS[1])) do out[#out + 1] = s end
+else
+  out[3] = redis.call('GET', KEYS[1]) or nil
+end
 return out
 `)

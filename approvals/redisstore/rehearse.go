@@ -28,7 +28,7 @@ const (
 // first leaves a string there that goes by itself, so those after it change nothing.
 var commands = []string{
 	"SET %s 1 PX 60000", "PEXPIRE %s 60000", "GET %s", "EXISTS %s", "TYPE %s", "PTTL %s", "TIME", "INFO server",
-	"HSET %s f 1", "HDEL %s f", "HGET %s f", "HMGET %s f", "HGETALL %s", "HEXISTS %s f", "HINCRBY %s f 1",
+	"HSET %s f 1", "HDEL %s f", "HGET %s f", "HMGET %s f", "HGETALL %s", "HEXISTS %s f", "HLEN %s", "PERSIST %s", "HINCRBY %s f 1",
 	"RPUSH %s 1", "LRANGE %s 0 0", "LLEN %s",
 	"ZADD %s 1 m", "ZREM %s m", "ZREMRANGEBYSCORE %s 0 0", "ZSCORE %s m", "ZRANGE %s 0 0", "ZREVRANGE %s 0 0", "ZRANGEBYSCORE %s 0 0",
 	"DEL %s",
@@ -45,6 +45,7 @@ func (s *Store) Rehearse(ctx context.Context) error {
 	own := *s
 	own.keys = keys{s.keys.prefix + "check:" + randomID() + ":"}
 	own.caller.brief = true
+	own.texts = newTexts(own.caller, own.keys)
 	own.clock, own.met = &redisClock{local: s.opts.Now}, newLineage()
 	own.opts.Log = slog.New(slog.DiscardHandler) // its keys are new each time
 	if err := own.mayCall(ctx, s.keys.each()); err != nil {
@@ -108,6 +109,7 @@ func (s *Store) rehearse(ctx context.Context) error {
 		return err
 	}
 	w.Next.Revision, w.Hosts = 2, approvals.HostsTake
+	w.Next.Plan = &approvals.Plan{Script: approvals.Script{Content: []byte(r.Asked.Reason)}}
 	if _, err := s.Swap(ctx, w); err != nil {
 		return err
 	}
@@ -124,24 +126,21 @@ func (s *Store) rehearse(ctx context.Context) error {
 	if err := s.TurnAway(ctx, approvals.Event{Request: "r-away", N: 1, Move: "receive", To: approvals.Refused}); err != nil {
 		return err
 	}
-	w.Next.Revision, w.Next.State, w.Hosts = 3, approvals.Refused, approvals.HostsLeave
+	printed := bytes.Repeat([]byte("o"), rehearsalSize)
+	w.Next.Revision, w.Next.State, w.Hosts, w.Outputs = 3, approvals.Refused, approvals.HostsLeave, approvals.Outputs{"check": printed}
 	if _, err := s.Swap(ctx, w); err != nil {
 		return err
 	}
 	if events, err := s.Events(ctx, r.ID, 0); err != nil || len(events) != 3 {
 		return read(err)
 	}
+	if out, err := s.Outputs(ctx, r.ID); err != nil || !bytes.Equal(out["check"], printed) {
+		return read(err)
+	}
 	return s.rehearseRest(ctx, r.ID)
 }
 
 func (s *Store) rehearseRest(ctx context.Context, id string) error {
-	printed := bytes.Repeat([]byte("o"), rehearsalSize)
-	if err := s.KeepOutputs(ctx, id, approvals.Outputs{"check": printed}); err != nil {
-		return err
-	}
-	if out, err := s.Outputs(ctx, id); err != nil || !bytes.Equal(out["check"], printed) {
-		return read(err)
-	}
 	if server, has, err := s.Revisions(ctx, []string{id}); err != nil || server.ID == "" || has[id] != 3 {
 		return read(err)
 	}
@@ -159,7 +158,7 @@ func (s *Store) rehearseRest(ctx context.Context, id string) error {
 	if _, err := groups.Members(ctx, "check", nobody); err != nil {
 		return err
 	}
-	history := &Audit{caller: s.caller, keys: s.keys}
+	history := &Audit{s.caller, s.keys, newTexts(s.caller, s.keys)}
 	running := History{ID: id, Record: approvals.Request{State: approvals.Executing, Asked: approvals.Asked{Script: "cmd-check", Hosts: []string{"check"}}}}
 	if err := history.hosts(ctx, &running); err != nil {
 		return err

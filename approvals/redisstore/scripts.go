@@ -209,20 +209,26 @@ return {t[1], t[2], server, since, count}
 // the field holds: one that was lost keeps nobody waiting.
 //
 // KEYS: 1 request, 2 due, 3 open, 4 events, 5 audit, 6 hosts of its script, 7 refused
-// clicks, 8 asked, 9 gone, 10 mark.
+// clicks, 8 asked, 9 gone, 10 the text of its script,
+// 11 outputs, 12 mark.
 // ARGV: 1 id, 2 revision it replaces, 3 revision it makes, 4 body, 5 event or "",
 // 6 move id, 7 not after or "", 8 worker, 9 hold, 10 due or "", 11 "end" if it ends,
 // "gone" if nothing of it is kept then, "free" if whoever asks for the same gets a new
 // one, or "", 12 time to keep the request, 13 time to keep events, 14 prefix of twins, 15 prefix of requests,
 // 16 the server it is for or "", 17 "take", "keep", "leave" or "",
-// 18 "1" as in createScript, then the hosts if 11 or 17 needs them.
+// 18 "1" as in createScript, 19 the SHA-256 of its script's text or "", 20 the text, or ""
+// if Redis has it, 21 prefix of those, 22 what its hosts printed or "", 23 time to keep that, then the hosts
+// if 11 or 17 needs them.
 // Returns: time and server, status, whether the worker holds it, and the record,
 // without its body if that is the one just sent. status is "won" (now or before),
-// "conflict", "late", "none", "restarted", or "busy", and then the other request and
-// the host follow.
+// "conflict", "late", "none", "restarted", "text" if Redis does not have it, or "busy", and
+// then the other request and the host follow.
+//
+// The text of a script stays as long as a request that is open names it there, and then as
+// long as the record and the events of the last one.
 var swapScript = redis.NewScript(clockAndServer + `
 local key, id, worker, hosts = KEYS[1], ARGV[1], ARGV[8], ARGV[17]
-local h = redis.call('HMGET', key, 'rev', 'moves', 'holder', 'until', 'at', 'on', 'twin', 'refused')
+local h = redis.call('HMGET', key, 'rev', 'moves', 'holder', 'until', 'at', 'on', 'twin', 'refused', 'script')
 if not h[1] then return {t[1], t[2], server, since, count, 'none'} end
 local good = h[3] and tonumber(h[4]) > now
 local mine = good and h[3] == worker
@@ -243,11 +249,12 @@ local function other(host)
   if by and by ~= id and redis.call('HEXISTS', ARGV[15] .. by, 'holds') == 1 then return by end
 end
 if hosts == 'take' then
-  for i = 19, #ARGV - 1 do
+  for i = 24, #ARGV - 1 do
     local by = other(ARGV[i])
     if by then return answer('busy', true, by, ARGV[i]) end
   end
 end
+if ARGV[19] ~= '' and ARGV[20] == '' and redis.call('HEXISTS', KEYS[10], 'text') == 0 then return answer('text') end
 
 raise()
 local moves = h[2] .. ARGV[6] .. ' '
@@ -261,14 +268,32 @@ if ARGV[5] ~= '' then
   redis.call('ZADD', KEYS[5], text(now), id)
 end
 
+local function lets(script)
+  redis.call('HDEL', script, id)
+  local keep = math.max(ARGV[12], ARGV[13])
+  if redis.call('HLEN', script) == 1 and redis.call('PTTL', script) < keep then redis.call('PEXPIRE', script, text(keep)) end
+end
+if h[9] and h[9] ~= ARGV[19] then lets(ARGV[21] .. h[9]) end
+if ARGV[19] ~= '' then
+  if ARGV[20] ~= '' then redis.call('HSET', KEYS[10], 'text', ARGV[20]) end
+  if h[9] ~= ARGV[19] then redis.call('HSET', key, 'script', ARGV[19]) end
+  if ARGV[11] == 'end' then
+    lets(KEYS[10])
+  else
+    redis.call('HSET', KEYS[10], id, '')
+    redis.call('PERSIST', KEYS[10])
+  end
+end
+if ARGV[22] ~= '' then redis.call('SET', KEYS[11], ARGV[22], 'PX', ARGV[23]) end
+
 if hosts == 'leave' or ARGV[11] == 'end' then
   redis.call('HDEL', key, 'holds')
-  for i = 19, #ARGV - 1 do
+  for i = 24, #ARGV - 1 do
     if redis.call('HGET', KEYS[6], ARGV[i]) == id then redis.call('HDEL', KEYS[6], ARGV[i]) end
   end
 elseif hosts ~= '' then
   redis.call('HSET', key, 'holds', '1')
-  for i = 19, #ARGV - 1 do
+  for i = 24, #ARGV - 1 do
     if not other(ARGV[i]) then redis.call('HSET', KEYS[6], ARGV[i], id) end
   end
 end

@@ -34,6 +34,7 @@ type Store struct {
 	caller
 	keys  keys
 	opts  Options
+	texts *texts
 	met   *lineage
 	clock *redisClock
 	most  int           // [mostOutput]; tests have less
@@ -60,19 +61,20 @@ func New(client redis.UniversalClient, workspace string, opts Options) *Store {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Store{caller: caller{client: client}, keys: newKeys(workspace), opts: opts, met: newLineage(), clock: &redisClock{local: opts.Now}, most: mostOutput, wait: replicaWait}
+	c, k := caller{client: client}, newKeys(workspace)
+	return &Store{caller: c, keys: k, opts: opts, texts: newTexts(c, k), met: newLineage(), clock: &redisClock{local: opts.Now}, most: mostOutput, wait: replicaWait}
 }
 
 // Create is as [approvals.Store] says. Without a hold, the request is due at once.
 func (s *Store) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, bool, error) {
-	body, event, err := encode(w)
+	made, err := encode(w)
 	if err != nil {
 		return approvals.Kept{}, false, err
 	}
 	r, twin := w.Next, w.Next.Twin()
 	t, err := marked(s.call(ctx, approvals.ErrUncertain, s.confirmed(), createScript,
 		[]string{s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.twin(twin), s.keys.events(r.ID), s.keys.audit(), s.keys.asked(r.Requester.User), s.keys.mark()},
-		r.ID, r.Revision, body, event, moveID(w), w.Worker, w.Hold.Milliseconds(),
+		r.ID, r.Revision, made.body, made.event, moveID(w), w.Worker, w.Hold.Milliseconds(),
 		s.opts.KeepEvents.Milliseconds(), s.keys.request(""), twin, flag(s.opts.Replicas > 0), w.Limits.Open, w.Limits.AMinute))
 	if err != nil {
 		return approvals.Kept{}, false, err
@@ -85,7 +87,7 @@ func (s *Store) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, b
 	case "minute":
 		return approvals.Kept{}, false, &approvals.TooMany{Most: w.Limits.AMinute, After: time.Duration(number(t.text(1))) * time.Millisecond}
 	}
-	k, err := t.kept(w.Next)
+	k, err := s.kept(ctx, t, w.Next)
 	return k, t.text(0) == "fresh", err
 }
 
@@ -99,7 +101,7 @@ func (s *Store) Load(ctx context.Context, id string) (approvals.Kept, error) {
 		return approvals.Kept{}, approvals.ErrNotFound
 	}
 	k := t.bare()
-	k.Request, err = record(t.answer, 0)
+	k.Request, err = s.record(ctx, t.answer, 0)
 	return k, err
 }
 
@@ -107,29 +109,28 @@ func (s *Store) Load(ctx context.Context, id string) (approvals.Kept, error) {
 // an earlier attempt of this swap had won, the record is answered as it is by now;
 // with ErrBusy and ErrRestarted, too.
 func (s *Store) Swap(ctx context.Context, w approvals.Swap) (approvals.Kept, error) {
-	body, event, err := encode(w)
+	made, err := encode(w)
 	if err != nil {
 		return approvals.Kept{}, err
 	}
 	r := w.Next
-	verb, of := hosts(w)
-	args := []any{
-		r.ID, r.Revision - 1, r.Revision, body, event, moveID(w), deadline(w.NotAfter), w.Worker,
-		w.Hold.Milliseconds(), due(r.Due()), frees(r),
-		s.opts.KeepRequests.Milliseconds(), s.opts.KeepEvents.Milliseconds(), s.keys.twin(""), s.keys.request(""),
-		w.Server, verb, flag(s.opts.Replicas > 0),
+	if len(w.Outputs) > 0 {
+		if made.outputs, err = s.outputs(w.Outputs); err != nil {
+			return approvals.Kept{}, err
+		}
 	}
-	for _, host := range of {
-		args = append(args, host)
+	if _, there := s.texts.has(made.script); there {
+		made.text = nil
 	}
-	t, err := marked(s.call(ctx, approvals.ErrUncertain, s.confirmed(), swapScript, []string{
-		s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.events(r.ID), s.keys.audit(), s.keys.hosts(r.Asked.Script), s.keys.refused(r.ID),
-		s.keys.asked(r.Requester.User), s.keys.gone(r.ID), s.keys.mark(),
-	}, args...))
+	t, err := s.swap(ctx, w, made)
+	if err == nil && t.text(0) == "text" { // Redis has lost it
+		made.text = r.Plan.Script.Content
+		t, err = s.swap(ctx, w, made)
+	}
 	if err != nil {
 		return approvals.Kept{}, err
 	}
-	k, err := t.kept(w.Next)
+	k, err := s.kept(ctx, t, r)
 	switch is := refused(t); {
 	case is == approvals.ErrNotFound && r.Traceless(): // the reply was lost, or somebody was as fast
 		k.Request = r
@@ -140,6 +141,28 @@ func (s *Store) Swap(ctx context.Context, w approvals.Swap) (approvals.Kept, err
 		err = is
 	}
 	return k, err
+}
+
+func (s *Store) swap(ctx context.Context, w approvals.Swap, made written) (signed, error) {
+	r := w.Next
+	verb, of := hosts(w)
+	args := []any{
+		r.ID, r.Revision - 1, r.Revision, made.body, made.event, moveID(w), deadline(w.NotAfter), w.Worker,
+		w.Hold.Milliseconds(), due(r.Due()), frees(r),
+		s.opts.KeepRequests.Milliseconds(), s.opts.KeepEvents.Milliseconds(), s.keys.twin(""), s.keys.request(""),
+		w.Server, verb, flag(s.opts.Replicas > 0), made.script, made.text, s.keys.script(""), made.outputs, s.opts.KeepOutputs.Milliseconds(),
+	}
+	for _, host := range of {
+		args = append(args, host)
+	}
+	t, err := marked(s.call(ctx, approvals.ErrUncertain, s.confirmed(), swapScript, []string{
+		s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.events(r.ID), s.keys.audit(), s.keys.hosts(r.Asked.Script), s.keys.refused(r.ID),
+		s.keys.asked(r.Requester.User), s.keys.gone(r.ID), s.keys.script(made.script), s.keys.outputs(r.ID), s.keys.mark(),
+	}, args...))
+	if err == nil && t.text(0) == "won" && made.script != "" {
+		s.texts.heard(made.script, r.Plan.Script.Content)
+	}
+	return t, err
 }
 
 // refused is why a swap was not written; nil: it was.
@@ -171,7 +194,7 @@ func (s *Store) Take(ctx context.Context, worker string, hold time.Duration, n i
 	if ms := t.text(0); ms != "" {
 		wake = time.Duration(number(ms)) * time.Millisecond
 	}
-	return s.list(t, 1, true), wake, nil
+	return s.list(ctx, t, 1, true), wake, nil
 }
 
 // Events is as [approvals.Store] says. An event that has no time of its own bears
@@ -184,7 +207,7 @@ func (s *Store) Events(ctx context.Context, id string, n int) ([]approvals.Event
 	lines, _ := a.rest[0].([]any)
 	out := make([]approvals.Event, 0, len(lines))
 	for _, line := range lines {
-		e, err := decodeEvent(fmt.Sprint(line))
+		e, err := s.texts.event(ctx, fmt.Sprint(line))
 		if err != nil {
 			return nil, err
 		}
@@ -234,14 +257,19 @@ func (s *Store) Open(ctx context.Context, n int) ([]approvals.Kept, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.list(t, 0, false), nil
+	return s.list(ctx, t, 0, false), nil
+}
+
+// record reads what scripts answer: body, at, on and refused, from place i on.
+func (s *Store) record(ctx context.Context, a answer, i int) (approvals.Request, error) {
+	return s.texts.record(ctx, a.text(i), a.text(i+1), a.text(i+2), a.text(i+3))
 }
 
 // list reads records from place i on.
-func (s *Store) list(t signed, i int, mine bool) []approvals.Kept {
+func (s *Store) list(ctx context.Context, t signed, i int, mine bool) []approvals.Kept {
 	var out []approvals.Kept
 	for ; i+3 < len(t.rest); i += 4 {
-		r, err := record(t.answer, i)
+		r, err := s.record(ctx, t.answer, i)
 		if err != nil {
 			s.opts.Log.Warn("a record is left out", "error", err)
 			continue

@@ -111,10 +111,8 @@ func storedLife(t *testing.T, d *approvals.Desk) {
 		approvals.Look(host("accepted"), time.Date(2026, 3, 1, 2, 0, 30, 0, time.UTC)))
 	k = step(answered("unknown", approvals.OutcomeUnknown), approvals.Ask("no task fits", nil, time.Date(2026, 3, 1, 2, 30, 0, 0, time.UTC)))
 	step(k, approvals.Settle(bob, k.Digest, approvals.Ran, storedToday))
-	step(answered("succeeded", approvals.OutcomeAccepted), approvals.Find([]string{"task-succeeded"}), approvals.Finish(host("succeeded"), ""))
-	if err := d.KeepOutputs(ctx, "r-succeeded", approvals.Outputs{"task-succeeded/ins-succeeded": []byte("done.\n")}); err != nil {
-		t.Fatal(err)
-	}
+	step(answered("succeeded", approvals.OutcomeAccepted), approvals.Find([]string{"task-succeeded"}),
+		approvals.Finish(host("succeeded"), "").Keeping(approvals.Outputs{"task-succeeded/ins-succeeded": []byte("done.\n")}))
 	k = pending("denied")
 	step(k, approvals.Veto(bob, k.Digest, "wrong host", storedToday))
 }
@@ -266,21 +264,17 @@ func command(ctx context.Context, client *redis.Client, key string) (cmd []any, 
 	kind := client.Type(ctx, key).Val()
 	switch kind {
 	case "string":
-		cmd = []any{"SET", key, client.Get(ctx, key).Val()}
+		cmd = []any{"SET", key, asJSON(client.Get(ctx, key).Val())}
 	case "hash":
 		cmd = []any{"HSET", key}
 		all := client.HGetAll(ctx, key).Val()
 		for _, field := range slices.Sorted(maps.Keys(all)) {
-			if utf8.ValidString(all[field]) {
-				cmd = append(cmd, field, all[field])
-				continue
-			}
-			cmd = append(cmd, field, map[string][]byte{"base64": []byte(all[field])})
+			cmd = append(cmd, field, asJSON(all[field]))
 		}
 	case "list":
 		cmd = []any{"RPUSH", key}
 		for _, line := range client.LRange(ctx, key, 0, -1).Val() {
-			cmd = append(cmd, line)
+			cmd = append(cmd, asJSON(line))
 		}
 	case "zset":
 		cmd = []any{"ZADD", key}
@@ -291,4 +285,12 @@ func command(ctx context.Context, client *redis.Client, key string) (cmd []any, 
 		err = fmt.Errorf("%s is a %s", key, kind)
 	}
 	return cmd, err
+}
+
+// asJSON is a text, or what stands for bytes that are none.
+func asJSON(value string) any {
+	if utf8.ValidString(value) {
+		return value
+	}
+	return map[string][]byte{"base64": []byte(value)}
 }

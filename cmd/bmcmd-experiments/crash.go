@@ -11,9 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/approvals/redisstore"
 	"github.com/bmcmd/bmcmd/bot/slacksim"
 	"github.com/bmcmd/bmcmd/cmd/internal/world"
 )
@@ -73,7 +72,7 @@ func (c *crash) one(ctx context.Context, nth int, b batch) error {
 		client := w.Redis.Client()
 		defer client.Close()
 		f := newFleet(w, b.plan, r)
-		l := &load{w: w, redis: reader{client}, api: b.api, wanted: f.wanted, room: make(chan struct{}, c.atOnce), rand: r, dropped: map[string]bool{}}
+		l := &load{w: w, redis: reader{redisstore.New(client, team, redisstore.Options{})}, api: b.api, wanted: f.wanted, room: make(chan struct{}, c.atOnce), rand: r, dropped: map[string]bool{}}
 		asking, enough := context.WithCancel(s.ctx)
 		defer enough()
 		over := make(chan struct{})
@@ -184,15 +183,12 @@ func endBadly(w *world.World) {
 }
 
 // reader reads requests from Redis.
-type reader struct{ *redis.Client }
+type reader struct{ *redisstore.Store }
 
-func (r reader) record(ctx context.Context, id string) (q approvals.Request, err error) {
-	body, err := r.HGet(ctx, key("request", id), "body").Bytes()
-	if errors.Is(err, redis.Nil) {
-		return q, errNone
+func (r reader) record(ctx context.Context, id string) (approvals.Request, error) {
+	k, err := r.Load(ctx, id)
+	if errors.Is(err, approvals.ErrNotFound) {
+		err = errNone
 	}
-	if err == nil {
-		err = json.Unmarshal(body, &q)
-	}
-	return q, err
+	return k.Request, err
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/approvals/redisstore"
 	"github.com/bmcmd/bmcmd/bmclient/bmtest"
 	"github.com/bmcmd/bmcmd/bot/slacksim"
 	"github.com/bmcmd/bmcmd/bot/view"
@@ -23,39 +24,19 @@ type kept struct{ w *world.World }
 func (k kept) all(ctx context.Context) (map[string]*story, error) {
 	c := k.w.Redis.Client()
 	defer c.Close()
+	store := redisstore.New(c, team, redisstore.Options{})
 	out := map[string]*story{}
 	prefix := key("request", "")
 	ids := c.Scan(ctx, 0, prefix+"*", 5000).Iterator()
 	for ids.Next(ctx) {
-		s := &story{}
 		id := strings.TrimPrefix(ids.Val(), prefix)
-		body, err := c.HGet(ctx, ids.Val(), "body").Bytes()
-		if err == nil {
-			err = json.Unmarshal(body, &s.Request)
-		}
+		k, err := store.Load(ctx, id)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", ids.Val(), err)
 		}
-		lines, err := c.LRange(ctx, key("events", id), 0, -1).Result()
-		if err != nil {
-			return nil, err
-		}
-		for _, line := range lines {
-			at, text, _ := strings.Cut(line, " ")
-			hash, text, _ := strings.Cut(text, " ")
-			e, err := approvals.DecodeEvent([]byte(text))
-			if err == nil && e.Hash != hash {
-				err = fmt.Errorf("the hash of event %d is another", e.N)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("events of %s: %w", id, err)
-			}
-			if e.At.IsZero() {
-				var ms int64
-				_, _ = fmt.Sscan(at, &ms)
-				e.At = time.UnixMilli(ms).UTC()
-			}
-			s.events = append(s.events, e)
+		s := &story{Request: k.Request}
+		if s.events, err = store.Events(ctx, id, 0); err != nil {
+			return nil, fmt.Errorf("events of %s: %w", id, err)
 		}
 		out[id] = s
 	}

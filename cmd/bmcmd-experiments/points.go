@@ -30,7 +30,7 @@ const asRandom = "at a random time"
 // with: an envelope of Slack, and the call.
 func points() []string {
 	effects := []string{
-		"store.create", "store.take", "store.outputs", "logins.open", "cloud.run", "cloud.stop",
+		"store.create", "store.take", "logins.open", "cloud.run", "cloud.stop",
 		"board.post", "board.redraw", "board.notify", "board.report", "typed", "clicked",
 	}
 	for _, m := range moves {

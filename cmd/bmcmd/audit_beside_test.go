@@ -30,7 +30,7 @@ func TestAuditFindsWhatIsInNoHash(t *testing.T) {
 	}
 	body := func(change func(string) string) func(a *archive, r string) {
 		return func(a *archive, r string) {
-			was := a.do("HGET", a.key("request", r), "body").(string)
+			was := a.body(r)
 			if change(was) == was {
 				a.t.Fatal("nothing is changed")
 			}

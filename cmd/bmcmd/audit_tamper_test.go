@@ -242,7 +242,7 @@ func TestAuditFindsTampering(t *testing.T) {
 		},
 		{
 			"a key in capitals, too, in the record", func(a *archive, d, c, o string) {
-				body := a.do("HGET", a.key("request", d), "body").(string)
+				body := a.body(d)
 				a.do("HSET", a.key("request", d), "body", strings.Replace(body, `"requester":`, `"REQUESTER":{"user":"U0CLEO"},"requester":`, 1))
 			}, "$D: its record is not written as bmcmd writes it", "",
 		},
@@ -353,7 +353,7 @@ func (a *archive) edit(id string, n int, was, is string) {
 	sum := sha256.Sum256([]byte(text))
 	all[n-1] = parts[0] + " " + hex.EncodeToString(sum[:]) + " " + text
 	a.put(id, all)
-	a.do("HSET", a.key("request", id), "body", strings.ReplaceAll(a.do("HGET", a.key("request", id), "body").(string), parts[1], hex.EncodeToString(sum[:])))
+	a.do("HSET", a.key("request", id), "body", strings.ReplaceAll(a.body(id), parts[1], hex.EncodeToString(sum[:])))
 }
 
 // click changes a refused click, and makes its hash anew.

@@ -38,6 +38,7 @@ type archive struct {
 	config   string
 	password string
 	desk     *approvals.Desk
+	fresh    func() *redisstore.Store // that remembers nothing
 
 	denied, cancelled, open string // ids
 }
@@ -65,7 +66,8 @@ func newArchive(t testing.TB) *archive {
 		}
 		return got
 	}
-	a.desk = approvals.NewDesk(redisstore.New(client, auditTeam, redisstore.Options{}), "w-test", time.Minute)
+	a.fresh = func() *redisstore.Store { return redisstore.New(client, auditTeam, redisstore.Options{}) }
+	a.desk = approvals.NewDesk(a.fresh(), "w-test", time.Minute)
 	if err := a.desk.Mark(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -177,12 +179,29 @@ func (a *archive) key(kind, id string) string { return "bmcmd:{" + auditTeam + "
 
 func (a *archive) indexKey() string { return "bmcmd:{" + auditTeam + "}:audit" }
 
-// lines are the events of a request as they lie in Redis.
+// lines are the events of a request as they lie in Redis, in the form that is not packed.
 func (a *archive) lines(id string) (out []string) {
-	for _, l := range a.do("LRANGE", a.key("events", id), 0, -1).([]any) {
-		out = append(out, l.(string))
+	for i, l := range a.do("LRANGE", a.key("events", id), 0, -1).([]any) {
+		line := l.(string)
+		if ms, text, _ := strings.Cut(line, " "); text != "" && redisstore.Unpacked(text) != text {
+			events, err := a.fresh().Events(a.t.Context(), id, 0)
+			if err != nil {
+				a.t.Fatal(err)
+			}
+			b, err := events[i].Encode()
+			if err != nil {
+				a.t.Fatal(err)
+			}
+			line = ms + " " + events[i].Hash + " " + string(b)
+		}
+		out = append(out, line)
 	}
 	return out
+}
+
+// body is a record as it lies in Redis, in the form that is not packed.
+func (a *archive) body(id string) string {
+	return redisstore.Unpacked(a.do("HGET", a.key("request", id), "body").(string))
 }
 
 // put replaces the events of a request.
@@ -218,12 +237,16 @@ func rewritten(t testing.TB, line string, change func(e *approvals.Event)) strin
 // record changes a record, as bmcmd would write it.
 func (a *archive) record(id string, change func(r *approvals.Request)) {
 	a.t.Helper()
-	var r approvals.Request
-	if err := json.Unmarshal([]byte(a.do("HGET", a.key("request", id), "body").(string)), &r); err != nil {
+	k, err := a.fresh().Load(a.t.Context(), id)
+	if err != nil {
 		a.t.Fatal(err)
 	}
+	r := k.Request
 	change(&r)
-	b, err := r.Encode()
+	if r.Plan != nil {
+		a.do("HSET", a.key("script", r.Plan.Script.SHA256()), "text", r.Plan.Script.Content)
+	}
+	b, err := r.Encode(nil)
 	if err != nil {
 		a.t.Fatal(err)
 	}

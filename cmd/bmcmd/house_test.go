@@ -84,7 +84,7 @@ var house = map[string]row{
 		"cmd/internal/serve", libCobra, libMiniRedis,
 	}},
 	"cmd/bmcmd-experiments": {may: []string{
-		"approvals", "bmclient/bmtest", "bot/slacksim", "bot/view", "cmd/bmcmd-experiments/fault", "cmd/internal/world", libCobra, libRedis,
+		"approvals", "approvals/redisstore", "bmclient/bmtest", "bot/slacksim", "bot/view", "cmd/bmcmd-experiments/fault", "cmd/internal/world", libCobra, libRedis,
 	}},
 	"cmd/bmcmd-experiments/fault": {may: []string{
 		"approvals", "approvals/redisstore", "bmclient/bmtest", "bot/slacksim", "cmd/internal/wire", "cmd/internal/world", libRedis,
@@ -101,7 +101,7 @@ var house = map[string]row{
 	"cmd/internal/vault":           {may: []string{libVault, libSync}, tests: []string{"cmd/internal/vault/vaulttest"}},
 	"cmd/internal/vault/vaulttest": {},
 	"cmd/internal/wire":            {},
-	"cmd/internal/world":           {may: []string{"bmclient/bmtest", "bot/slacksim", libRedis}},
+	"cmd/internal/world":           {may: []string{"approvals/redisstore", "bmclient/bmtest", "bot/slacksim", libRedis}},
 }
 
 // neverShipped is for tests and the demo: no program that people run for real

@@ -174,10 +174,6 @@ func (p pointedStore) Take(ctx context.Context, worker string, hold time.Duratio
 	return taken, wake, err
 }
 
-func (p pointedStore) KeepOutputs(ctx context.Context, id string, out approvals.Outputs) error {
-	return around("store.outputs", id, func() error { return p.Store.KeepOutputs(ctx, id, out) })
-}
-
 type pointedCloud struct{ bot.Cloud }
 
 func pointsInCloud(c bot.Cloud) bot.Cloud { return pointedCloud{c} }

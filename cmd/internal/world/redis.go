@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/bmcmd/bmcmd/approvals/redisstore"
 )
 
 // Redis is a real server, with its data in an append-only file, each write on the disk
@@ -88,7 +90,7 @@ func (r *Redis) Client() *redis.Client {
 	return redis.NewClient(&redis.Options{Addr: r.Addr, Password: r.Password, Protocol: 2, DisableIdentity: true})
 }
 
-// Dump is every key with all that is under it.
+// Dump is every key with all that is under it, unpacked.
 func (r *Redis) Dump(ctx context.Context) string {
 	r.t.Helper()
 	client := r.Client()
@@ -119,9 +121,17 @@ func under(ctx context.Context, c *redis.Client, key, kind string) (any, error) 
 	case "string":
 		return c.Get(ctx, key).Result()
 	case "hash":
-		return c.HGetAll(ctx, key).Result()
+		all, err := c.HGetAll(ctx, key).Result()
+		for field, value := range all {
+			all[field] = redisstore.Unpacked(value)
+		}
+		return all, err
 	case "list":
-		return c.LRange(ctx, key, 0, -1).Result()
+		all, err := c.LRange(ctx, key, 0, -1).Result()
+		for i, line := range all {
+			all[i] = redisstore.Unpacked(line)
+		}
+		return all, err
 	case "set":
 		return c.SMembers(ctx, key).Result()
 	case "zset":
