@@ -82,7 +82,8 @@ func (d *Desk) Move(ctx context.Context, id string, m Move) (Kept, error) {
 
 // Advance applies m to the version in hand, without reading first. On
 // ErrConflict the newer version is returned. If the request then needs nothing
-// at this moment, this worker's hold on it ends.
+// at this moment, this worker's hold on it ends. What k has by [Kept.With] is stored with
+// m, or is with the newer version.
 //
 // A version in hand is good for the [Server] that gave it: one that was restored from an
 // older state may have come to the same revision by other moves. On another one a claim
@@ -128,7 +129,11 @@ func (d *Desk) Advance(ctx context.Context, k Kept, m Move) (Kept, error) {
 	if err == nil && m.recalls {
 		d.Accept(kept)
 	}
-	return d.known.heard(kept), err
+	kept = d.known.heard(kept)
+	for i := 0; err != nil && kept.ID != "" && i < len(k.ahead); i++ {
+		kept = kept.With(k.ahead[i])
+	}
+	return kept, err
 }
 
 // Take hands out up to n due requests, and says after how long to ask again at

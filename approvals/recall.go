@@ -201,6 +201,18 @@ func (d *Desk) Older(k Kept) (was Request, older bool) {
 	return m.newest.Request, k.OlderThan(m.newest.Request)
 }
 
+// lately is for how long a version in hand is as good as one that was just read, but for
+// what others did since: longer, and this machine may have stood still.
+const lately = 10 * time.Minute
+
+// Lately is a request that has not ended as this process saw it last, if that is not long
+// ago. It is enough for a move: [Desk.Advance] tells if others were faster. What it refuses
+// is to be held against what the store has.
+func (d *Desk) Lately(id string) (k Kept, is bool) {
+	m := d.known.of(id)
+	return m.newest, m.before == nil && m.newest.ID != "" && !m.newest.State.Ended() && time.Since(m.newest.Seen) < lately
+}
+
 // of is what is remembered of a request; nothing at all if it is not known.
 func (n *known) of(id string) memo {
 	n.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -55,7 +56,23 @@ type Kept struct {
 	Sought time.Time // the local clock before the store was asked; zero: as Seen
 	Mine   bool      // this worker holds the request and is to see what it needs
 	Server Server    // that answered
+	ahead  []Move    // marks that Request has and the store does not: see [Kept.With]
 }
+
+// With is k with a mark that the next move of it stores, see [Desk.Advance]: of something
+// that may be done again if this process dies before.
+func (k Kept) With(mark Move) Kept {
+	next, _, err := k.Apply(mark, k.Clock())
+	if err != nil || !mark.quiet {
+		return k
+	}
+	next.Revision = k.Revision
+	k.Request, k.ahead = next, append(slices.Clip(k.ahead), mark)
+	return k
+}
+
+// Ahead reports whether k has marks that are still to be stored.
+func (k Kept) Ahead() bool { return len(k.ahead) > 0 }
 
 // Server is which store answered. Its id is another after its server was started again
 // or another took its place, after anything that may have taken it back in time, and

@@ -19,12 +19,10 @@ func TestAnOldDrawingDoesNotStay(t *testing.T) {
 		id := r.asks("ALICE")
 		r.press("BOB", Approve, id)
 		old := r.get(id) // of a bot that was held up here
-		old.Card.Shown = 0
+		old.Card.Shown, old.Mine = 0, true
 		r.press("CAROL", Deny, id, func(c *Click) { c.Reason = "wrong host" })
 		r.is(id, approvals.Denied)
-		if _, err := r.first.post(context.Background(), old); err != nil {
-			r.Fatal(err)
-		}
+		r.first.work(context.Background(), old, false)
 		r.pass(hold + 5*time.Second)
 		draws := r.journal.of("draw")
 		if last := draws[len(draws)-1]; last != "draw 1.0 denied" {

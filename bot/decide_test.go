@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -187,4 +188,51 @@ func TestButtonsOutOfPlace(t *testing.T) {
 		r.hears(r.press("BOB", Approve, "r-nosuch"), "My store has no record of this request, so this changed nothing, and nothing more comes of it. Its thread says more if I lost it; ask again if it is still needed.")
 		r.is(id, approvals.Pending)
 	})
+}
+
+// A bot that has seen a request counts a press without reading it first. What others did
+// since counts all the same.
+func TestAPressIsCountedWithoutReadingFirst(t *testing.T) {
+	for _, tt := range []struct {
+		why     string
+		between func(r *rig, other *Bot, id string)
+		wait    time.Duration
+		loads   int
+		want    string
+	}{
+		{"nothing has happened since", nil, 0, 0, "Recorded: you approved. It has 1 of the 2 approvals it needs."},
+		{"another has approved at another bot", func(r *rig, other *Bot, id string) { r.pressOn(other, "CAROL", Approve, id) }, 0, 0, saidApproved},
+		{"the same press was counted there", func(r *rig, other *Bot, id string) {
+			r.pressOn(other, "BOB", Approve, id, func(c *Click) { c.Event = "EvPress" })
+		}, 0, 1, "Recorded: you approved. It has 1 of the 2 approvals it needs."},
+		{"it was denied there", func(r *rig, other *Bot, id string) { r.pressOn(other, "CAROL", Deny, id) }, 0, 1, "This request has ended (denied), so nothing was changed. Look at the card."},
+		{"it was seen long ago", nil, 20 * time.Minute, 1, "Recorded: you approved. It has 1 of the 2 approvals it needs."},
+	} {
+		playTwo(t, func(r *rig) {
+			other := r.newBot()
+			id := r.asks("ALICE")
+			if tt.between != nil {
+				tt.between(r, other, id)
+			}
+			r.pass(tt.wait)
+			loads := 0
+			r.memory.setFault(func(c storeCall) fault {
+				if c.name == "load" {
+					loads++
+				}
+				return fine
+			})
+			digest := r.get(id).Digest
+			loads = 0
+			a := r.first.Clicked(context.Background(), Click{
+				Event: "EvPress", By: ref("BOB"), Origin: approvals.Origin{Team: theTeam, Channel: theChannel}, Button: Approve, Request: id, Digest: digest,
+			})
+			if n := loads; n != tt.loads {
+				r.Errorf("%s: it was read %d times, want %d", tt.why, n, tt.loads)
+			}
+			if got := r.words(a).Text; got != tt.want {
+				r.Errorf("%s: %q, want %q", tt.why, got, tt.want)
+			}
+		})
+	}
 }

@@ -34,6 +34,7 @@ type storeCall struct {
 	name   string // of the method, in small letters
 	move   string // of the swap's event; empty for a mark
 	worker string // for create, swap and take
+	keeps  bool   // the swap keeps what the hosts printed
 }
 
 type row struct {
@@ -133,7 +134,7 @@ type said struct {
 }
 
 // begin takes the lock and says what goes wrong. The caller unlocks.
-func (s *memory) begin(ctx context.Context, name, move, worker string) (fault, error) {
+func (s *memory) begin(ctx context.Context, c storeCall) (fault, error) {
 	s.mu.Lock()
 	if err := ctx.Err(); err != nil {
 		return away, errors.Join(approvals.ErrUnavailable, err)
@@ -143,7 +144,7 @@ func (s *memory) begin(ctx context.Context, name, move, worker string) (fault, e
 	}
 	f := fine
 	if s.fault != nil {
-		f = s.fault(storeCall{name, move, worker})
+		f = s.fault(c)
 	}
 	switch f {
 	case away:
@@ -205,7 +206,7 @@ func (r *row) write(s approvals.Swap) {
 }
 
 func (s *memory) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, bool, error) {
-	f, err := s.begin(ctx, "create", w.Event.Move, w.Worker)
+	f, err := s.begin(ctx, storeCall{"create", w.Event.Move, w.Worker, false})
 	defer s.mu.Unlock()
 	if err != nil {
 		return approvals.Kept{}, false, err
@@ -241,7 +242,7 @@ func (s *memory) Create(ctx context.Context, w approvals.Swap) (approvals.Kept, 
 }
 
 func (s *memory) Load(ctx context.Context, id string) (approvals.Kept, error) {
-	_, err := s.begin(ctx, "load", "", "")
+	_, err := s.begin(ctx, storeCall{"load", "", "", false})
 	defer s.mu.Unlock()
 	if errors.Is(err, approvals.ErrUnmarked) {
 		return approvals.Kept{}, err
@@ -256,11 +257,7 @@ func (s *memory) Load(ctx context.Context, id string) (approvals.Kept, error) {
 }
 
 func (s *memory) Swap(ctx context.Context, w approvals.Swap) (approvals.Kept, error) {
-	name := "swap"
-	if len(w.Outputs) > 0 {
-		name = "swap with outputs"
-	}
-	f, err := s.begin(ctx, name, w.Event.Move, w.Worker)
+	f, err := s.begin(ctx, storeCall{"swap", w.Event.Move, w.Worker, len(w.Outputs) > 0})
 	defer s.mu.Unlock()
 	if err != nil {
 		return approvals.Kept{}, err
@@ -338,7 +335,7 @@ func (s *memory) restart(run string) {
 }
 
 func (s *memory) Take(ctx context.Context, worker string, hold time.Duration, n int) ([]approvals.Kept, time.Duration, error) {
-	_, err := s.begin(ctx, "take", "", worker)
+	_, err := s.begin(ctx, storeCall{"take", "", worker, false})
 	defer s.mu.Unlock()
 	if err != nil {
 		return nil, 0, err
@@ -363,7 +360,7 @@ func (s *memory) Take(ctx context.Context, worker string, hold time.Duration, n 
 }
 
 func (s *memory) Events(ctx context.Context, id string, n int) ([]approvals.Event, error) {
-	_, err := s.begin(ctx, "events", "", "")
+	_, err := s.begin(ctx, storeCall{"events", "", "", false})
 	defer s.mu.Unlock()
 	if r := s.rows[id]; err == nil && r != nil {
 		if n == 0 {
@@ -375,7 +372,7 @@ func (s *memory) Events(ctx context.Context, id string, n int) ([]approvals.Even
 }
 
 func (s *memory) TurnAway(ctx context.Context, e approvals.Event) error {
-	_, err := s.begin(ctx, "away", "", "")
+	_, err := s.begin(ctx, storeCall{"away", "", "", false})
 	defer s.mu.Unlock()
 	if _, there := s.away[e.Request]; err == nil && !there && s.rows[e.Request] == nil {
 		s.away[e.Request] = e
@@ -384,7 +381,7 @@ func (s *memory) TurnAway(ctx context.Context, e approvals.Event) error {
 }
 
 func (s *memory) KeepRefusal(ctx context.Context, f approvals.Refusal, most int) (approvals.Refusals, error) {
-	_, err := s.begin(ctx, "refusal", "", "")
+	_, err := s.begin(ctx, storeCall{"refusal", "", "", false})
 	defer s.mu.Unlock()
 	r := s.rows[f.Request]
 	if err != nil || r == nil {
@@ -413,7 +410,7 @@ func (s *memory) KeepRefusal(ctx context.Context, f approvals.Refusal, most int)
 }
 
 func (s *memory) Outputs(ctx context.Context, id string) (approvals.Outputs, error) {
-	_, err := s.begin(ctx, "outputs", "", "")
+	_, err := s.begin(ctx, storeCall{"outputs", "", "", false})
 	defer s.mu.Unlock()
 	if r := s.rows[id]; err == nil && r != nil {
 		return maps.Clone(r.out), nil
@@ -422,7 +419,7 @@ func (s *memory) Outputs(ctx context.Context, id string) (approvals.Outputs, err
 }
 
 func (s *memory) Open(ctx context.Context, n int) ([]approvals.Kept, error) {
-	_, err := s.begin(ctx, "open", "", "")
+	_, err := s.begin(ctx, storeCall{"open", "", "", false})
 	defer s.mu.Unlock()
 	if err != nil {
 		return nil, err

@@ -77,7 +77,7 @@ func TestAnotherBotFollowsOn(t *testing.T) {
 // The result comes when what was printed is kept, so that it can show it.
 func TestWhatWasPrintedIsKeptBeforeTheResult(t *testing.T) {
 	refuse := func(c storeCall) fault {
-		if c.name == "swap with outputs" {
+		if c.keeps {
 			return away
 		}
 		return fine

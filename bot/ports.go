@@ -31,6 +31,7 @@ type Desk interface {
 // Recollection is what a Desk remembers of requests, and a store that may have lost
 // them; see recall.go.
 type Recollection interface {
+	Lately(id string) (k approvals.Kept, is bool)
 	Older(k approvals.Kept) (was approvals.Request, older bool)
 	Recheck(ctx context.Context, id string) (k approvals.Kept, was approvals.Request, older bool, err error)
 	Recollect(ctx context.Context) (marked bool, gone []approvals.Kept, others []string, err error)

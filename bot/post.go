@@ -29,14 +29,19 @@ func owed(k approvals.Kept) bool {
 	return card || n.N != 0
 }
 
-// post does the one thing that people are owed now, and notes it.
+// post does the one thing that people are owed now, and notes it. That a card was drawn is
+// stored with the next move: drawing it again would change nothing.
 func (b *Bot) post(ctx context.Context, k approvals.Kept) (approvals.Kept, error) {
 	work, cancel := context.WithTimeout(ctx, chatTime)
 	defer cancel()
 	var done approvals.Move
 	switch _, n := k.Owed(k.Clock()); {
 	case n.N == 0:
-		done = b.draw(work, k)
+		err := b.Board.Redraw(work, k.Request)
+		if err == nil {
+			return k.With(approvals.Shown(k.Card.Channel, k.Card.TS, k.Card.Look, false)), nil
+		}
+		done = b.undrawn(work, k, err)
 	case n.Kind == approvals.NoticeFile && k.File.Why == "":
 		done = b.attach(work, k, n)
 	default:
@@ -51,17 +56,14 @@ func (b *Bot) post(ctx context.Context, k approvals.Kept) (approvals.Kept, error
 	return next, err
 }
 
-// draw brings the card up to date. A card that was deleted is posted again, once.
-func (b *Bot) draw(ctx context.Context, k approvals.Kept) approvals.Move {
-	err := b.Board.Redraw(ctx, k.Request)
+// undrawn is what to do about a card that could not be drawn: one that was deleted is posted
+// again, once.
+func (b *Bot) undrawn(ctx context.Context, k approvals.Kept, err error) approvals.Move {
 	if errors.Is(err, ErrCardGone) && !k.Card.Reposted {
 		var channel, ts string
 		if channel, ts, err = b.Board.Post(ctx, k.Request); err == nil {
 			return approvals.Shown(channel, ts, k.Card.Look, true)
 		}
-	}
-	if err == nil {
-		return approvals.Shown(k.Card.Channel, k.Card.TS, k.Card.Look, false)
 	}
 	for _, last := range []error{ErrCardGone, ErrNotInChannel, ErrRejected, approvals.ErrTooLong, approvals.ErrNotText} {
 		if errors.Is(err, last) {

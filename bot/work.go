@@ -37,8 +37,14 @@ func (b *Bot) work(ctx context.Context, k approvals.Kept, stale bool) {
 		}
 		k = now
 	}
-	for k.ID != "" && k.Mine {
-		next, err := b.step(ctx, k)
+	for k.ID != "" && (k.Mine || k.Ahead()) {
+		next, err := k, errRest
+		if k.Mine {
+			next, err = b.step(ctx, k)
+		}
+		if errors.Is(err, errRest) && k.Ahead() { // no move has taken it along
+			next, err = b.moveFrom(ctx, k, approvals.Touch())
+		}
 		switch {
 		case err == nil, errors.Is(err, approvals.ErrConflict): // somebody was faster: next is theirs
 		case errors.Is(err, errRest):
@@ -48,6 +54,9 @@ func (b *Bot) work(ctx context.Context, k approvals.Kept, stale bool) {
 			return
 		default:
 			b.Log.Warn("a step was not stored", "request", k.ID, "state", k.State, b.said(err))
+			if k.Ahead() { // the marks before it may be
+				_, _ = b.moveFrom(ctx, k, approvals.Touch())
+			}
 			return
 		}
 		k = next

@@ -81,19 +81,25 @@ func (s *Store) ask(ctx context.Context, told map[string]string) (refused string
 			return "", err
 		}
 	}
-	for _, cmd := range []func() (map[string]string, error){
-		func() (map[string]string, error) { text, err := on.Info(ctx).Result(); return fields(text), err },
-		on.ConfigGet(ctx, "*append*").Result, // Redis 6.2 takes one pattern a call
-		on.ConfigGet(ctx, "maxmemory-policy").Result,
-	} {
-		has, err := cmd()
+	var info *redis.StringCmd
+	var settings [2]*redis.MapStringStringCmd
+	_, _ = on.Pipelined(ctx, func(p redis.Pipeliner) error { // each answers for itself
+		info = p.Info(ctx)
+		settings[0] = p.ConfigGet(ctx, "*append*") // Redis 6.2 takes one pattern a call
+		settings[1] = p.ConfigGet(ctx, "maxmemory-policy")
+		return nil
+	})
+	maps.Copy(told, fields(info.Val()))
+	for _, has := range settings {
+		maps.Copy(told, has.Val())
+	}
+	for _, err := range []error{info.Err(), settings[0].Err(), settings[1].Err()} {
 		switch word := code(err); {
 		case word == "ERR" || word == "NOPERM":
 			refused = " (" + word + ")"
 		case err != nil:
 			return "", err
 		}
-		maps.Copy(told, has)
 	}
 	return refused, nil
 }

@@ -87,16 +87,18 @@ func TestDurableNeedsAnIdentity(t *testing.T) {
 }
 
 // hide takes a field out of INFO's answer.
-type hide struct {
-	breakOff
-	field string
-}
+type hide struct{ field string }
 
-func (h *hide) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		err := next(ctx, cmd)
-		if info, is := cmd.(*redis.StringCmd); is && cmd.Name() == "info" {
-			info.SetVal(strings.ReplaceAll(info.Val(), h.field+":", "other:"))
+func (h *hide) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (h *hide) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+func (h *hide) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		err := next(ctx, cmds)
+		for _, cmd := range cmds {
+			if info, is := cmd.(*redis.StringCmd); is && cmd.Name() == "info" {
+				info.SetVal(strings.ReplaceAll(info.Val(), h.field+":", "other:"))
+			}
 		}
 		return err
 	}

@@ -28,9 +28,17 @@ type Groups struct {
 	caller
 	keys keys
 	ttl  time.Duration
+	now  func() time.Time // [time.Now]; tests have their own
 
 	mu      sync.Mutex
 	running map[string]*lookup
+	told    map[string]list
+}
+
+// list is one as this process was told it last, and until when it may be used here.
+type list struct {
+	members []string
+	until   time.Time
 }
 
 // lookup is one question of this process; many callers may wait for it.
@@ -46,18 +54,23 @@ func NewGroups(client redis.UniversalClient, workspace string, ttl time.Duration
 	if ttl <= 0 || ttl > oldest {
 		ttl = oldest
 	}
-	return &Groups{caller: caller{client: client}, keys: newKeys(workspace), ttl: ttl, running: map[string]*lookup{}}
+	return &Groups{caller: caller{client: client}, keys: newKeys(workspace), ttl: ttl, now: time.Now, running: map[string]*lookup{}, told: map[string]list{}}
 }
 
 // Members are a group's members: remembered, or asked for by fetch. fetch has ten
 // seconds, or the cache's ttl if that is shorter, and does not end with ctx; waiting for
 // it does. That it failed is remembered by all replicas, too, for ten seconds or as long
 // as the error's RetryAfter asks: a group that is not told is not asked for at each
-// click. A group that does not exist, [approvals.NoGroup], is remembered as that. If Redis is away the error wraps [approvals.ErrUnavailable] and
-// nobody is asked: without Redis nobody would know how often. The list is shared:
-// do not change it.
+// click. A group that does not exist, [approvals.NoGroup], is remembered as that. A list
+// that this process was told is good here for as long as it is in Redis, without asking. If
+// Redis is away the error wraps [approvals.ErrUnavailable] and nobody is asked: without
+// Redis nobody would know how often. The list is shared: do not change it.
 func (g *Groups) Members(ctx context.Context, group string, fetch func(context.Context) ([]string, error)) ([]string, error) {
 	g.mu.Lock()
+	if t := g.told[group]; g.now().Before(t.until) {
+		g.mu.Unlock()
+		return t.members, nil
+	}
 	l, waiting := g.running[group]
 	if !waiting {
 		l = &lookup{done: make(chan struct{})}
@@ -93,6 +106,7 @@ func (g *Groups) find(ctx context.Context, group string, fetch func(context.Cont
 	me, wait := randomID(), pollMin
 	mine := min(g.ttl, turn)
 	for {
+		began := g.now()
 		a, err := g.read(ctx, lookScript, g.pair(group), me, mine.Milliseconds())
 		if err != nil {
 			return nil, fmt.Errorf("members of %s: %w", group, err)
@@ -109,6 +123,7 @@ func (g *Groups) find(ctx context.Context, group string, fetch func(context.Cont
 			if err := json.Unmarshal([]byte(a.text(1)), &members); err != nil {
 				return nil, fmt.Errorf("members of %s: %w: the list in Redis is not what bmcmd wrote", group, approvals.ErrUnreadable)
 			}
+			g.hears(group, members, began.Add(time.Duration(number(a.text(2)))*time.Millisecond))
 			return members, nil
 		case "ask":
 			return g.ask(ctx, group, me, a.now, mine, fetch)
@@ -122,6 +137,12 @@ func (g *Groups) find(ctx context.Context, group string, fetch func(context.Cont
 		}
 		wait = min(2*wait, pollMax)
 	}
+}
+
+func (g *Groups) hears(group string, members []string, until time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.told[group] = list{members, until}
 }
 
 // ask fetches the members and keeps them, or that there are none to be had. A list
@@ -179,10 +200,11 @@ func (g *Groups) pair(group string) []string {
 //
 // KEYS: 1 members, 2 who is asking.
 // ARGV: 1 caller, 2 how long the caller may ask.
-// Returns: seconds, microseconds, "known" and the members, or "ask", or "wait".
+// Returns: seconds, microseconds, "known" and the members, and for how many milliseconds
+// more, or "ask", or "wait".
 var lookScript = redis.NewScript(clock + `
 local members = redis.call('GET', KEYS[1])
-if members then return {t[1], t[2], 'known', members} end
+if members then return {t[1], t[2], 'known', members, text(redis.call('PTTL', KEYS[1]))} end
 local asking = redis.call('GET', KEYS[2])
 if asking and asking ~= ARGV[1] then return {t[1], t[2], 'wait'} end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])

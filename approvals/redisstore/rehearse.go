@@ -153,7 +153,7 @@ func (s *Store) rehearseRest(ctx context.Context, id string) error {
 	if err := s.Done(ctx, "check", approvals.RankSeen); err != nil {
 		return err
 	}
-	groups := &Groups{caller: s.caller, keys: s.keys, ttl: oldest, running: map[string]*lookup{}}
+	groups := &Groups{caller: s.caller, keys: s.keys, ttl: oldest, now: time.Now, running: map[string]*lookup{}, told: map[string]list{}}
 	nobody := func(context.Context) ([]string, error) { return []string{}, nil }
 	if _, err := groups.Members(ctx, "check", nobody); err != nil {
 		return err
