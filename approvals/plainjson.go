@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -26,8 +27,12 @@ func encodePlain[T any](v T) ([]byte, error) {
 // PlainJSON escapes what is not to be seen in JSON. Its encoder has done so for everything
 // below a space, and JSON has such characters only inside strings.
 func PlainJSON(in []byte) []byte {
-	out := make([]byte, 0, len(in))
-	for len(in) > 0 {
+	odd := slices.IndexFunc(in, func(b byte) bool { return b < ' ' && b != '\n' || b > '~' })
+	if odd < 0 {
+		return in
+	}
+	out := append(make([]byte, 0, len(in)), in[:odd]...)
+	for in = in[odd:]; len(in) > 0; {
 		r, n := utf8.DecodeRune(in)
 		switch {
 		case r == '\n' || unicode.IsPrint(r):

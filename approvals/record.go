@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -30,10 +31,13 @@ type stored struct {
 	Drawn Progress     `json:"drawn,omitzero"`
 	Hosts []HostResult `json:"hosts,omitempty"` // until it has ended: then they are facts
 
-	Head   string          `json:"head,omitempty"`
-	Events int             `json:"events,omitempty"`
-	Facts  json.RawMessage `json:"facts"`
+	Head   string `json:"head,omitempty"`
+	Events int    `json:"events,omitempty"`
 }
+
+// factsHere stands before the facts, which are the last: nothing before them has a key of
+// this name, and within a text its quotes would be escaped.
+const factsHere = `,"facts":`
 
 // split parts r into its facts and the rest.
 func (r Request) split() (facts Request, rest stored) {
@@ -100,29 +104,26 @@ func (r Request) Encode(facts []byte) (text []byte, err error) {
 	if r.Plan != nil && len(r.Plan.Script.Content) > 0 {
 		rest.Script = r.Plan.Script.SHA256()
 	}
-	if text, err = encodePlain(rest); err == nil {
-		text = append(bytes.TrimSuffix(text, []byte("null}")), facts...)
-		text = append(text, '}')
+	if text, err = encodePlain(rest); err != nil {
+		return nil, err
 	}
-	return text, err
+	return slices.Concat(bytes.TrimSuffix(text, []byte("}")), []byte(factsHere), facts, []byte("}")), nil
 }
 
 // DecodeRequest reads what [Request.Encode] made, by this version or an earlier one. script
 // answers the text of a script by its hash. Errors are [ErrUnreadable], or script's.
 func DecodeRequest(text []byte, script func(sha string) ([]byte, error)) (r Request, err error) {
-	var s stored
-	if err := json.Unmarshal(text, &s); err != nil || s.Schema > Schema {
-		return r, unreadable(text)
-	}
-	facts := []byte(s.Facts)
-	if s.Schema < apart {
-		facts = text
-	}
-	if err := json.Unmarshal(facts, &r); err != nil {
-		return Request{}, unreadable(text)
-	}
-	if s.Schema < apart {
+	rest, facts, parted := bytes.Cut(text, []byte(factsHere))
+	if !parted { // up to schema 4, or of a newer bmcmd
+		if err := json.Unmarshal(text, &r); err != nil || r.Schema >= apart {
+			return Request{}, unreadable(text)
+		}
 		return r, nil
+	}
+	var s stored
+	facts, closed := bytes.CutSuffix(facts, []byte("}"))
+	if json.Unmarshal(slices.Concat(rest, []byte("}")), &s) != nil || s.Schema > Schema || !closed || json.Unmarshal(facts, &r) != nil {
+		return Request{}, unreadable(text)
 	}
 	r = s.whole(r)
 	if s.Script != "" && r.Plan != nil {

@@ -82,3 +82,26 @@ func BenchmarkMove(b *testing.B) {
 		}
 	})
 }
+
+// What a move costs before it goes to Redis: the next version, its event, and both as they
+// are stored.
+func BenchmarkEncode(b *testing.B) {
+	s := startMini(b).store(b)
+	today := facts(1, 1)
+	k := pending(b, approvals.NewDesk(s, amy, time.Minute), asked(1), today.Rule)
+	vote := approvals.Vote(colleague(0), k.Digest, today, time.Minute)
+	for name, m := range map[string]approvals.Move{"event": vote, "mark": approvals.Redraw()} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				next, e, err := k.Apply(m, k.Clock())
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := encode(approvals.Swap{Next: next, Event: e}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

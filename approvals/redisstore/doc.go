@@ -7,10 +7,14 @@
 // Every key begins with bmcmd:{workspace}: so that all keys of a workspace share
 // one slot of a cluster.
 //
-//	request:ID     hash: body (JSON), rev, at (when it came, ms), on (the
-//	               store that it came to), twin, moves (ids of the last 32 moves),
+//	request:ID     hash: body (JSON, packed once it has ended), rev, at (when it came, ms),
+//	               on (the store that it came to), twin, moves (ids of the last 32 moves),
 //	               holder and until (ms) while held, holds while its hosts are kept,
-//	               refused ("all kept head" of its refused clicks)
+//	               script (the SHA-256 of its script's text), refused ("all kept head" of
+//	               its refused clicks)
+//	script:SHA     the text of a script, once for all requests that have it; gone with the
+//	               last of what names it
+//	script:SHA:open  sorted set of the open requests that have it, by when they moved (ms)
 //	due            sorted set of ids by when somebody must look at them (ms)
 //	open           sorted set of the ids that have not ended, by when they came (ms)
 //	twin:TWIN      the id of the open request that asks for just this
@@ -19,9 +23,9 @@
 //	hosts:SCRIPT   hash: the request that holds each host for a run of the script
 //	audit          sorted set of ids by when their newest event was written (ms), for
 //	               as long as that event stays
-//	events:ID      list of "ms hash JSON", oldest first; outlives the request. Those of the
-//	               first form are "ms JSON", with the hash inside. A run that was
-//	               refused as it was typed has one, and no request
+//	events:ID      list of "ms" and packed JSON, oldest first; outlives the request. Up to
+//	               schema 4 they are "ms hash JSON", or "ms JSON" with the hash inside. A
+//	               run that was refused as it was typed has one, and no request
 //	refused:ID     hash: "hash JSON" of each refused click that is kept, under its number,
 //	               how often each person pressed, and recent: the envelopes of the last
 //	               ones; as long as the events
@@ -30,14 +34,23 @@
 //	               often a request or a move was written
 //	gone:MESSAGE   who says that a request is lost, or "done"; gone after a month
 //	take:ID        list of what one Take handed out, for a lost reply; short-lived
-//	outputs:ID     hash: what each host printed (gzip), by task and host; gone after
-//	               a set time
+//	outputs:ID     what the hosts printed, by task and host, together (gzip); gone after a
+//	               set time
 //	members:GROUP  JSON list of a user group's members, or that Slack did not tell; gone
 //	               when it is too old
 //	looking:GROUP  who is asking for them at this moment
 //	check:RANDOM:… the keys of a rehearsal, named as the others; gone within a minute
 //
 // README.md of approvals shows how to read them with redis-cli.
+//
+// # What is packed, and why
+//
+// Events and what has ended stay for months and say much the same: they are deflated with
+// a dictionary of this package, behind the byte 1 that names it. Hashes are of the text
+// before that. Open requests are not packed: they are written often, and people look at
+// them. The text of a script is in none of them; where it stood is its SHA-256, which a
+// text is held against when it is read. Without its text a record or an event cannot be
+// read ([approvals.ErrUnreadable]); a move of a process that has it writes it again.
 //
 // # What it promises
 //

@@ -10,7 +10,7 @@ func (k keys) each() []string {
 	const id, user = "r-check", "U0CHECK"
 	return []string{
 		k.request(id), k.events(id), k.refused(id), k.twin(id), k.asked(user), k.due(), k.open(), k.audit(), k.mark(), k.gone(id), k.hosts("cmd-check"),
-		k.script("check"), k.take(id), k.outputs(id), k.members("S0CHECK"), k.looking("S0CHECK"),
+		k.script("check"), k.having("check"), k.take(id), k.outputs(id), k.members("S0CHECK"), k.looking("S0CHECK"),
 	}
 }
 
@@ -26,6 +26,7 @@ func (k keys) mark() string                { return k.prefix + "mark" }
 func (k keys) gone(message string) string  { return k.prefix + "gone:" + message }
 func (k keys) hosts(script string) string  { return k.prefix + "hosts:" + script }
 func (k keys) script(sha string) string    { return k.prefix + "script:" + sha }
+func (k keys) having(sha string) string    { return k.script(sha) + ":open" }
 func (k keys) take(id string) string       { return k.prefix + "take:" + id }
 func (k keys) outputs(id string) string    { return k.prefix + "outputs:" + id }
 func (k keys) members(group string) string { return k.prefix + "members:" + group }

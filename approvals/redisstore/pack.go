@@ -25,7 +25,7 @@ const words = `"refused":[{"again":true,"alarmed":true,"alone":["blind":true,"ch
 	`"hosts":[{"host":"ins-","task":"cmdtask-","state":"ended","exit":0,"begun":"2026-01-01T00:00:00+08:00","finished":"2026-01-01T00:00:00+08:00","output":12,"proof":"same"},{"host":"ins-","digest":"","at":"2026-01-01T00:00:00.000000000Z","facts":"`
 
 var packers = sync.Pool{New: func() any {
-	w, _ := flate.NewWriterDict(nil, flate.DefaultCompression, []byte(words)) // it fails for no such level
+	w, _ := flate.NewWriterDict(nil, 3, []byte(words)) // an event in 16 µs; the best level takes 7 more for 2 % less
 	return w
 }}
 

@@ -210,7 +210,7 @@ return {t[1], t[2], server, since, count}
 //
 // KEYS: 1 request, 2 due, 3 open, 4 events, 5 audit, 6 hosts of its script, 7 refused
 // clicks, 8 asked, 9 gone, 10 the text of its script,
-// 11 outputs, 12 mark.
+// 11 the open requests that have that, 12 outputs, 13 mark.
 // ARGV: 1 id, 2 revision it replaces, 3 revision it makes, 4 body, 5 event or "",
 // 6 move id, 7 not after or "", 8 worker, 9 hold, 10 due or "", 11 "end" if it ends,
 // "gone" if nothing of it is kept then, "free" if whoever asks for the same gets a new
@@ -254,7 +254,7 @@ if hosts == 'take' then
     if by then return answer('busy', true, by, ARGV[i]) end
   end
 end
-if ARGV[19] ~= '' and ARGV[20] == '' and redis.call('HEXISTS', KEYS[10], 'text') == 0 then return answer('text') end
+if ARGV[19] ~= '' and ARGV[20] == '' and redis.call('EXISTS', KEYS[10]) == 0 then return answer('text') end
 
 raise()
 local moves = h[2] .. ARGV[6] .. ' '
@@ -269,22 +269,22 @@ if ARGV[5] ~= '' then
 end
 
 local function lets(script)
-  redis.call('HDEL', script, id)
+  redis.call('ZREM', script .. ':open', id)
   local keep = math.max(ARGV[12], ARGV[13])
-  if redis.call('HLEN', script) == 1 and redis.call('PTTL', script) < keep then redis.call('PEXPIRE', script, text(keep)) end
+  if redis.call('EXISTS', script .. ':open') == 0 and redis.call('PTTL', script) < keep then redis.call('PEXPIRE', script, text(keep)) end
 end
 if h[9] and h[9] ~= ARGV[19] then lets(ARGV[21] .. h[9]) end
 if ARGV[19] ~= '' then
-  if ARGV[20] ~= '' then redis.call('HSET', KEYS[10], 'text', ARGV[20]) end
-  if h[9] ~= ARGV[19] then redis.call('HSET', key, 'script', ARGV[19]) end
-  if ARGV[11] == 'end' then
-    lets(KEYS[10])
-  else
-    redis.call('HSET', KEYS[10], id, '')
-    redis.call('PERSIST', KEYS[10])
+  if ARGV[20] ~= '' then
+    redis.call('SET', KEYS[10], ARGV[20])
+  elseif redis.call('PTTL', KEYS[10]) >= 0 then
+    redis.call('SET', KEYS[10], redis.call('GET', KEYS[10])) -- it stays from now on
   end
+  if h[9] ~= ARGV[19] then redis.call('HSET', key, 'script', ARGV[19]) end
+  redis.call('ZADD', KEYS[11], text(now), id)
+  if ARGV[11] == 'end' then lets(KEYS[10]) end
 end
-if ARGV[22] ~= '' then redis.call('SET', KEYS[11], ARGV[22], 'PX', ARGV[23]) end
+if ARGV[22] ~= '' then redis.call('SET', KEYS[12], ARGV[22], 'PX', ARGV[23]) end
 
 if hosts == 'leave' or ARGV[11] == 'end' then
   redis.call('HDEL', key, 'holds')

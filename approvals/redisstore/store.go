@@ -157,7 +157,7 @@ func (s *Store) swap(ctx context.Context, w approvals.Swap, made written) (signe
 	}
 	t, err := marked(s.call(ctx, approvals.ErrUncertain, s.confirmed(), swapScript, []string{
 		s.keys.request(r.ID), s.keys.due(), s.keys.open(), s.keys.events(r.ID), s.keys.audit(), s.keys.hosts(r.Asked.Script), s.keys.refused(r.ID),
-		s.keys.asked(r.Requester.User), s.keys.gone(r.ID), s.keys.script(made.script), s.keys.outputs(r.ID), s.keys.mark(),
+		s.keys.asked(r.Requester.User), s.keys.gone(r.ID), s.keys.script(made.script), s.keys.having(made.script), s.keys.outputs(r.ID), s.keys.mark(),
 	}, args...))
 	if err == nil && t.text(0) == "won" && made.script != "" {
 		s.texts.heard(made.script, r.Plan.Script.Content)

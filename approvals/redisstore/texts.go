@@ -82,7 +82,7 @@ func (t *texts) of(ctx context.Context, sha string) ([]byte, error) {
 // KEYS: 1 script.
 // Returns: seconds, microseconds, the text if it is there.
 var textScript = redis.NewScript(clock + `
-return {t[1], t[2], redis.call('HGET', KEYS[1], 'text')}
+return {t[1], t[2], redis.call('GET', KEYS[1])}
 `)
 
 // An event with a plan has the text of its script in base64. What is stored has its hash

@@ -60,6 +60,13 @@ func TestTheTextOfAScript(t *testing.T) {
 		stays("one is open", -1)
 		advance(t, d, two, approvals.Cancel(alice))
 		stays("none is open", 10*time.Hour)
+		three := pending(t, d, asked(3), rule)
+		stays("another is open", -1)
+		advance(t, d, three, approvals.Cancel(alice))
+		stays("that has ended", 10*time.Hour)
+		if s.client.Exists(t.Context(), s.keys.having(one.Plan.Script.SHA256())).Val() != 0 {
+			t.Error("it is still had by one that is open")
+		}
 
 		fresh := New(s.client, "T0TEST", Options{})
 		if k, err := fresh.Load(t.Context(), one.ID); err != nil || string(k.Plan.Script.Content) != text {
@@ -81,7 +88,7 @@ func TestALostText(t *testing.T) {
 		key := s.keys.script(k.Plan.Script.SHA256())
 		for why, lose := range map[string]func() error{
 			"none":    func() error { return s.client.Del(t.Context(), key).Err() },
-			"another": func() error { return s.client.HSet(t.Context(), key, "text", "rm -rf /").Err() },
+			"another": func() error { return s.client.Set(t.Context(), key, "rm -rf /", 0).Err() },
 		} {
 			if err := lose(); err != nil {
 				t.Fatal(err)

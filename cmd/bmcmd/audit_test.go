@@ -244,7 +244,7 @@ func (a *archive) record(id string, change func(r *approvals.Request)) {
 	r := k.Request
 	change(&r)
 	if r.Plan != nil {
-		a.do("HSET", a.key("script", r.Plan.Script.SHA256()), "text", r.Plan.Script.Content)
+		a.do("SET", a.key("script", r.Plan.Script.SHA256()), r.Plan.Script.Content)
 	}
 	b, err := r.Encode(nil)
 	if err != nil {
