@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/approvals/redisstore"
 	"github.com/bmcmd/bmcmd/cmd/internal/wire"
 )
 
@@ -76,6 +77,7 @@ func (l *loss) takes(reply []byte) bool {
 
 // matches recognizes the move, as the store sends it.
 func (l *loss) matches(command []string) bool {
+	command = unpacked(command)
 	has := func(text string) bool {
 		return slices.ContainsFunc(command, func(arg string) bool { return strings.Contains(arg, text) })
 	}
@@ -88,6 +90,15 @@ func (l *loss) matches(command []string) bool {
 	return slices.ContainsFunc(command, func(arg string) bool {
 		return strings.Contains(arg, `"move":"`+l.move+`"`) && (l.to == "" || strings.Contains(arg, `"to":"`+string(l.to)+`"`))
 	})
+}
+
+// unpacked is a command with its texts as they were before they were packed.
+func unpacked(command []string) []string {
+	plain := slices.Clone(command)
+	for i, arg := range plain {
+		plain[i] = redisstore.Unpacked(arg)
+	}
+	return plain
 }
 
 // lost is what is lost of a request, by the label of its plan.
@@ -117,7 +128,7 @@ func (r *rig) untried(host string) (out []string) {
 func onMove(p *wire.Proxy, move string, do func(request string)) {
 	did := false
 	p.DropReplies(1, func(command []string) bool {
-		for _, arg := range command {
+		for _, arg := range unpacked(command) {
 			if !did && strings.Contains(arg, `"move":"`+move+`"`) {
 				did = true
 				do(requestID.FindString(arg))
