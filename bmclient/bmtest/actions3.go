@@ -138,7 +138,7 @@ func (s *Server) start(sc Script, on []target, parameters []byte, user string, r
 	t := s.begin(sc, on, parameters)
 	t.api = r.api
 	ran := RanCmd{
-		Call: call.N, At: call.At, CmdID: sc.CmdID, Parameters: parameters, Content: slices.Clone(sc.Content), User: user, LoginOK: true,
+		Call: call.N, At: call.At, Began: t.begun, CmdID: sc.CmdID, Parameters: parameters, Content: slices.Clone(sc.Content), User: user, LoginOK: true,
 		KeyID: r.params["SecretId"], API: r.api, Task: t.shownID(),
 	}
 	for _, h := range on {

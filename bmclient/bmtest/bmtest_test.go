@@ -345,8 +345,8 @@ func TestHistory(t *testing.T) {
 	send(t, s, run().with("Nonce", "2", "password", "wrong", "instanceId.1", "-"))
 	ids := s.TaskIDs()
 	want := []bmtest.RanCmd{
-		{Call: 1, At: now, CmdID: "cmd-1", Hosts: []string{"ins-1", "ins-2"}, Parameters: []byte("-a"), Content: []byte("echo hi"), User: "root", LoginOK: true, KeyID: "id", API: "2.0", Task: ids[0]},
-		{Call: 2, At: now, CmdID: "cmd-1", Hosts: []string{"ins-1"}, Parameters: []byte{}, Content: []byte("echo changed"), User: "root", KeyID: "id", API: "2.0", Task: ids[1]},
+		{Call: 1, At: now, Began: now, CmdID: "cmd-1", Hosts: []string{"ins-1", "ins-2"}, Parameters: []byte("-a"), Content: []byte("echo hi"), User: "root", LoginOK: true, KeyID: "id", API: "2.0", Task: ids[0]},
+		{Call: 2, At: now, Began: now, CmdID: "cmd-1", Hosts: []string{"ins-1"}, Parameters: []byte{}, Content: []byte("echo changed"), User: "root", KeyID: "id", API: "2.0", Task: ids[1]},
 	}
 	if diff := cmp.Diff(want, s.Runs(), cmpopts.EquateEmpty()); diff != "" {
 		t.Error(diff)
@@ -421,5 +421,29 @@ func TestServesOnLoopbackOnly(t *testing.T) {
 	}
 	if err := start(t).Start(); err == nil {
 		t.Error("it starts twice")
+	}
+}
+
+func TestLeanCountsAndKeepsNoCalls(t *testing.T) {
+	s := start(t, bmtest.Lean())
+	send(t, s, run())
+	send(t, s, get().with("Nonce", "2"))
+	send3(t, s, run3().action("DescribeUserCmds", map[string]any{"Offset": 0, "Limit": 20, "CmdId": "cmd-1"}))
+	if diff := cmp.Diff(map[string]int{"RunUserCmd": 1, "GetUserCmd": 2}, s.Counts()); diff != "" {
+		t.Errorf("both versions count as one:\n%s", diff)
+	}
+	if runs := s.Runs(); len(s.Calls()) != 0 || len(runs) != 1 || runs[0].Call != 1 {
+		t.Errorf("%d calls are kept, and the runs are %+v", len(s.Calls()), runs)
+	}
+}
+
+// When a run began is when its call was carried out, which is later than it came.
+func TestARunBeginsAfterItsDelay(t *testing.T) {
+	s := start(t, bmtest.Now(time.Now), bmtest.Window(20*365*24*time.Hour))
+	const late = 5 * time.Millisecond
+	s.FailNext("RunUserCmd", bmtest.Fault{Delay: late}, 1)
+	send(t, s, run())
+	if r := s.Runs()[0]; r.Began.Sub(r.At) < late {
+		t.Errorf("it came at %s and began at %s", r.At, r.Began)
 	}
 }

@@ -31,8 +31,9 @@ type Call struct {
 
 // RanCmd is one script that was started on hosts.
 type RanCmd struct {
-	Call       int       `json:"call"` // Call.N
-	At         time.Time `json:"at"`
+	Call       int       `json:"call"`  // Call.N
+	At         time.Time `json:"at"`    // when its call arrived
+	Began      time.Time `json:"began"` // when it was carried out, just before the answer
 	CmdID      string    `json:"cmd_id"`
 	Hosts      []string  `json:"hosts"`
 	Parameters []byte    `json:"parameters"`
@@ -68,7 +69,12 @@ func (s *Server) arrive(r request, conn string) *Call {
 		N: s.calls.total + 1, At: s.now(), API: r.api, Action: r.params["Action"], As2: r.as2(), Method: r.method, KeyID: r.params["SecretId"], ArrayKey: arrayKey,
 		Params: r.redactedParams(), Password: r.params[r.passwordKey()], Token: r.params["Token"], Conn: conn,
 	}
-	s.calls.add(c)
+	if s.lean {
+		s.calls.total++
+	} else {
+		s.calls.add(c)
+	}
+	s.sorts[c.As2]++
 	s.count[c.Action]++
 	if c.As2 != c.Action {
 		s.count[c.As2]++
@@ -83,7 +89,7 @@ func (s *Server) changed() {
 	s.change = make(chan struct{})
 }
 
-// Calls is what arrived, oldest first: the newest [Keep] of it.
+// Calls is what arrived, oldest first: the newest [Keep] of it. A [Lean] server keeps none.
 func (s *Server) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,6 +118,13 @@ func (s *Server) Count(action string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.count[action]
+}
+
+// Counts is how many calls arrived in all, each by the action of 2.0 that does the same.
+func (s *Server) Counts() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.sorts)
 }
 
 // WaitCalls returns when n calls of an action have arrived, answered or not; or with ctx's error.

@@ -21,6 +21,7 @@ type State struct {
 	} `json:"keys"`
 	CheckLogins  bool   `json:"check_logins"`
 	OnlyArrayKey string `json:"only_array_key"`
+	Lean         bool   `json:"lean"`
 }
 
 // ScriptState is a script as JSON, its content as plain text.
@@ -43,6 +44,9 @@ func Load(r io.Reader) (*Server, error) {
 	opts := []Option{OnlyArrayKey(st.OnlyArrayKey)}
 	if st.CheckLogins {
 		opts = append(opts, CheckLogins())
+	}
+	if st.Lean {
+		opts = append(opts, Lean())
 	}
 	s := New(opts...)
 	for _, sc := range st.Scripts {

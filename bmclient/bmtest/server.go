@@ -28,6 +28,7 @@ type Server struct {
 	aSecond      int
 	exactNames   bool
 	recordFilled bool
+	lean         bool
 
 	mu      sync.Mutex
 	scripts map[string]Script
@@ -45,8 +46,9 @@ type Server struct {
 	taskLists int // how many calls have listed tasks
 	forgotten int // tasks that are no longer kept
 	count     map[string]int
-	change    chan struct{} // closed and made anew whenever something changes
-	active    int           // calls being answered
+	sorts     map[string]int // calls by the action of 2.0 that does the same
+	change    chan struct{}  // closed and made anew whenever something changes
+	active    int            // calls being answered
 	http      *http.Server
 	url       string
 
@@ -79,6 +81,9 @@ func PlainContent() Option { return func(s *Server) { s.plainContent = true } }
 // Keep is how many calls and runs the history keeps at least; 10,000 if not set.
 func Keep(n int) Option { return func(s *Server) { s.calls.keep, s.runs.keep = n, n } }
 
+// Lean keeps no calls, only how many there were: for many thousands of them, with long lists as answers.
+func Lean() Option { return func(s *Server) { s.lean = true } }
+
 // MostRows is the largest page; 100 if not set. The documents name no number.
 func MostRows(n int) Option { return func(s *Server) { s.mostRows = n } }
 
@@ -106,7 +111,7 @@ func Missing(form string) Option {
 func New(opts ...Option) *Server {
 	s := &Server{
 		now: time.Now, window: 5 * time.Minute, mostRows: 100, noScript: answer{data: []any{}},
-		scripts: map[string]Script{}, hosts: map[string]*host{}, keys: map[string]key{}, count: map[string]int{},
+		scripts: map[string]Script{}, hosts: map[string]*host{}, keys: map[string]key{}, count: map[string]int{}, sorts: map[string]int{},
 		change: make(chan struct{}), closed: make(chan struct{}),
 	}
 	Keep(10_000)(s)

@@ -101,23 +101,54 @@ func (s *Server) SetListing(l Listing) {
 func (s *Server) RunByHand(cmdID string, hosts []string, content, parameters []byte) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sc, ok := s.scripts[cmdID]
-	if !ok {
-		return "", fmt.Errorf("bmtest: there is no script %s", cmdID)
+	sc, on, err := s.byHand(cmdID, hosts)
+	if err != nil {
+		return "", err
 	}
 	if content != nil {
 		sc.Content = content
 	}
-	var on []target
+	defer s.changed()
+	return s.begin(sc, on, parameters).id, nil
+}
+
+// byHand finds what a colleague runs. The lock is held.
+func (s *Server) byHand(cmdID string, hosts []string) (sc Script, on []target, err error) {
+	sc, ok := s.scripts[cmdID]
+	if !ok {
+		return sc, nil, fmt.Errorf("bmtest: there is no script %s", cmdID)
+	}
 	for _, id := range hosts {
 		h, ok := s.hosts[id]
 		if !ok {
-			return "", fmt.Errorf("bmtest: there is no host %s", id)
+			return sc, nil, fmt.Errorf("bmtest: there is no host %s", id)
 		}
 		on = append(on, target{h, true})
 	}
-	defer s.changed()
-	return s.begin(sc, on, parameters).id, nil
+	return sc, on, nil
+}
+
+// RanBefore is [Server.RunByHand] n times in the past: the tasks began evenly spread over the time before now, and each has gone on since.
+// Call it before anything else is run: lists are in the order of beginning.
+func (s *Server) RanBefore(n int, within time.Duration, cmdID string, hosts []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sc, on, err := s.byHand(cmdID, hosts)
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	for i := range n {
+		at := now.Add(-within + within*time.Duration(i)/time.Duration(n))
+		t := s.begin(sc, on, nil)
+		t.begun, t.knownAt = at, at
+		for _, h := range t.hosts {
+			h.begun, h.running = at, true
+			h.settle(now)
+		}
+	}
+	s.changed()
+	return nil
 }
 
 // EndTask ends all hosts of a task that are manual. It reports whether there is such a task.

@@ -417,3 +417,34 @@ func TestSorting(t *testing.T) {
 		}
 	}
 }
+
+// What others ran before is listed with its own times, and what runs now comes after it.
+func TestTasksOfTheTimeBefore(t *testing.T) {
+	s := start(t)
+	s.SetHost("ins-1", bmtest.HostBehaviour{Takes: time.Minute})
+	for why, err := range map[string]error{
+		"a script that is not there": s.RanBefore(1, time.Hour, "cmd-9", []string{"ins-1"}),
+		"a host that is not there":   s.RanBefore(1, time.Hour, "cmd-1", []string{"ins-9"}),
+	} {
+		if err == nil {
+			t.Error(why)
+		}
+	}
+	if err := s.RanBefore(4, 2*time.Minute, "cmd-1", []string{"ins-1"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.RunByHand("cmd-1", []string{"ins-1"}, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, task := range send3(t, s, run3().action("DescribeUserCmdTasks", map[string]any{"Offset": 0, "Limit": 20})).Response.UserCmdTasks {
+		got = append(got, fmt.Sprint(task["RunBeginTime"].(string)[11:], " ", task["Status"]))
+	}
+	want := []string{"10:00:00 -1", "09:59:30 -1", "09:59:00 0", "09:58:30 0", "09:58:00 0"}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if s.Runs() != nil {
+		t.Error("what others run is none of the API's runs")
+	}
+}

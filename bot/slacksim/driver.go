@@ -57,7 +57,7 @@ func (s *Slack) Slash(ctx context.Context, userID, channelID, command, text stri
 	if s.escapes.Load() {
 		text = s.typed(text)
 	}
-	t := newTurn()
+	t := s.newTurn()
 	to := responseURL{channel: ch.ID, user: p.ID}
 	s.mu.Lock()
 	t.TriggerID, t.ResponseURL = s.newTrigger(p.ID, ""), s.newResponseURL(to)
@@ -125,7 +125,7 @@ func (s *Slack) Mention(ctx context.Context, userID, channelID, threadTS, text s
 		words = strings.TrimSpace(call + " " + words)
 	}
 	m := s.post(Message{Channel: ch.ID, ReplyTo: parent, UserID: p.ID, Text: words}, KindMention)
-	t := newTurn()
+	t := s.newTurn()
 	t.TS = m.TS
 	if !s.roster.isMember(ch.ID, s.cfg.BotUserID) || !s.hasScope("app_mentions:read") {
 		t.settle(Ack{Failed: FailedSilent}, nil)
@@ -195,7 +195,7 @@ func (s *Slack) click(ctx context.Context, userID, channelID, ts, button string,
 		return nil, err
 	}
 	m.Text, m.Blocks = version.Text, version.Blocks
-	t := newTurn()
+	t := s.newTurn()
 	t.TriggerID = s.newTrigger(p.ID, "")
 	t.ResponseURL = s.newResponseURL(responseURL{channel: ch.ID, user: p.ID, original: ts, ephemeral: ephemeral})
 	now := s.nextTS()

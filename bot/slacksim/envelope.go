@@ -36,12 +36,16 @@ type Turn struct {
 	ResponseURL string `json:"response_url,omitempty"`
 	TS          string `json:"ts,omitempty"` // of the message that a mention posted
 
+	At time.Time `json:"at"` // when it was done, by Config.Now
+
 	ack  Ack
 	once sync.Once
 	done chan struct{}
 }
 
-func newTurn() *Turn { return &Turn{EnvelopeID: newID(""), done: make(chan struct{})} }
+func (s *Slack) newTurn() *Turn {
+	return &Turn{EnvelopeID: newID(""), At: s.cfg.Now(), done: make(chan struct{})}
+}
 
 // Acked is closed when Slack has the answer, or has given up. What the answer shows is visible by
 // then.

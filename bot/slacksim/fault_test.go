@@ -3,6 +3,7 @@ package slacksim_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,39 @@ func TestFaults(t *testing.T) {
 	}
 	if n := w.CallCount("chat.postMessage"); n != 8 {
 		t.Errorf("%d calls counted", n)
+	}
+}
+
+// A Slack that is far away has done what it was asked before it says so.
+func TestSlow(t *testing.T) {
+	w := newWorld(t, slacksim.Config{})
+	const far = 30 * time.Millisecond
+	w.Slow(far)
+	began := time.Now()
+	ts, err := w.say("x")
+	if took := time.Since(began); err != nil || took < far {
+		t.Errorf("it took %s: %v", took, err)
+	}
+	seconds, err := strconv.ParseFloat(ts, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if posted := time.UnixMicro(int64(seconds * 1e6)); time.Since(posted) < far {
+		t.Errorf("it was there at %s, when the answer came", posted)
+	}
+	ctx, cancel := context.WithCancel(w.ctx)
+	w.Slow(time.Hour)
+	n := w.CallCount("auth.test")
+	go func() {
+		_, _ = w.WaitCalls(w.ctx, "auth.test", n+1)
+		cancel()
+	}()
+	if _, err := w.api.AuthTestContext(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("nobody waits for an hour: %v", err)
+	}
+	w.ClearFaults()
+	if _, err := w.say("y"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -29,6 +29,7 @@ type faults struct {
 	tokens map[string]string  // token to error code
 	down   bool
 	outage bool
+	slow   time.Duration
 	meters map[string]*meter
 }
 
@@ -82,12 +83,13 @@ func (s *Slack) RateLimitNext(method string, n int, retryAfter time.Duration) {
 	s.FailNext(method, Fault{Status: http.StatusTooManyRequests, RetryAfter: retryAfter}, n)
 }
 
-// ClearFaults forgets all faults that are still due, and ends [Slack.Down] and [Slack.Outage].
+// ClearFaults forgets all faults that are still due, and ends [Slack.Slow],
+// [Slack.Down] and [Slack.Outage].
 func (s *Slack) ClearFaults() {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
 	clear(s.faults.next)
-	s.faults.down, s.faults.outage = false, false
+	s.faults.down, s.faults.outage, s.faults.slow = false, false, 0
 }
 
 // RefuseToken makes Slack answer every call with the token by the error code, such as
@@ -103,6 +105,14 @@ func (s *Slack) Down(down bool) {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
 	s.faults.down = down
+}
+
+// Slow has the answer to every HTTP call come so much later than the call takes effect, as if Slack
+// were far away. 0 ends it.
+func (s *Slack) Slow(d time.Duration) {
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	s.faults.slow = d
 }
 
 // Outage drops all sockets and closes every HTTP call without an answer until called with false.
@@ -169,4 +179,31 @@ func (s *Slack) pause(r *http.Request, d time.Duration) bool {
 	case <-s.done:
 	}
 	return false
+}
+
+// late waits as [Slack.Slow] says. Whoever goes away meanwhile gets no answer.
+func (s *Slack) late(r *http.Request) {
+	s.faults.mu.Lock()
+	d := s.faults.slow
+	s.faults.mu.Unlock()
+	if d > 0 && !s.pause(r, d) {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// lateWriter waits before the first byte of an answer.
+type lateWriter struct {
+	http.ResponseWriter
+	late func()
+	once sync.Once
+}
+
+func (w *lateWriter) WriteHeader(status int) {
+	w.once.Do(w.late)
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *lateWriter) Write(b []byte) (int, error) {
+	w.once.Do(w.late)
+	return w.ResponseWriter.Write(b)
 }

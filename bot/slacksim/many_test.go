@@ -91,7 +91,7 @@ func TestLeanKeepsNothing(t *testing.T) {
 	if len(w.Transcript()) != 0 || len(w.Calls()) != 0 || len(w.Traffic()) != 0 {
 		t.Error("something was kept")
 	}
-	if w.CallCount("chat.update") != 1 {
+	if w.CallCount("chat.update") != 1 || w.CallCounts()["chat.update"] != 1 {
 		t.Error("calls are counted all the same")
 	}
 	if w.Redeliver(turn.EnvelopeID) == nil {

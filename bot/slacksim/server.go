@@ -144,15 +144,19 @@ func (s *Slack) serve(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	defer s.wg.Done()
-	switch path := r.URL.Path; {
+	path := r.URL.Path
+	if path == "/link" {
+		s.serveSocket(w, r)
+		return
+	}
+	w = &lateWriter{ResponseWriter: w, late: func() { s.late(r) }}
+	switch {
 	case strings.HasPrefix(path, "/api/"):
 		s.serveMethod(w, r, path[len("/api/"):])
 	case strings.HasPrefix(path, "/respond/"):
 		s.serveResponse(w, r, path[len("/respond/"):])
 	case strings.HasPrefix(path, "/upload/"):
 		s.serveUpload(w, r, path[len("/upload/"):])
-	case path == "/link":
-		s.serveSocket(w, r)
 	default:
 		http.NotFound(w, r)
 	}

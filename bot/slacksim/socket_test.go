@@ -55,8 +55,8 @@ func (c *wire) ack(v map[string]any, payload any) {
 func slash(t *testing.T, w *world) *slacksim.Turn {
 	t.Helper()
 	turn, err := w.Slash(w.ctx, alice, general, "/bmcmd", "help")
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || turn.At.IsZero() {
+		t.Fatal(turn, err)
 	}
 	return turn
 }

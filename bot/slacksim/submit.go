@@ -31,7 +31,7 @@ func (s *Slack) Submit(ctx context.Context, userID, viewID string, values map[st
 		return nil, err
 	}
 	v.Errors = nil
-	t := newTurn()
+	t := s.newTurn()
 	t.TriggerID = s.newTrigger(p.ID, v.ID)
 	s.emit(Entry{Kind: KindSubmit, UserID: p.ID, Text: v.Title, View: *v})
 	f := s.interaction("view_submission", p)
@@ -73,7 +73,7 @@ func (s *Slack) CloseView(ctx context.Context, userID, viewID string) (*Turn, er
 	}
 	s.emit(Entry{Kind: KindClose, UserID: p.ID, Text: gone.Title, View: gone})
 	s.mu.Unlock()
-	t := newTurn()
+	t := s.newTurn()
 	if !gone.NotifyOnClose {
 		t.settle(Ack{}, nil)
 		return t, nil

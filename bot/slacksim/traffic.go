@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -69,6 +70,13 @@ func (s *Slack) CallCount(method string) int {
 	s.counts.mu.Lock()
 	defer s.counts.mu.Unlock()
 	return s.counts.by[method]
+}
+
+// CallCounts is [Slack.CallCount] of every method that was called.
+func (s *Slack) CallCounts() map[string]int {
+	s.counts.mu.Lock()
+	defer s.counts.mu.Unlock()
+	return maps.Clone(s.counts.by)
 }
 
 // WaitCalls returns the first n calls of the method as soon as there are so many; else

@@ -1,11 +1,12 @@
-// Command bmcmd-experiments tries to break what bmcmd promises under crash and loss. It
-// starts everything as processes of its own: three replicas of the program, a real
-// redis-server that writes before it confirms, Slack's simulator and the API's. It
-// needs Go and redis-server, and no network.
+// Command bmcmd-experiments tries to break what bmcmd promises under crash and loss, and
+// measures what it costs. It starts everything as processes of its own: replicas of the
+// program, a real redis-server that writes before it confirms, Slack's simulator and the
+// API's. It needs Go and redis-server, and no network.
 //
 //	go run ./cmd/bmcmd-experiments crash -kills 200
 //	go run ./cmd/bmcmd-experiments fault -api tat
 //	go run ./cmd/bmcmd-experiments flood -api tat
+//	go run ./cmd/bmcmd-experiments load -quick
 //
 // crash kills replicas with -9 at named points and at random times while people ask for
 // runs, approve, deny and cancel. Then everything settles, and it judges from the API's
@@ -13,6 +14,9 @@
 //
 // fault has things between the processes go wrong, one kind after the other in a world
 // of its own: see package fault, which needs redis-sentinel, too.
+//
+// load measures what a run costs and how long people wait, in multiples of the least bot
+// that does what people see: see package load. It judges nothing.
 //
 // It promises: exit status 1 if and only if a promise did not hold (2 if the experiment
 // itself could not go on), and that a seed repeats its plan: which points, in which
@@ -65,10 +69,10 @@ func main() {
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	root := &cobra.Command{
-		Use: "bmcmd-experiments", Short: "Try to break what bmcmd promises under crash and loss",
+		Use: "bmcmd-experiments", Short: "Try to break what bmcmd promises, and measure what it costs",
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(crashCommand(), faultCommand(), floodCommand())
+	root.AddCommand(crashCommand(), faultCommand(), floodCommand(), loadCommand())
 	root.SetArgs(goFlags(args))
 	root.SetOut(stdout)
 	root.SetErr(stderr)

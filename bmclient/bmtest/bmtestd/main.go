@@ -3,8 +3,8 @@
 //
 //	bmtestd -state FILE.json [-listen 127.0.0.1:0] [-admin 127.0.0.1:0]
 //
-// The file holds a bmtest.State. The admin address answers GET /calls, GET /runs and GET /tasks (ids, oldest first) with the history, and
-// takes
+// The file holds a bmtest.State. The admin address answers GET /calls, GET /runs GET /tasks (ids, oldest first) and GET /counts
+// (calls by action, with the names of 2.0) with the history, and takes
 //
 //	POST /script   a bmtest.ScriptState: adds a script or changes its content
 //	POST /fault    {"action", "n" or "always", "delay_ms", "fault": a bmtest.Fault}; action empty: any
@@ -15,6 +15,7 @@
 //	POST /machine  {"id", "machine": a bmtest.Machine}: what is known of a host from now on
 //	POST /end      {"task", "host"}: ends what is manual; task empty: the newest, host empty: all
 //	POST /by-hand  {"cmd_id", "hosts", "content", "parameters"}: a task that somebody else began; the answer is {"task"}
+//	POST /ran-before  {"n", "within_ms", "cmd_id", "hosts"}: tasks that somebody else began in the time before now
 //	POST /listing  {"late_ms", "late_calls", "out_of_order", "twice", "no_task_ids"}: how tasks are listed
 package main
 
@@ -188,6 +189,14 @@ type byHand struct {
 	Parameters string   `json:"parameters"`
 }
 
+// ranBefore is the body of POST /ran-before.
+type ranBefore struct {
+	N        int      `json:"n"`
+	WithinMS int      `json:"within_ms"`
+	CmdID    string   `json:"cmd_id"`
+	Hosts    []string `json:"hosts"`
+}
+
 // listing is the body of POST /listing.
 type listing struct {
 	LateMS     int  `json:"late_ms"`
@@ -209,6 +218,7 @@ func adminHandler(api *bmtest.Server) http.Handler {
 	mux.HandleFunc("GET /calls", func(w http.ResponseWriter, _ *http.Request) { encode(w, api.Calls()) })
 	mux.HandleFunc("GET /runs", func(w http.ResponseWriter, _ *http.Request) { encode(w, api.Runs()) })
 	mux.HandleFunc("GET /tasks", func(w http.ResponseWriter, _ *http.Request) { encode(w, api.TaskIDs()) })
+	mux.HandleFunc("GET /counts", func(w http.ResponseWriter, _ *http.Request) { encode(w, api.Counts()) })
 	mux.HandleFunc("POST /heal", func(http.ResponseWriter, *http.Request) { api.Heal() })
 	mux.HandleFunc("POST /script", take(func(_ http.ResponseWriter, sc bmtest.ScriptState) error { api.PutScript(sc); return nil }))
 	mux.HandleFunc("POST /fault", take(func(_ http.ResponseWriter, p plan) error { p.apply(api); return nil }))
@@ -216,6 +226,9 @@ func adminHandler(api *bmtest.Server) http.Handler {
 	mux.HandleFunc("POST /machine", take(func(_ http.ResponseWriter, p machinePlan) error { return p.apply(api) }))
 	mux.HandleFunc("POST /end", take(func(_ http.ResponseWriter, e ending) error { return e.apply(api) }))
 	mux.HandleFunc("POST /listing", take(func(_ http.ResponseWriter, l listing) error { return l.apply(api) }))
+	mux.HandleFunc("POST /ran-before", take(func(_ http.ResponseWriter, b ranBefore) error {
+		return api.RanBefore(b.N, ms(b.WithinMS), b.CmdID, b.Hosts)
+	}))
 	mux.HandleFunc("POST /by-hand", take(func(w http.ResponseWriter, b byHand) error {
 		id, err := api.RunByHand(b.CmdID, b.Hosts, optional(b.Content), []byte(b.Parameters))
 		if err == nil {

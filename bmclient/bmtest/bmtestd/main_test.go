@@ -165,8 +165,13 @@ func TestAdmin(t *testing.T) {
 	post(t, admin+"/listing", `{"twice":true}`, 200)
 	post(t, admin+"/by-hand", `{"cmd_id":"cmd-1","hosts":["ins-1"],"parameters":"-x"}`, 200)
 	post(t, admin+"/by-hand", `{"cmd_id":"cmd-2","hosts":["ins-1"]}`, 400)
+	post(t, admin+"/ran-before", `{"n":2,"within_ms":60000,"cmd_id":"cmd-1","hosts":["ins-1"]}`, 200)
+	post(t, admin+"/ran-before", `{"n":1,"within_ms":60000,"cmd_id":"cmd-2","hosts":["ins-1"]}`, 400)
+	if n := fetch[map[string]int](t, admin+"/counts")["RunUserCmd"]; n != 1 {
+		t.Errorf("%d runs are counted", n)
+	}
 	ids := fetch[[]string](t, admin+"/tasks")
-	if tasks, err := c.Tasks(t.Context(), bmclient.Page{}); err != nil || len(ids) != 2 || len(tasks.Tasks) != 4 || ids[0] != done.Tasks[0] {
+	if tasks, err := c.Tasks(t.Context(), bmclient.Page{}); err != nil || len(ids) != 4 || len(tasks.Tasks) != 8 || ids[0] != done.Tasks[0] {
 		t.Errorf("%q, %+v, %v", ids, tasks, err)
 	}
 }

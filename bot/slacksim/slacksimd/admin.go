@@ -82,6 +82,13 @@ var verbs = map[string]verb{
 		return nil, nil
 	},
 	"clear-faults": did(func(s *slacksim.Slack, _ ask) { s.ClearFaults() }),
+	"slow": func(_ context.Context, s *slacksim.Slack, a ask) (*slacksim.Turn, error) {
+		d, err := time.ParseDuration(cmp.Or(a.Delay, "0s"))
+		if err == nil {
+			s.Slow(d)
+		}
+		return nil, err
+	},
 	"down":         did(func(s *slacksim.Slack, a ask) { s.Down(a.On) }),
 	"outage":       did(func(s *slacksim.Slack, a ask) { s.Outage(a.On) }),
 	"socket-mode":  did(func(s *slacksim.Slack, a ask) { s.SwitchSocketMode(a.On) }),
@@ -105,8 +112,10 @@ func adminHandler(s *slacksim.Slack) http.Handler {
 	get(mux, "ephemerals", func(r *http.Request) any { return s.Ephemerals(r.FormValue("user")) })
 	get(mux, "views", func(r *http.Request) any { return s.OpenViews(r.FormValue("user")) })
 	get(mux, "calls", func(*http.Request) any { return s.Calls() })
+	get(mux, "counts", func(*http.Request) any { return s.CallCounts() })
 	get(mux, "entries", func(r *http.Request) any { return entries(s, r) })
 	get(mux, "connections", func(r *http.Request) any { return connections(s, r) })
+	mux.HandleFunc("GET /stream", func(w http.ResponseWriter, r *http.Request) { stream(w, r, s) })
 	mux.HandleFunc("GET /traffic", func(w http.ResponseWriter, _ *http.Request) { _ = s.WriteTraffic(w) })
 	mux.HandleFunc("GET /transcript", func(w http.ResponseWriter, _ *http.Request) { _ = s.WriteTranscript(w) })
 	return mux
@@ -173,6 +182,33 @@ func entries(s *slacksim.Slack, r *http.Request) any {
 	}
 	all := s.Transcript()
 	return all[min(max(after, 0), len(all)):]
+}
+
+// stream answers with the entries from now on as they come, one line of JSON each, until the client
+// has enough. Messages and modals are left out: text says what they say first. The first line is empty.
+func stream(w http.ResponseWriter, r *http.Request, s *slacksim.Slack) {
+	entries, stop := s.Subscribe()
+	defer stop()
+	w.Header().Set("Content-Type", "application/jsonl")
+	_, _ = io.WriteString(w, "\n")
+	out, flush := json.NewEncoder(w), http.NewResponseController(w)
+	for {
+		if flush.Flush() != nil {
+			return
+		}
+		select {
+		case e, more := <-entries:
+			if !more {
+				return
+			}
+			e.Message, e.View = slacksim.Message{}, slacksim.View{}
+			if out.Encode(e) != nil {
+				return
+			}
+		case <-r.Context().Done():
+			return
+		}
+	}
 }
 
 // connections answers how many sockets are open; with ?n=2&wait=5s it waits for so many.

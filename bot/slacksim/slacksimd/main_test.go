@@ -122,6 +122,7 @@ func TestProcess(t *testing.T) {
 		"transcript":              "#incidents  alice: /bmcmd help",
 		"traffic":                 "text=a+message",
 		"views?user=U1":           "null",
+		"counts":                  `"chat.postMessage":1`,
 	} {
 		if code, b := a.do("GET", path, ""); code != 200 || !strings.Contains(b, want) {
 			t.Errorf("%s: %d %s", path, code, b)
@@ -142,10 +143,42 @@ func TestProcess(t *testing.T) {
 		"redeliver": `{"envelope":"none"}`,
 		"mention":   `{`,
 		"fault":     `{"method":"*","delay":"soon"}`,
+		"slow":      `{"delay":"soon"}`,
 	} {
 		if code, b := a.do("POST", path, body); code != http.StatusBadRequest || !json.Valid([]byte(b)) {
 			t.Errorf("%s: what a person could not do is a 400: %d %s", path, code, b)
 		}
+	}
+}
+
+// The stream begins with what comes after its first line, and says of each entry when, where and what.
+func TestProcessStream(t *testing.T) {
+	url, a := start(t, "-lean")
+	a.do("POST", "channel", `{"id":"C1","name":"incidents","members":["U0BOT"]}`)
+	req, err := http.NewRequestWithContext(t.Context(), "GET", a.base+"stream", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := a.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	if !lines.Scan() || lines.Text() != "" {
+		t.Fatalf("%q, %v", lines.Text(), lines.Err())
+	}
+	api := slack.New(slacksim.DefaultBotToken, slack.OptionAPIURL(url), slack.OptionHTTPClient(a.client))
+	_, ts, err := api.PostMessage("C1", slack.MsgOptionText("a card", false))
+	if err != nil || !lines.Scan() {
+		t.Fatal(err, lines.Err())
+	}
+	var e slacksim.Entry
+	if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+		t.Fatal(err)
+	}
+	if e.Kind != slacksim.KindMessage || e.TS != ts || e.Text != "a card" || e.At.IsZero() || !e.Message.IsZero() {
+		t.Errorf("%s", lines.Text())
 	}
 }
 
