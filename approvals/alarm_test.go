@@ -19,7 +19,7 @@ func TestProgressIsShownNowAndThen(t *testing.T) {
 			rows[i] = good(rows[i].Host)
 		}
 		now = now.Add(after)
-		next := apply(t, r, now, Look(rows, now))
+		next := apply(t, r, now, Look(rows, Progress{}, now))
 		if next.Card.Look != r.Card.Look {
 			_, n, _ := next.Follow.Counts()
 			drawn = append(drawn, n)
@@ -44,21 +44,21 @@ func TestAlarm(t *testing.T) {
 	drifted := hosts(good("ins-1", state(HostRunning), proof(ProofDiffers)), waitingFor("ins-2"))
 	r := in(t, Accepted)
 	r.Notices = nil
-	next, event, err := r.Apply(Alarm(drifted, now.Add(time.Second)), now)
+	next, event, err := r.Apply(Alarm([]string{"task-1"}, drifted, now.Add(time.Second)), now)
 	if err != nil || event.Move != "alarm" || next.State != Accepted || !slices.Equal(kinds(next), []NoticeKind{NoticeAlarm}) {
 		t.Fatalf("%s, event %+v, notices %v, error %v", next.State, event, kinds(next), err)
 	}
 	if next.Card.Look != next.Revision || !next.RetryAt.Equal(now.Add(time.Second)) || next.Follow.Polls != 1 {
 		t.Errorf("look %d of %d, again at %v, %d polls", next.Card.Look, next.Revision, next.RetryAt, next.Follow.Polls)
 	}
-	if _, _, err := next.Apply(Alarm(drifted, now), now); !errors.Is(err, ErrNotAllowed) {
+	if _, _, err := next.Apply(Alarm([]string{"task-1"}, drifted, now), now); !errors.Is(err, ErrNotAllowed) {
 		t.Errorf("a second alarm: %v", err)
 	}
-	if _, _, err := r.Apply(Alarm(hosts(good("ins-1"), good("ins-2")), now), now); !errors.Is(err, ErrNotAllowed) {
+	if _, _, err := r.Apply(Alarm([]string{"task-1"}, hosts(good("ins-1"), good("ins-2")), now), now); !errors.Is(err, ErrNotAllowed) {
 		t.Errorf("an alarm for nothing: %v", err)
 	}
 	for _, from := range allStates {
-		if got, _, err := in(t, from).Apply(Alarm(drifted, now), now); (err == nil) != (from == Accepted) {
+		if got, _, err := in(t, from).Apply(Alarm([]string{"task-1"}, drifted, now), now); (err == nil) != (from == Accepted) {
 			t.Errorf("an alarm from %s: to %q, error %v", from, got.State, err)
 		}
 	}
@@ -98,7 +98,7 @@ func TestAmbiguous(t *testing.T) {
 	} {
 		r := apply(t, in(t, Executing), t0, Answered("w1", 1, Answer{Outcome: OutcomeAccepted, Tasks: tt.named}))
 		if tt.found != nil {
-			r = apply(t, r, t0, Find(tt.found))
+			r = apply(t, r, t0, Find(tt.found, r.Follow.Hosts, time.Time{}))
 		}
 		if got := r.Ambiguous(); got != tt.want {
 			t.Errorf("%s: %v", tt.why, got)

@@ -106,7 +106,7 @@ type Intent struct {
 	Worker string
 	Lease  time.Duration // for so long it may take to store the answer; then the run counts as lost
 	Valid  time.Duration // for so long the API takes what is signed with the time of the claim
-	Before []string      // the newest tasks that the API knows: none of them is this run's
+	Mark   *Mark         // what the API's list has; nil: it could not be read, or need not be
 }
 
 // Claim is stored before the run is sent. A store that cannot be sure to be the one
@@ -128,7 +128,7 @@ func Claim(g Grant, i Intent) Move {
 		}
 		r.State, r.Waiting, r.WaitsFor, r.SearchUntil = Executing, "", "", time.Time{}
 		r.Sends = append(r.Sends, Send{
-			Worker: i.Worker, ClaimedAt: now, LeaseUntil: now.Add(i.Lease), DeadFrom: now.Add(i.Valid), Before: i.Before,
+			Worker: i.Worker, ClaimedAt: now, LeaseUntil: now.Add(i.Lease), DeadFrom: now.Add(i.Valid), Mark: i.Mark,
 		})
 		return nil
 	}}

@@ -35,12 +35,12 @@ func (r Request) nextNotice() (next Notice, at time.Time) {
 }
 
 // Owed is what people are owed at this moment: the card as it is now, or else a notice, if its N is not
-// zero. The card comes first, but after a result, since it says that the result is in the thread. What
+// zero. The card comes first, but after an answer, for which people wait, and a result, since it says that the result is in the thread. What
 // the chat does not take holds up nothing else for longer than a minute.
 func (r Request) Owed(now time.Time) (card bool, n Notice) {
 	next, at := r.nextNotice()
 	due := next.N != 0 && !now.Before(at)
-	if due && next.Kind == NoticeResult && next.Tries == 0 {
+	if due && (next.Kind == NoticeAnswer || next.Kind == NoticeResult) && next.Tries == 0 {
 		return false, next
 	}
 	if r.Behind() && !now.Before(r.Card.At) {
@@ -100,13 +100,30 @@ func (r Request) nextStep() time.Time {
 		} else if r.Unsought() {
 			return r.RetryAt
 		}
-	case Accepted, Unknown:
+	case Accepted:
+		return r.NextLook()
+	case Unknown:
 		if !r.RetryAt.IsZero() {
 			return r.RetryAt
 		}
-		if r.State == Accepted || r.Unsure.Asked.IsZero() {
+		if r.Unsure.Asked.IsZero() {
 			return r.Received
 		}
 	}
 	return time.Time{}
+}
+
+// FirstLook is how long after it was taken a run is looked at: most scripts end within a second, and
+// what ran them says so soon after.
+const FirstLook = 1500 * time.Millisecond
+
+// NextLook is when an accepted run is to be looked at, or told to stop.
+func (r Request) NextLook() time.Time {
+	if !r.RetryAt.IsZero() {
+		return r.RetryAt
+	}
+	if _, stopping := r.StopOrder(); r.Follow.Polls == 0 && !stopping {
+		return r.Follow.Since.Add(FirstLook)
+	}
+	return r.Received
 }

@@ -254,8 +254,8 @@ func TestAnyLifeIsAChain(t *testing.T) {
 			moves := []Move{
 				Prepare(alice, plan), Open("C", "1"), Vote(bob, r.Digest, someFacts(1), within), RunNow(bob, r.Digest, someFacts(1), within), Redraw(), Touch(),
 				Shown("C", "2", 1, true), Vanished(), ShowAgain(), Told(1), Delay(now), Undrawn(now), Untold(2, now, []string{"U0BOB"}),
-				Reported(3, Alone, "1", true), Uploaded(4, "F1"), Attached(4), NoFile(4, "no", true), Searched(now), Look(hosts(good("ins-1")), now),
-				Find([]string{"task-1"}), Answered("w1", 1, Answer{Outcome: OutcomeAccepted}),
+				Reported(3, Alone, "1", true), Uploaded(4, "F1"), Attached(4), NoFile(4, "no", true), Searched(now), Look(hosts(good("ins-1")), Progress{}, now),
+				Find([]string{"task-1"}, nil, time.Time{}), Answered("w1", 1, Answer{Outcome: OutcomeAccepted}),
 				Aside("refused "+text.Draw(t, "name"), rapid.SampledFrom(crowd).Draw(t, "person"), text.Draw(t, "note")),
 				Wait(text.Draw(t, "why"), now), Doubt("?", valid), Lose(), Answered("w1", 1, Answer{Outcome: OutcomeUnknown}),
 				Ask("?", nil, now), Adopt("task-1", "!"), Lift(bob, r.Digest, someFacts(1)), Settle(bob, r.Digest, Ran, someFacts(1)),

@@ -14,13 +14,17 @@ type Follow struct {
 	Hosts []HostResult `json:"hosts"`           // of each task; without a task, what is known of each host
 	Polls int          `json:"polls,omitempty"` // how often it was looked at
 	Why   string       `json:"why,omitempty"`   // why it was given up, or cannot be told; words for people
-	Stops []Stop       `json:"stops,omitempty"` // in order; the cloud hears of one at a time
+	// Confirm is until when another task could turn up that may be the run instead. The result was
+	// told, and is final from then on. Zero: it was not told yet, or is final as it was told.
+	Confirm time.Time `json:"confirm,omitzero"`
+	Sole    bool      `json:"sole,omitempty"`  // no other task can turn up any more that may be the run, which goes on
+	Stops   []Stop    `json:"stops,omitempty"` // in order; the cloud hears of one at a time
 
 	Drawn   Progress `json:"drawn,omitzero"`    // what a look last had the card show
 	Alarmed bool     `json:"alarmed,omitempty"` // people were told that a host ran something else
 }
 
-// Progress is how far a run was at a moment; see [Follow.Counts].
+// Progress is how far a run was at a moment, as its hosts' records or the API's list say; see [Follow.Counts].
 type Progress struct {
 	All  int       `json:"all"`
 	Over int       `json:"over"`
@@ -85,7 +89,8 @@ func (h HostResult) Good() bool {
 	return h.State == HostEnded && h.Status == 0 && h.Exit == 0 && h.Proof == ProofSame
 }
 
-// Counts are how many hosts there are, are over, and are over but not good.
+// Counts are how many hosts there are, are over, and are over but not good. The list may have
+// counted more than was read of the hosts.
 func (f Follow) Counts() (all, over, bad int) {
 	for _, h := range f.Hosts {
 		if h.Over() {
@@ -94,6 +99,9 @@ func (f Follow) Counts() (all, over, bad int) {
 				bad++
 			}
 		}
+	}
+	if f.Drawn.Over > over {
+		return len(f.Hosts), f.Drawn.Over, max(bad, f.Drawn.Bad)
 	}
 	return len(f.Hosts), over, bad
 }
@@ -134,21 +142,38 @@ func (r *Request) begin(a Answer, now time.Time) {
 	}
 }
 
-// Find stores which of the API's tasks are this run: more than one if they cannot
-// be told apart.
-func Find(tasks []string) Move {
-	return Move{Name: "find", Note: "the API's list of tasks: " + strings.Join(tasks, ", "), apply: func(r *Request, _ time.Time) error {
-		r.Follow.Tasks = slices.Clone(tasks)
-		r.RetryAt, r.Tries = time.Time{}, 0
+// Find is [Look] that stores which of the API's tasks may be this run: more than one if they
+// cannot be told apart. That takes back a result that was told, and people hear of it.
+func Find(tasks []string, hosts []HostResult, again time.Time) Move {
+	return Move{Name: "find", Note: "the API's list of tasks: " + strings.Join(tasks, ", "), apply: func(r *Request, now time.Time) error {
+		r.look(hosts, Progress{}, again, now)
+		r.found(tasks)
 		return nil
 	}}
 }
 
-// Look stores what the API records of the hosts now, and when to look again. The
-// card changes only if how many hosts are over or bad has, and not every moment.
-func Look(hosts []HostResult, again time.Time) Move {
+// Sole is [Find] for a run that goes on when no other task can turn up any more that may be it.
+func Sole(hosts []HostResult, again time.Time) Move {
+	return Move{Name: "find", Note: "no other task can be the run", apply: func(r *Request, now time.Time) error {
+		r.look(hosts, Progress{}, again, now)
+		r.Follow.Sole = len(r.Follow.Tasks) == 1
+		return nil
+	}}
+}
+
+func (r *Request) found(tasks []string) {
+	if r.Follow.Tasks = slices.Clone(tasks); r.Ambiguous() && !r.Follow.Confirm.IsZero() {
+		r.Follow.Confirm = time.Time{}
+		r.notify(NoticeResult)
+	}
+}
+
+// Look stores what the API records of the hosts now, how far its list says the run is, if that is
+// more, and when to look again. The card changes only if how many hosts are over or bad has, and
+// not every moment.
+func Look(hosts []HostResult, listed Progress, again time.Time) Move {
 	return Move{Name: "look", quiet: true, from: states{Accepted}, apply: func(r *Request, now time.Time) error {
-		if r.look(hosts, again, now) {
+		if r.look(hosts, listed, again, now) {
 			r.Card.Look = r.Revision
 		}
 		return nil
@@ -156,15 +181,14 @@ func Look(hosts []HostResult, again time.Time) Move {
 }
 
 // look reports whether the card is to show what has changed.
-func (r *Request) look(hosts []HostResult, again, now time.Time) bool {
+func (r *Request) look(hosts []HostResult, listed Progress, again, now time.Time) bool {
 	was := r.Follow.Drawn
 	if was.At.IsZero() {
 		was.All, was.Over, was.Bad = r.Follow.Counts()
 	}
 	r.Follow.Hosts, r.RetryAt = slices.Clone(hosts), again
 	r.Follow.Polls, r.Tries = r.Follow.Polls+1, 0
-	is := Progress{At: now}
-	is.All, is.Over, is.Bad = r.Follow.Counts()
+	is := Follow{Hosts: hosts, Drawn: listed}.progress(now)
 	if was == (Progress{All: is.All, Over: is.Over, Bad: is.Bad, At: was.At}) || now.Sub(was.At) < redrawEvery {
 		return false
 	}
@@ -172,11 +196,18 @@ func (r *Request) look(hosts []HostResult, again, now time.Time) bool {
 	return true
 }
 
-// Alarm is [Look] for a run of which a host ran something else than was approved:
-// it leaves an event and tells all who may approve, once.
-func Alarm(hosts []HostResult, again time.Time) Move {
+func (f Follow) progress(now time.Time) Progress {
+	is := Progress{At: now}
+	is.All, is.Over, is.Bad = f.Counts()
+	return is
+}
+
+// Alarm is [Find] for a run of which a host ran something else than was approved: it tells all who
+// may approve, once.
+func Alarm(tasks []string, hosts []HostResult, again time.Time) Move {
 	return Move{Name: "alarm", apply: func(r *Request, now time.Time) error {
-		r.look(hosts, again, now)
+		r.look(hosts, Progress{}, again, now)
+		r.found(tasks)
 		if r.Follow.Alarmed || !r.Follow.Drifted() {
 			return fmt.Errorf("%w: there is nothing new to raise it for", ErrNotAllowed)
 		}
@@ -186,27 +217,69 @@ func Alarm(hosts []HostResult, again time.Time) Move {
 	}}
 }
 
-// Finish ends the following: succeeded only if every approved host, and no other,
-// is recorded and good. why says what else stands against it: given up, or not to
-// be told. Without it every host must be over.
+// Report tells what has happened on the hosts of the one task that may be the run, if every host
+// is over. Another could turn up until then, so until then the request stays open and keeps its
+// hosts: what has ended may be somebody else's task.
+func Report(task string, hosts []HostResult, until time.Time) Move {
+	return Move{Name: "report", Note: "task " + task, apply: func(r *Request, _ time.Time) error {
+		r.Follow.Tasks, r.Follow.Hosts, r.Follow.Drawn = []string{task}, slices.Clone(hosts), Progress{}
+		if !r.Inferred() || !r.Follow.Confirm.IsZero() || !r.allOver() {
+			return fmt.Errorf("%w: there is no end to tell, or it was told", ErrNotAllowed)
+		}
+		r.Follow.Confirm, r.RetryAt, r.Tries = until, until, 0
+		r.tellResult()
+		return nil
+	}}
+}
+
+// tellResult has people told what happened on the hosts, and warned if that was not approved.
+func (r *Request) tellResult() {
+	if r.Follow.Drifted() && !r.Follow.Alarmed {
+		r.Follow.Alarmed = true
+		r.notify(NoticeAlarm)
+	}
+	r.notify(NoticeResult)
+}
+
+// Finish ends the following: succeeded only if every approved host, and no other, is recorded and
+// good, and that can be proved. why says what else speaks against it: given up, or not to be told.
+// Without it every host must be over. A result that was told already is told again only if it is
+// taken back.
 func Finish(hosts []HostResult, why string) Move {
 	return Move{Name: "finish", Note: why, apply: func(r *Request, _ time.Time) error {
-		r.Follow.Hosts, r.Follow.Why = slices.Clone(hosts), why
+		told := !r.Follow.Confirm.IsZero() && why == ""
+		_, _, badBefore := r.Follow.Counts()
+		r.Follow.Hosts, r.Follow.Why, r.Follow.Confirm, r.Follow.Drawn = slices.Clone(hosts), why, time.Time{}, Progress{}
+		if r.Inferred() {
+			r.Follow.Tasks = tasksOf(r.Follow)
+		}
 		if why == "" && !r.allOver() {
 			return fmt.Errorf("%w: not every host is over, and it is not given up", ErrNotAllowed)
 		}
 		bad := func(h HostResult) bool { return !h.Good() || !slices.Contains(r.Plan.Hosts, h.Host) }
 		r.State = Succeeded
-		if why != "" || slices.ContainsFunc(hosts, bad) {
+		if why != "" || r.Unproven() || r.Ambiguous() || slices.ContainsFunc(hosts, bad) {
 			r.State = Failed
 		}
-		if r.Follow.Drifted() && !r.Follow.Alarmed {
-			r.Follow.Alarmed = true
-			r.notify(NoticeAlarm)
+		_, _, badNow := r.Follow.Counts()
+		if !told || r.Ambiguous() || badNow != badBefore || r.Follow.Drifted() && !r.Follow.Alarmed {
+			r.tellResult()
 		}
-		r.notify(NoticeResult)
 		return nil
 	}}
+}
+
+// tasksOf are the tasks whose hosts were read; before that, those that were found.
+func tasksOf(f Follow) (tasks []string) {
+	for _, h := range f.Hosts {
+		if h.Task != "" && !slices.Contains(tasks, h.Task) {
+			tasks = append(tasks, h.Task)
+		}
+	}
+	if tasks == nil {
+		return f.Tasks
+	}
+	return tasks
 }
 
 // allOver reports whether every approved host is recorded, and every record is of

@@ -94,8 +94,8 @@ func TestLook(t *testing.T) {
 		{half, hosts(good("ins-1", proof(ProofNone)), waitingFor("ins-2")), true, "a host's record does not say what it ran"},
 	}
 	for _, tt := range tests {
-		r := apply(t, in(t, Accepted), now, Look(tt.was, now), Delay(now), Delay(now))
-		next, event, err := r.Apply(Look(tt.is, at), now.Add(redrawEvery))
+		r := apply(t, in(t, Accepted), now, Look(tt.was, Progress{}, now), Delay(now), Delay(now))
+		next, event, err := r.Apply(Look(tt.is, Progress{}, at), now.Add(redrawEvery))
 		if err != nil || event.Move != "" || next.State != Accepted || len(next.Notices) != len(r.Notices) {
 			t.Errorf("%s: %s, event %+v, notices %v, error %v", tt.why, next.State, event, kinds(next), err)
 		}
@@ -110,12 +110,12 @@ func TestLook(t *testing.T) {
 		}
 	}
 	for _, from := range allStates {
-		if next, _, err := in(t, from).Apply(Look(half, at), now); (err == nil) != (from == Accepted) {
+		if next, _, err := in(t, from).Apply(Look(half, Progress{}, at), now); (err == nil) != (from == Accepted) {
 			t.Errorf("a look from %s: to %q, error %v", from, next.State, err)
 		}
 	}
 	rows := hosts(waitingFor("ins-1"), waitingFor("ins-2"))
-	r := apply(t, in(t, Accepted), now, Look(rows, at))
+	r := apply(t, in(t, Accepted), now, Look(rows, Progress{}, at))
 	rows[0] = good("ins-1")
 	if r.Follow.Hosts[0].Over() {
 		t.Error("who made the move can still write into the record")
@@ -124,7 +124,7 @@ func TestLook(t *testing.T) {
 
 func TestFind(t *testing.T) {
 	now := t0.Add(10 * time.Second)
-	r := apply(t, in(t, Accepted), now, Look(hosts(good("ins-1"), waitingFor("ins-2")), now.Add(time.Minute)), Delay(now.Add(time.Hour)))
+	r := apply(t, in(t, Accepted), now, Look(hosts(good("ins-1"), waitingFor("ins-2")), Progress{}, now.Add(time.Minute)), Delay(now.Add(time.Hour)))
 	tests := []struct {
 		tasks []string
 		why   string
@@ -134,7 +134,7 @@ func TestFind(t *testing.T) {
 		{nil, "the task that was found was not it"},
 	}
 	for _, tt := range tests {
-		next, event, err := r.Apply(Find(tt.tasks), now)
+		next, event, err := r.Apply(Find(tt.tasks, r.Follow.Hosts, time.Time{}), now)
 		if err != nil || !slices.Equal(next.Follow.Tasks, tt.tasks) || event.Move != "find" || next.Card.Look != next.Revision {
 			t.Errorf("%s: tasks %v, event %+v, look %d of %d, error %v", tt.why, next.Follow.Tasks, event, next.Card.Look, next.Revision, err)
 		}
@@ -146,7 +146,7 @@ func TestFind(t *testing.T) {
 		}
 	}
 	tasks := []string{"task-1"}
-	next := apply(t, r, now, Find(tasks))
+	next := apply(t, r, now, Find(tasks, nil, time.Time{}))
 	tasks[0] = "task-9"
 	if next.Follow.Tasks[0] != "task-1" {
 		t.Error("who made the move can still write into the record")
@@ -166,8 +166,8 @@ func TestFinish(t *testing.T) {
 	}{
 		{hosts(fine, good("ins-2")), "", Succeeded, result, "every host is good"},
 		{hosts(good("ins-2"), fine), "", Succeeded, result, "in another order"},
-		{hosts(fine, good("ins-2"), good("ins-1", task("task-2")), good("ins-2", task("task-2"))), "", Succeeded, result, "two tasks, and both are good"},
-		{hosts(fine, good("ins-2", task("task-2"))), "", Succeeded, result, "a task for each host"},
+		{hosts(fine, good("ins-2"), good("ins-1", task("task-2")), good("ins-2", task("task-2"))), "", Failed, result, "two tasks, and both are good: either may be the run"},
+		{hosts(fine, good("ins-2", task("task-2"))), "", Failed, result, "a task for each host, which nobody named"},
 
 		{hosts(fine, good("ins-2", exit(1))), "", Failed, result, "an exit code"},
 		{hosts(fine, good("ins-2", exit(-1))), "", Failed, result, "no exit code"},

@@ -111,7 +111,7 @@ func TestClaim(t *testing.T) {
 		{changed, g, r.ApprovedAt, ErrStale, "a grant for another plan"},
 	}
 	for _, tt := range tests {
-		next, _, err := tt.r.Apply(Claim(tt.g, Intent{Worker: "w1", Lease: lease, Valid: valid, Before: []string{"task-old"}}), tt.at)
+		next, _, err := tt.r.Apply(Claim(tt.g, Intent{Worker: "w1", Lease: lease, Valid: valid, Mark: &Mark{Tasks: []string{"task-old"}}}), tt.at)
 		if !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v", tt.why, err)
 		}
@@ -119,7 +119,7 @@ func TestClaim(t *testing.T) {
 			continue
 		}
 		if s := next.LastSend(); s == nil || s.Worker != "w1" || !s.ClaimedAt.Equal(tt.at) || !s.LeaseUntil.Equal(tt.at.Add(lease)) ||
-			!slices.Equal(s.Before, []string{"task-old"}) {
+			!slices.Equal(s.Mark.Tasks, []string{"task-old"}) {
 			t.Errorf("%s: send %+v", tt.why, s)
 		}
 	}

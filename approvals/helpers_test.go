@@ -103,7 +103,7 @@ func in(t testing.TB, s State) Request {
 	if s == Approved {
 		return r
 	}
-	r = apply(t, r, t0.Add(4*time.Second), Claim(grant(t, r), Intent{Worker: "w1", Lease: lease, Valid: valid, Before: []string{"task-old"}}))
+	r = apply(t, r, t0.Add(4*time.Second), Claim(grant(t, r), Intent{Worker: "w1", Lease: lease, Valid: valid, Mark: &Mark{Tasks: []string{"task-old"}}}))
 	switch s {
 	case Accepted:
 		return apply(t, r, t0.Add(5*time.Second), Answered("w1", 1, Answer{Outcome: OutcomeAccepted}))

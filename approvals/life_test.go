@@ -56,17 +56,18 @@ func TestLifeOfARequest(t *testing.T) {
 }
 
 type life struct {
-	store   *memory
-	desks   []*Desk
-	id      string
-	digest  Digest
-	facts   Facts
-	old     []Kept         // versions that somebody may still have in hand
-	sending map[int]*Kept  // by worker: its send that is not answered yet
-	said    map[int]Answer // what the API said to it, once it did
-	mayRun  int            // runs that may have reached the API
-	was     Request
-	events  int
+	reported bool // its result was told before it was final
+	store    *memory
+	desks    []*Desk
+	id       string
+	digest   Digest
+	facts    Facts
+	old      []Kept         // versions that somebody may still have in hand
+	sending  map[int]*Kept  // by worker: its send that is not answered yet
+	said     map[int]Answer // what the API said to it, once it did
+	mayRun   int            // runs that may have reached the API
+	was      Request
+	events   int
 }
 
 func newLife(t *rapid.T) *life {
@@ -243,13 +244,15 @@ func (l *life) look(t *rapid.T) {
 // ends the following, with whatever the API says of the hosts.
 func (l *life) follow(t *rapid.T) {
 	var m Move
-	switch rapid.IntRange(0, 5).Draw(t, "follow") {
+	switch rapid.IntRange(0, 6).Draw(t, "follow") {
 	case 0:
-		m = Find([]string{"task-1"})
+		m = Find([]string{"task-1"}, l.rows(t), time.Time{})
 	case 1, 2:
-		m = Look(l.rows(t), l.store.now.Add(time.Second))
+		m = Look(l.rows(t), Progress{}, l.store.now.Add(time.Second))
 	case 3:
-		m = Alarm(l.rows(t), l.store.now.Add(time.Second))
+		m = Alarm([]string{"task-1"}, l.rows(t), l.store.now.Add(time.Second))
+	case 4:
+		m = Report("task-1", l.rows(t), l.store.now.Add(time.Minute))
 	default:
 		m = Finish(l.rows(t), rapid.SampledFrom([]string{"", "", "", "given up"}).Draw(t, "why"))
 	}
@@ -393,6 +396,11 @@ func (l *life) checkFollowed(t *rapid.T, r Request) {
 		t.Fatalf("%s, ended at %v", r.State, r.EndedAt)
 	}
 	followed := r.State == Succeeded || r.State == Failed && r.LastSend().Answer.Outcome == OutcomeAccepted
+	l.reported = l.reported || !r.Follow.Confirm.IsZero()
+	results := count[followed || l.reported]
+	if followed && l.reported && told(NoticeResult) == 2 && (r.Follow.Why != "" || r.State == Failed) { // taken back
+		results++
+	}
 	switch {
 	case r.State == Succeeded && (!fine["ins-1"] || !fine["ins-2"] || len(fine) != 2 || r.Follow.Why != ""):
 		t.Fatalf("succeeded with %+v", r.Follow)
@@ -400,7 +408,7 @@ func (l *life) checkFollowed(t *rapid.T, r Request) {
 		t.Fatal("succeeded with another script")
 	case told(NoticeAlarm) != count[r.Follow.Alarmed], r.State == Failed && drift && !r.Follow.Alarmed, l.was.Follow.Alarmed && !r.Follow.Alarmed:
 		t.Fatalf("%s, drift %v, alarmed %v, notices %v", r.State, drift, r.Follow.Alarmed, r.Notices)
-	case told(NoticeResult) != count[followed]:
+	case told(NoticeResult) != results:
 		t.Fatalf("%s, its following ended %v, notices %v", r.State, followed, r.Notices)
 	case r.State != Accepted:
 		return

@@ -182,7 +182,7 @@ func (w *world) dispatch(t *rapid.T, b *replica, m *mirror) {
 		return
 	}
 	before := w.api.all(now)
-	intent := Intent{Worker: b.desk.Worker(), Lease: modelLease, Valid: modelValid, Before: before}
+	intent := Intent{Worker: b.desk.Worker(), Lease: modelLease, Valid: modelValid, Mark: &Mark{Tasks: before}}
 	claimed, err := w.try(t, b.desk, m.id, Claim(g, intent), w.claimed(b.desk.Worker(), before))
 	if errors.Is(err, ErrConflict) && claimed.State == Approved && len(claimed.Sends) == len(m.sends) {
 		// Its card was drawn meanwhile: that changes nothing about the grant.
@@ -358,7 +358,7 @@ func (w *world) follow(t *rapid.T, b *replica, m *mirror) {
 		rows = append(rows, good(h))
 	}
 	if rapid.Bool().Draw(t, "look") {
-		_, _ = w.try(t, b.desk, m.id, Look(rows, w.store.now.Add(time.Second)), func(m *mirror, _ time.Time) bool { return m.state == Accepted })
+		_, _ = w.try(t, b.desk, m.id, Look(rows, Progress{}, w.store.now.Add(time.Second)), func(m *mirror, _ time.Time) bool { return m.state == Accepted })
 		return
 	}
 	why := rapid.SampledFrom([]string{"", "given up"}).Draw(t, "why")

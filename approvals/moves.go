@@ -34,6 +34,7 @@ var allowed = []struct {
 	{"lose", states{Executing}, states{Unknown}},
 	{"find", states{Accepted}, states{Accepted}},
 	{"alarm", states{Accepted}, states{Accepted}},
+	{"report", states{Accepted}, states{Accepted}},
 	{"stop", states{Accepted}, states{Accepted}},
 	{"unstopped", states{Accepted}, states{Accepted}},
 	{"stopped", states{Accepted}, states{Accepted}},

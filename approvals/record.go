@@ -113,13 +113,13 @@ func (r Request) Encode(facts []byte) (text []byte, err error) {
 // DecodeRequest reads what [Request.Encode] made, by this version or an earlier one. script
 // answers the text of a script by its hash. Errors are [ErrUnreadable], or script's.
 func DecodeRequest(text []byte, script func(sha string) ([]byte, error)) (r Request, err error) {
-	rest, facts, parted := bytes.Cut(text, []byte(factsHere))
-	if !parted { // up to schema 4, or of a newer bmcmd
+	if schemaOf(text) < apart {
 		if err := json.Unmarshal(text, &r); err != nil || r.Schema >= apart {
 			return Request{}, unreadable(text)
 		}
 		return r, nil
 	}
+	rest, facts, _ := bytes.Cut(text, []byte(factsHere))
 	var s stored
 	facts, closed := bytes.CutSuffix(facts, []byte("}"))
 	if json.Unmarshal(slices.Concat(rest, []byte("}")), &s) != nil || s.Schema > Schema || !closed || json.Unmarshal(facts, &r) != nil {
@@ -130,6 +130,12 @@ func DecodeRequest(text []byte, script func(sha string) ([]byte, error)) (r Requ
 		r.Plan.Script.Content, err = script(s.Script)
 	}
 	return r, err
+}
+
+// schemaOf is what a record begins with; 0 if it does not.
+func schemaOf(text []byte) (n int) {
+	_, _ = fmt.Fscanf(bytes.NewReader(text), `{"schema":%d`, &n)
+	return n
 }
 
 // apart is the schema from which on facts stand apart in a record.

@@ -152,9 +152,21 @@ type Send struct {
 	ClaimedAt  time.Time `json:"claimed_at"`
 	LeaseUntil time.Time `json:"lease_until"`      // after it, the worker is taken for lost
 	DeadFrom   time.Time `json:"dead_from"`        // from then on the API refuses what was signed at the claim
-	Before     []string  `json:"before,omitempty"` // the newest tasks of the API before the claim: not this run's
+	Before     []string  `json:"before,omitempty"` // in forms before the fifth, instead of Mark: the tasks of the API before the claim
+	Mark       *Mark     `json:"mark,omitempty"`   // what the API's list had before the claim; nil: it was not read
 	Since      time.Time `json:"since,omitzero"`   // of a send that only its task tells of: when it can have been at the earliest
 	Answer     *Answer   `json:"answer,omitempty"`
+}
+
+// Mark is how far the API's list of tasks went before a claim: what it had then is not the run.
+type Mark struct {
+	At    time.Time `json:"at,omitzero"`     // the newest task had begun then, by the API's clock; zero: there was none
+	Tasks []string  `json:"tasks,omitempty"` // those of the script that begun in that second, or no one knows when
+}
+
+// Has reports whether a task that has begun then was in the list.
+func (m Mark) Has(task string, begun time.Time) bool {
+	return slices.Contains(m.Tasks, task) || !begun.IsZero() && begun.Before(m.At)
 }
 
 // Earliest is when the run can have begun at the earliest.
@@ -323,11 +335,21 @@ func (r Request) Holds() bool {
 // Traceless reports whether nothing of r is kept any more: record, events and all.
 func (r Request) Traceless() bool { return r.Slip && r.State.Ended() && !r.Owes() }
 
-// Ambiguous reports whether more than one of the API's tasks may be this run: the
-// API named none, the run carries no name, and those that were found cannot be told apart.
-func (r Request) Ambiguous() bool {
+// Inferred reports whether nothing but the API's list says which task the run is: the answer to
+// the send named none, and the run carries no name.
+func (r Request) Inferred() bool {
 	send := r.LastSend()
-	return len(r.Follow.Tasks) > 1 && !r.Plan.Named() && (send == nil || send.Answer == nil || len(send.Answer.Tasks) == 0)
+	return send != nil && !r.Plan.Named() && (send.Answer == nil || len(send.Answer.Tasks) == 0)
+}
+
+// Ambiguous reports whether more than one of the API's tasks may be this run, and they cannot be told apart.
+func (r Request) Ambiguous() bool { return len(r.Follow.Tasks) > 1 && r.Inferred() }
+
+// Unproven reports whether nobody can prove what the run came to: its task is inferred, and the list was not read
+// before the claim, so a task of before may be taken for it.
+func (r Request) Unproven() bool {
+	send := r.LastSend()
+	return r.Inferred() && send.Mark == nil && send.Before == nil && send.Since.IsZero()
 }
 
 // clone copies what moves append to, so that a move never writes into the old

@@ -37,7 +37,7 @@ func TestStop(t *testing.T) {
 	if _, opens := r.StopOrder(); opens {
 		t.Fatal("nobody ordered anything")
 	}
-	r = apply(t, r, t0, Look(hosts(good("ins-1"), HostResult{Host: "ins-2", State: HostWaiting, Exit: -1}), t0))
+	r = apply(t, r, t0, Look(hosts(good("ins-1"), HostResult{Host: "ins-2", State: HostWaiting, Exit: -1}), Progress{}, t0))
 	r = apply(t, r, t0, StopRun(alice, r.Digest, Facts{}))
 	s, waits := r.Follow.Stopping()
 	want := Stop{By: alice, Hosts: []string{"ins-2"}, At: t0}

@@ -260,7 +260,7 @@ func TestUnknownRunsAreToldAndDue(t *testing.T) {
 		{Unknown, func(Request) []Move { return []Move{Ask("none", nil, later)} }, told(NoticeAsk), later, "people are asked, and the search goes on"},
 		{Unknown, func(Request) []Move { return []Move{Ask("none", nil, later), Ask("two", []string{"a", "b"}, later)} }, told(NoticeAsk), later, "people are asked once"},
 		{Unknown, func(Request) []Move { return []Move{Ask("none", nil, later), Ask("none", nil, time.Time{})} }, told(NoticeAsk), time.Time{}, "the search has ended, and only people can go on"},
-		{Unknown, func(Request) []Move { return []Move{Ask("none", nil, later), Adopt("task-1", "late")} }, told(NoticeAsk, NoticeFound), t0, "found after people were asked: followed at once"},
+		{Unknown, func(Request) []Move { return []Move{Ask("none", nil, later), Adopt("task-1", "late")} }, told(NoticeAsk, NoticeFound), t0.Add(10*time.Minute + FirstLook), "found after people were asked: followed"},
 		{Unknown, func(r Request) []Move { return []Move{Lift(bob, r.Digest, someFacts(1))} }, nil, t0, "lifted: the search is still due"},
 		{Unknown, func(r Request) []Move {
 			return []Move{Ask("none", nil, later), Settle(bob, r.Digest, Ran, someFacts(1))}

@@ -56,7 +56,7 @@ func TestScriptAndRunAgainstBmtest(t *testing.T) {
 				Call: 2, CmdID: "cmd-nozcbhuw", Hosts: []string{"ins-1", "ins-2"}, Parameters: []byte("-a -b"),
 				Content: []byte(content), User: "root", LoginOK: true, KeyID: keyID, API: "2.0", Task: api.TaskIDs()[0],
 			}}
-			if diff := cmp.Diff(ran, api.Runs(), cmpopts.IgnoreFields(bmtest.RanCmd{}, "At")); diff != "" {
+			if diff := cmp.Diff(ran, api.Runs(), cmpopts.IgnoreFields(bmtest.RanCmd{}, "At", "Began")); diff != "" {
 				t.Error(diff)
 			}
 			calls := api.Calls()

@@ -13,16 +13,19 @@ import (
 // tasks are what the fake API says of runs. The zero value keeps every run for
 // itself: it is accepted, and no list ever has it.
 type tasks struct {
-	known  bool // runs have tasks
-	named  bool // and RunUserCmd names them
-	all    []*apiTask
-	host   func(host string, h *apiHost)    // how a host that is run on behaves
-	made   func(t *apiTask)                 // what else is special about a run's task
-	answer func(a *bmclient.Accepted)       // what else RunUserCmd answers
-	page   int                              // rows of a page at most, whatever is asked for; 0: as asked
-	order  func(list []*apiTask) []*apiTask // of the list; nil: newest first
-	onList func(ctx context.Context) error  // called before each list of tasks
-	onRows func(ctx context.Context, task string) error
+	known      bool // runs have tasks
+	named      bool // and RunUserCmd names them
+	emptyPages bool // the list has none of the rows that it counts
+	neverEnded bool // the list says of no task that it has ended
+	uncounted  bool // the list does not say how far a task is
+	all        []*apiTask
+	host       func(host string, h *apiHost)    // how a host that is run on behaves
+	made       func(t *apiTask)                 // what else is special about a run's task
+	answer     func(a *bmclient.Accepted)       // what else RunUserCmd answers
+	page       int                              // rows of a page at most, whatever is asked for; 0: as asked
+	order      func(list []*apiTask) []*apiTask // of the list; nil: newest first
+	onList     func(ctx context.Context) error  // called before each list of tasks
+	onRows     func(ctx context.Context, task string) error
 }
 
 // apiTask is a task of the fake API.
@@ -92,6 +95,19 @@ func (c *cloud) byHand(cmdID string, hosts []string, content, parameters string)
 	return c.newTask(cmdID, hosts, []byte(content), []byte(parameters))
 }
 
+// counts are how many hosts of a task have ended, well or not, and whether all have.
+func (t *apiTask) counts() (ended bool, good, bad int) {
+	for _, h := range t.hosts {
+		switch row, _ := h.now(); row.State {
+		case bmclient.HostEnded:
+			good++
+		case bmclient.HostFailed:
+			bad++
+		}
+	}
+	return good+bad == len(t.hosts), good, bad
+}
+
 // now is what the host's row says at this moment; false if there is none.
 func (h *apiHost) now() (bmclient.HostRun, bool) {
 	run, now := h.HostRun, time.Now()
@@ -133,6 +149,9 @@ func (c *cloud) Tasks(ctx context.Context, p bmclient.Page) (bmclient.TaskList, 
 		list = c.tasks.order(list)
 	}
 	out := bmclient.TaskList{Total: len(list)}
+	if c.tasks.emptyPages {
+		return out, nil
+	}
 	limit := p.Limit
 	if c.tasks.page > 0 {
 		limit = min(limit, c.tasks.page)
@@ -141,6 +160,10 @@ func (c *cloud) Tasks(ctx context.Context, p bmclient.Page) (bmclient.TaskList, 
 		row := bmclient.Task{ID: t.id, CmdID: t.cmdID, Hosts: t.count, Begun: t.begun, Succeeded: -1, Failed: -1}
 		if t.count == 0 {
 			row.Hosts = len(t.hosts)
+		}
+		if !c.tasks.uncounted {
+			row.Ended, row.Succeeded, row.Failed = t.counts()
+			row.Ended = row.Ended && !c.tasks.neverEnded
 		}
 		out.Tasks = append(out.Tasks, row)
 	}

@@ -27,10 +27,13 @@ func (b *Bot) beforeMe(ctx context.Context, k approvals.Kept) (*approvals.Move, 
 		return moved(approvals.Wait(fmt.Sprintf("This was approved before I was started, and the API's list of tasks cannot be read, so I cannot tell whether it was sent. I keep trying until the approval is %s old. (%s)",
 			inWords(b.DispatchWithin), ref), b.tryAgain(k, pause(err, k.Tries)))), nil
 	}
-	if fits, err = b.ofNobody(ctx, k, fits); err != nil {
+	fits, other, err := b.ofNobody(ctx, k, fits)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if len(fits) > 0 {
+	case other != nil:
+		return moved(b.waitFor(k, *other)), nil
+	case len(fits) > 0:
 		return moved(approvals.Doubt("This was approved before I was started, and "+listedSo(fits), b.Valid)), nil
 	}
 	b.looked.put(k.ID, true)
@@ -41,20 +44,28 @@ func (b *Bot) beforeMe(ctx context.Context, k approvals.Kept) (*approvals.Move, 
 const mostOpen = 1000
 
 // ofNobody leaves out tasks that are another request's run, as far as that is known here or
-// by one that is open.
-func (b *Bot) ofNobody(ctx context.Context, k approvals.Kept, tasks []string) ([]string, error) {
+// by one that is open. If one that is open may have run on the same hosts, and its task is not known yet, none
+// can be told from its: that one comes first.
+func (b *Bot) ofNobody(ctx context.Context, k approvals.Kept, tasks []string) (left []string, other *approvals.Kept, err error) {
 	if len(tasks) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	open, err := b.Desk.Open(ctx, mostOpen)
 	if err != nil {
-		return nil, unsure(err)
+		return nil, nil, unsure(err)
 	}
-	return slices.DeleteFunc(tasks, func(task string) bool {
+	left = slices.DeleteFunc(tasks, func(task string) bool {
 		return b.Desk.Follows(k.ID, task) || slices.ContainsFunc(open, func(o approvals.Kept) bool {
 			return o.ID != k.ID && slices.Equal(o.Follow.Tasks, []string{task})
 		})
-	}), nil
+	})
+	for _, o := range open {
+		shares := func(host string) bool { return slices.Contains(o.Asked.Hosts, host) }
+		if len(left) > 0 && o.ID != k.ID && o.MayHaveRun() && o.Follow.Tasks == nil && o.Asked.Script == k.Asked.Script && slices.ContainsFunc(k.Asked.Hosts, shares) {
+			return left, &o, nil
+		}
+	}
+	return left, nil, nil
 }

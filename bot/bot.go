@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
+	"github.com/bmcmd/bmcmd/bot/ledger"
 )
 
 // Config is what a Bot is made of. All but Target, the numbers and the durations that
@@ -34,6 +35,7 @@ type Config struct {
 	Lease          time.Duration // from claim to stored answer; default 1 minute; longer than SendFor
 	SendFor        time.Duration // the longest that Cloud.Run may take; default 30 s
 	FollowFor      time.Duration // how long an accepted run is followed; default 15 minutes
+	ConfirmFor     time.Duration // after the API took a run and named no task, until its one candidate counts as it; default 90 s
 	SearchFor      time.Duration // how long an unknown run is searched for before people are asked; must be set
 	Valid          time.Duration // for how long the API takes what is signed with the time of a claim; default 2 hours and 5 minutes
 	LookUpFor      time.Duration // how long a look-up or a post is tried again; default 2 minutes
@@ -69,7 +71,8 @@ type Bot struct {
 	called remembered[int]               // by request: for how many of its sends this bot has called
 	looked remembered[bool]              // requests that were searched for; see beforeMe
 	prints remembered[approvals.Outputs] // of runs that ended here, until they were reported
-	ran    remembered[[]string]          // by task: the hosts of other runs
+	ledger *ledger.Ledger
+	before runningBefore
 
 	mu      sync.Mutex
 	jobs    map[string]*job // requests this bot works on, or is to look up
@@ -83,7 +86,8 @@ type Bot struct {
 
 type job struct {
 	again  bool
-	lookUp bool // it waits for its turn, or has it, in a queue of its own
+	nudged chan struct{} // closed with again
+	lookUp bool          // it waits for its turn, or has it, in a queue of its own
 }
 
 // New makes a bot; Run has it work.
@@ -102,6 +106,7 @@ func New(c Config) (*Bot, error) {
 		{&c.Lease, time.Minute},
 		{&c.SendFor, 30 * time.Second},
 		{&c.FollowFor, 15 * time.Minute},
+		{&c.ConfirmFor, 90 * time.Second},
 		{&c.Valid, 2*time.Hour + ClockSkew},
 		{&c.LookUpFor, 2 * time.Minute},
 		{&c.Poll, time.Second},
@@ -128,7 +133,7 @@ func New(c Config) (*Bot, error) {
 	life, end := context.WithCancel(context.Background())
 	return &Bot{
 		Config: c, jobs: map[string]*job{}, life: life, end: end,
-		called: remembered[int]{most: mostCalled}, looked: remembered[bool]{most: mostCalled}, ran: remembered[[]string]{most: mostRanOn}, prints: remembered[approvals.Outputs]{most: mostPrints},
+		called: remembered[int]{most: mostCalled}, looked: remembered[bool]{most: mostCalled}, prints: remembered[approvals.Outputs]{most: mostPrints}, ledger: ledger.New(life, c.Cloud),
 		slots: make(chan struct{}, c.Workers), lookUps: make(chan struct{}, max(1, c.Workers/16)), looks: make(chan struct{}, max(1, c.Workers/2)), freed: make(chan struct{}, 1),
 		commands: NewPace(c.CommandsAMinute, time.Minute), showings: NewPace(1, showEvery), turnedAway: NewPace(turnedAwayAnHour, time.Hour),
 		redraws: NewPace(redrawsAMinute, time.Minute), links: NewPace(linksAMinute, time.Minute),
@@ -244,10 +249,13 @@ func (b *Bot) start(k approvals.Kept) {
 		return
 	}
 	if j, busy := b.jobs[k.ID]; busy {
+		if !j.again {
+			close(j.nudged)
+		}
 		j.again = true
 		return
 	}
-	j := &job{lookUp: k.State == approvals.Received}
+	j := &job{lookUp: k.State == approvals.Received, nudged: make(chan struct{})}
 	b.jobs[k.ID] = j
 	if !j.lookUp {
 		b.atWork++
@@ -262,6 +270,13 @@ func (b *Bot) start(k approvals.Kept) {
 		}
 		b.workOff(b.life, k)
 	}()
+}
+
+// nudged is closed once somebody has nudged the request that is worked on.
+func (b *Bot) nudged(id string) <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.jobs[id].nudged
 }
 
 // place waits for room. Look-ups have few places, and no others: in a flood of commands
@@ -291,7 +306,7 @@ func (b *Bot) done(id string) bool {
 	defer b.mu.Unlock()
 	j := b.jobs[id]
 	if j.again {
-		j.again = false
+		j.again, j.nudged = false, make(chan struct{})
 		return false
 	}
 	delete(b.jobs, id)

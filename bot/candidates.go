@@ -18,64 +18,112 @@ const (
 	// lostSkew is ClockSkew for a run that is looked for since it was asked for: the same
 	// run shortly before that is nothing rare, and must not be taken for it.
 	lostSkew = 30 * time.Second
-	// mostRanOn bounds what is remembered of other runs' tasks.
-	mostRanOn = 4096
 )
+
+// locally is a time of the store's by the local clock.
+func locally(k approvals.Kept, at time.Time) time.Time { return time.Now().Add(at.Sub(k.Clock())) }
 
 // window is when the task of a run can have begun, by the API's clock.
 type window struct {
 	from, to time.Time
-	before   []string // tasks that are older than the run
+	marks    []approvals.Mark // of what is older than the run
 }
 
 // windowOf is that of the last send.
 func windowOf(r approvals.Request) window {
 	send := r.LastSend()
-	w := window{from: send.ClaimedAt.Add(-ClockSkew), to: send.DeadFrom, before: send.Before}
+	w := window{from: send.ClaimedAt.Add(-ClockSkew), to: send.DeadFrom}
 	if !send.Since.IsZero() {
 		w.from = send.Since.Add(-lostSkew)
 	}
 	if !r.Follow.Since.IsZero() {
 		w.to = r.Follow.Since.Add(ClockSkew)
 	}
+	return w.after(send.Mark).after(&approvals.Mark{Tasks: send.Before})
+}
+
+// after leaves out what the list had at a mark.
+func (w window) after(m *approvals.Mark) window {
+	if m == nil {
+		return w
+	}
+	w.marks = append(w.marks, *m)
+	if m.At.After(w.from) {
+		w.from = m.At
+	}
 	return w
+}
+
+func (w window) has(t bmclient.Task) bool {
+	older := func(m approvals.Mark) bool { return m.Has(t.ID, t.Begun) }
+	return !slices.ContainsFunc(w.marks, older) && (t.Begun.IsZero() || !t.Begun.Before(w.from) && t.Begun.Before(w.to))
 }
 
 // finds are the tasks that may be a run.
 type finds struct {
-	fit    map[fit][]string
+	fit    map[fit][]bmclient.Task // unread: which of the others they are is not known yet
+	rows   map[string][]record     // of those that were read
+	read   *reading
 	listed int // tasks of its script in the window
 }
 
-// candidates reads the tasks of r's script in w, but for those that are followed
-// already.
-func (b *Bot) candidates(ctx context.Context, r approvals.Request, w window) (finds, error) {
-	found := finds{fit: map[fit][]string{}}
+// ids are those of the tasks that fit so.
+func (f finds) ids(is fit) (ids []string) {
+	for _, t := range f.fit[is] {
+		ids = append(ids, t.ID)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// candidates looks for the tasks of r's script in w, as the list has them at asOf or later, but for
+// those that another request follows. readable says of which the hosts are worth reading.
+func (b *Bot) candidates(ctx context.Context, r approvals.Request, w window, asOf time.Time, readable func(bmclient.Task) bool) (finds, error) {
+	found := finds{fit: map[fit][]bmclient.Task{}, rows: map[string][]record{}, read: b.reading(r)}
 	if bmclient.Sends(r.Plan.Target.API) {
 		return b.carried(ctx, r, w, found)
 	}
-	list, err := b.recentTasks(ctx, w.from)
+	read := b.ledger.Tasks
+	if !r.Follow.Confirm.IsZero() { // its hosts have ended: the list is only asked for others
+		read = b.ledger.Had
+	}
+	list, err := read(ctx, w.from, asOf)
 	if err != nil {
 		return found, err
 	}
-	for _, t := range list {
-		if t.CmdID != r.Plan.Script.CmdID || slices.Contains(r.Follow.Tasks, t.ID) || !w.has(t) {
+	for _, t := range append(list, missing(r, list)...) {
+		if t.CmdID != r.Plan.Script.CmdID || !w.has(t) {
 			continue
 		}
 		found.listed++
-		if !mayBe(t, r) {
+		if !mayBe(t, r) || b.ledger.Elsewhere(t.ID, r.Plan.Hosts) || b.Desk.Follows(r.ID, t.ID) {
 			continue
 		}
-		is, err := b.fits(ctx, r, t)
-		if err != nil {
-			return found, err
+		is := recorded(r, t.ID)
+		if readable(t) {
+			rows, err := found.read.task(ctx, t.ID)
+			if err != nil {
+				return found, err
+			}
+			if fit := fits(r, t, rows); fit != unread { // what is followed stays what it is, until its hosts say otherwise
+				found.rows[t.ID], is = rows, fit
+			}
 		}
-		found.fit[is] = append(found.fit[is], t.ID)
-	}
-	for _, tasks := range found.fit {
-		slices.Sort(tasks)
+		found.fit[is] = append(found.fit[is], t)
 	}
 	return found, nil
+}
+
+func whole(bmclient.Task) bool { return true }
+
+// missing are the tasks that r follows although the list has lost them.
+func missing(r approvals.Request, list []bmclient.Task) (tasks []bmclient.Task) {
+	for _, id := range r.Follow.Tasks {
+		if !slices.ContainsFunc(list, func(t bmclient.Task) bool { return t.ID == id }) {
+			tasks = append(tasks, bmclient.Task{ID: id, CmdID: r.Plan.Script.CmdID, Hosts: -1, Succeeded: -1, Failed: -1})
+		}
+	}
+	return tasks
 }
 
 // errNameless says why nobody can tell which task a run is: its script takes no line with the request's id.
@@ -87,14 +135,13 @@ func (b *Bot) carried(ctx context.Context, r approvals.Request, w window, found 
 		return found, errNameless
 	}
 	tasks, err := b.in(r).Sent(ctx, bmclient.SentQuery{Hosts: r.Plan.Hosts, Content: r.Plan.Text(), Since: w.from})
-	tasks = slices.DeleteFunc(tasks, func(t string) bool { return slices.Contains(r.Follow.Tasks, t) })
-	slices.Sort(tasks)
-	found.fit[same], found.listed = tasks, len(tasks)
+	for _, id := range tasks {
+		if !slices.Contains(r.Follow.Tasks, id) {
+			found.fit[same] = append(found.fit[same], bmclient.Task{ID: id})
+		}
+	}
+	found.listed = len(found.fit[same])
 	return found, err
-}
-
-func (w window) has(t bmclient.Task) bool {
-	return !slices.Contains(w.before, t.ID) && (t.Begun.IsZero() || t.Begun.After(w.from) && t.Begun.Before(w.to))
 }
 
 // mayBe reports whether t has as many hosts as r, by what the list says.
@@ -113,25 +160,33 @@ func taken(r approvals.Request) []string {
 type fit int
 
 const (
-	stranger fit = iota // on other hosts, or nothing is recorded yet
+	stranger fit = iota // on other hosts
+	unread              // nothing is recorded yet, or not read: it may be any of the others
 	same
 	otherScript
 	otherParameters
 )
 
-// fits reads the hosts of a task, unless they are known to be others.
-func (b *Bot) fits(ctx context.Context, r approvals.Request, t bmclient.Task) (fit, error) {
-	if on := b.ran.of(t.ID); on != nil && !slices.ContainsFunc(on, func(h string) bool { return slices.Contains(r.Plan.Hosts, h) }) {
-		return stranger, nil
+// recorded is how a task fits that r follows, by what is kept of its hosts.
+func recorded(r approvals.Request, task string) fit {
+	if !slices.Contains(r.Follow.Tasks, task) {
+		return unread
 	}
-	rows, err := b.reading(r).task(ctx, t.ID)
-	if err != nil {
-		return stranger, err
+	for _, h := range r.Follow.Hosts {
+		if h.Task == task && h.Proof == approvals.ProofDiffers {
+			return otherScript
+		}
 	}
+	return same
+}
+
+// fits holds the records of a task against what was approved.
+func fits(r approvals.Request, t bmclient.Task, rows []record) fit {
 	is, covered := same, 0
-	var on []string
 	for _, row := range rows {
-		on = append(on, row.Host)
+		if !slices.Contains(r.Plan.Hosts, row.Host) {
+			return stranger
+		}
 		if slices.Contains(taken(r), row.Host) {
 			covered++
 		}
@@ -142,13 +197,9 @@ func (b *Bot) fits(ctx context.Context, r approvals.Request, t bmclient.Task) (f
 			is = otherScript
 		}
 	}
-	if t.Hosts > 0 && len(on) >= t.Hosts { // it is known whole: other runs of the script need not read it at every look
-		b.ran.put(t.ID, on)
-	}
-	strange := slices.ContainsFunc(on, func(h string) bool { return !slices.Contains(r.Plan.Hosts, h) })
 	// Rows may come one by one; then the list's own count must do.
-	if strange || covered == 0 || covered < len(taken(r)) && t.Hosts <= 0 {
-		return stranger, nil
+	if covered == 0 || covered < len(taken(r)) && t.Hosts <= 0 {
+		return unread
 	}
-	return is, nil
+	return is
 }

@@ -32,12 +32,12 @@ func (b *Bot) dispatch(ctx context.Context, k approvals.Kept) (next approvals.Ke
 
 // sendIfReady reads all that a send needs, and sends, or stores why not.
 func (b *Bot) sendIfReady(ctx context.Context, k approvals.Kept, shown *slowly) (approvals.Kept, error) {
-	grant, creds, err := b.ready(ctx, k)
+	ready, err := b.ready(ctx, k)
 	var no *refusal
 	var changed *planChanged
 	switch {
 	case err == nil:
-		return b.send(ctx, k, grant, creds, shown)
+		return b.send(ctx, k, ready, shown)
 	case errors.As(err, &changed):
 		return b.advance(ctx, k, approvals.Refuse(changed.Error(), changed.changes...))
 	case errors.As(err, &no):
@@ -52,9 +52,17 @@ func (b *Bot) sendIfReady(ctx context.Context, k approvals.Kept, shown *slowly) 
 		b.cause(err), inWords(b.DispatchWithin), ref), b.tryAgain(k, pause(err, k.Tries))))
 }
 
+// readiness is all that a send needs.
+type readiness struct {
+	grant approvals.Grant
+	creds Credentials
+	mark  *approvals.Mark // what the API's list has, where its answer may name no task; nil: it could not be read
+	older *olderRun
+}
+
 // ready reads all that a send needs, at the same time: people wait for it. What would run now is told from what was
 // approved before anything is claimed; the credentials need no more than that the approvals hold.
-func (b *Bot) ready(ctx context.Context, k approvals.Kept) (g approvals.Grant, creds Credentials, err error) {
+func (b *Bot) ready(ctx context.Context, k approvals.Kept) (r readiness, err error) {
 	ctx, cancel := context.WithTimeout(askingOnce(ctx), workTime)
 	defer cancel()
 	var (
@@ -65,6 +73,10 @@ func (b *Bot) ready(ctx context.Context, k approvals.Kept) (g approvals.Grant, c
 	)
 	among := make(chan error, 1) // it may be shared since the card was posted
 	go func() { among <- b.amongUs(ctx, k.Origin.Channel) }()
+	reading.Go(func() {
+		defer b.survive(k.ID)
+		r.mark, r.older = b.listBefore(ctx, k)
+	})
 	reading.Go(func() {
 		defer b.survive(k.ID)
 		plan, l, unread = b.planNow(ctx, k)
@@ -81,15 +93,15 @@ func (b *Bot) ready(ctx context.Context, k approvals.Kept) (g approvals.Grant, c
 		err = <-among
 	}
 	if err == nil {
-		if creds, err = b.Logins.Open(ctx, held); err != nil {
+		if r.creds, err = b.Logins.Open(ctx, held); err != nil {
 			err = fmt.Errorf("%w: %w", ErrCredentials, err)
 		}
 	}
 	reading.Wait()
 	if err = cmp.Or(unread, err); err == nil {
-		g, err = held.Grant(plan)
+		r.grant, err = held.Grant(plan)
 	}
-	return g, creds, err
+	return r, err
 }
 
 func (b *Bot) tooLate(k approvals.Kept) string {

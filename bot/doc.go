@@ -29,8 +29,8 @@
 //     stop.go stops it, if people say so or it does not begin.
 //   - search.go looks for a run whose answer nobody has, and asks people if that does
 //     not tell. What they say comes in by clicked.go. candidates.go says which of the
-//     API's tasks may be a run, and from when to when.
-//   - An accepted run is followed. tasks.go finds which of the API's tasks it is,
+//     API's tasks may be a run, and from when to when; package ledger reads the list.
+//   - An accepted run is followed. Where the answer named no task, infer.go says which it is.
 //     reading.go reads what each host says and holds it against what was approved, and
 //     follow.go says when to look again, and when it has ended. Then the thread is told.
 //   - scripts.go lists the scripts that somebody may see, and finds the one that an
@@ -214,24 +214,38 @@
 //
 // # Why a run's task is searched for
 //
-// The API's older version answers a run with "accepted" and no more. So the tasks of the
-// script are listed before the claim, and afterwards the run is among those that are new,
-// on its hosts, and not long before the claim or after the answer. What else they must
-// be is the hard part. Findings that cannot be told apart are followed together, and the
-// run has succeeded only if all of them did: a colleague may have run the same at that
-// minute.
+// The API's older version answers a run with "accepted" and no more. So the list of tasks is
+// read before the claim, and the newest in it is kept as a mark. What the list had then is not the
+// run; what has begun since, on its hosts, and is not another request's, may be it. Both times are
+// the API's own, so how its clock differs from ours does not matter.
 //
 // A task with other parameters is somebody else's, since the parameters were sent with
 // the run. One with another script is not: a script can be changed under its id between
 // the second reading and the send, and that is what the proof is for. So it counts, also
 // beside a good one, which whoever changed the script could put up to hide it; and a
 // colleague who runs another version on the same hosts in these minutes is worth an alarm.
-// Alone it counts after a minute and a half, because a task may be listed late, and a
+// Alone it counts once the run would be confirmed, because a task may be listed late, and a
 // false alarm calls everybody. Where the API names the task, none of this is needed.
 //
 // All of it rests on what the documents say of lists: that a task names its script, how
 // many hosts it has and when it began. If a list does not, the run is given up and that
 // is said; nothing is taken for it that is not on exactly its hosts.
+//
+// # Why a result is confirmed later
+//
+// How late a task is listed is in no document, and that there is no other task at one look
+// proves nothing: a colleague's, or one that was put up to hide ours, may be listed a minute
+// before ours. So what a run came to is told as soon as its one candidate has ended, and is final
+// ConfirmFor after the API took it, by a reading of the list that began then, if it is still the only
+// one. A task whose hosts have no records yet counts as another: it may be on these hosts. Tasks have been planned for here that are listed a minute late; the default is half as much
+// again, and those who know their account set another. Until then the hosts are kept: what has
+// ended may be somebody else's task, while ours still runs. That costs people who want to run the
+// same once more a minute and a half, and only where the API names no task.
+//
+// Two candidates cannot be told apart, and are never a success: each is read for the alarm. A run
+// whose mark could not be read is sent all the same, because people wait for it; but a task from
+// before may then be taken for it, so the best that comes of it is "ended, but not proved". An
+// unknown run without a mark is left to people.
 //
 // # Why each thing that people see has its own mark
 //
@@ -250,11 +264,12 @@
 //
 // # Why looks become rare, and drawings too
 //
-// A look costs one call for each hundred hosts, the API allows a hundred a minute for
-// everybody together, and most scripts end within seconds or take minutes. So looks come
-// after 1, 2, 4 and 8 seconds and then each 15, and a card shows progress every ten
-// seconds at most. What other runs' tasks ran on is remembered, so that twenty runs of
-// one script do not read each other's hosts at every look.
+// The quota is everybody's, and most scripts end within seconds or take minutes. So looks come
+// after 1, 2, 4 and 8 seconds and then each 15, and a card shows progress every ten seconds at
+// most. On Bare Metal one reading of the list serves all runs that are open, and has its own
+// counts; the hosts of a task are read at its end, once before that if it lasts, and then rarely.
+// After three minutes the list would have to be read too deep for a run whose task is certain, and
+// its hosts are read instead.
 //
 // A status that is not documented counts as running: it is looked at until the run is
 // given up, and then named. The last look comes after the time is over, so that an end

@@ -17,10 +17,12 @@ const slowestLook = 15 * time.Second
 
 // sight is what one look at the API's records shows of a run.
 type sight struct {
-	tasks []string // that are or may be the run
-	hosts []approvals.HostResult
-	out   approvals.Outputs
-	over  bool // on every host
+	tasks  []string // that are or may be the run
+	hosts  []approvals.HostResult
+	out    approvals.Outputs
+	listed approvals.Progress // what the list says, where its hosts were not read
+	over   bool               // on every host
+	final  bool               // no other task can turn up any more that may be the run
 }
 
 // follow looks at what the API records of an accepted run, and ends it when every
@@ -42,80 +44,80 @@ func (b *Bot) follow(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 			return b.advance(ctx, k, *m)
 		}
 	}
-	if soon := k.Follow.Since.Add(firstLook(k.Request)); k.Follow.Polls == 0 && k.Clock().Before(soon) {
-		return b.advance(ctx, k, approvals.Delay(soon))
-	}
 	s, err := b.look(work, k)
-	pace := min(slowestLook, time.Second<<min(k.Follow.Polls, 5))
-	if stop, waits := k.Follow.Stopping(); waits && k.Clock().Sub(stop.At) < time.Minute {
-		pace = min(pace, stopAgain)
-	}
-	again := k.Clock().Add(pace)
+	again := b.lookAgain(k, s)
 	late := b.late(k, s.hosts, last)
 	switch {
-	case err == nil && len(s.tasks) > len(k.Follow.Tasks):
-		return b.advance(ctx, k, approvals.Find(s.tasks))
-	case s.over && (err == nil || last):
-		return b.conclude(ctx, k, s, "", last)
+	case err == nil && s.over && s.final:
+		return b.conclude(ctx, k, s, last, approvals.Finish(s.hosts, ""))
 	case err == nil && len(late) > 0:
 		return b.advance(ctx, k, approvals.StopLate(late))
 	case last:
-		return b.conclude(ctx, k, s, b.givenUp(k, s, err), last)
+		return b.conclude(ctx, k, s, last, approvals.Finish(s.hosts, b.givenUp(k, s, err)))
 	case err != nil:
 		b.Log.Warn("a run could not be looked at", "request", k.ID, b.said(err))
 		return b.advance(ctx, k, approvals.Delay(k.Clock().Add(pause(err, k.Tries))))
+	case s.over && len(s.tasks) == 1 && k.Follow.Confirm.IsZero():
+		return b.conclude(ctx, k, s, last, approvals.Report(s.tasks[0], s.hosts, b.confirmAt(k)))
 	case !k.Follow.Alarmed && approvals.Follow{Hosts: s.hosts}.Drifted():
-		return b.advance(ctx, k, approvals.Alarm(s.hosts, again))
+		return b.advance(ctx, k, approvals.Alarm(s.tasks, s.hosts, again))
+	case !slices.Equal(s.tasks, k.Follow.Tasks):
+		return b.advance(ctx, k, approvals.Find(s.tasks, s.hosts, again))
+	case s.final && k.Inferred() && len(s.tasks) == 1 && !k.Follow.Sole:
+		return b.advance(ctx, k, approvals.Sole(s.hosts, again))
 	}
-	return b.advance(ctx, k, approvals.Look(s.hosts, again))
+	return b.advance(ctx, k, approvals.Look(s.hosts, s.listed, again))
 }
 
-// firstLook is how long after it was taken a run is looked at: most scripts end within a second, and an agent tells so
-// within the next.
-func firstLook(r approvals.Request) time.Duration {
-	if bmclient.Sends(r.Plan.Target.API) {
-		return 2 * time.Second
+// lookAgain is when to look again: soon at first, then rarely.
+func (b *Bot) lookAgain(k approvals.Kept, s sight) time.Time {
+	now := k.Clock()
+	pace := min(slowestLook, time.Second<<min(k.Follow.Polls, 5))
+	if k.Inferred() && settled(k) {
+		pace = time.Minute
 	}
-	return 0
+	if stop, waits := k.Follow.Stopping(); waits && now.Sub(stop.At) < time.Minute {
+		pace = min(pace, stopAgain)
+	}
+	again := now.Add(pace)
+	if at := b.confirmAt(k); k.Inferred() && now.Before(at) && (s.over || at.Before(again)) {
+		return at
+	}
+	return again
 }
 
-// look asks the API. With an error it answers what was known before, or what was
-// seen until then.
+// look asks the API. With an error it answers what was known before.
 func (b *Bot) look(ctx context.Context, k approvals.Kept) (sight, error) {
-	s := sight{tasks: k.Follow.Tasks, hosts: k.Follow.Hosts}
+	s := sight{tasks: k.Follow.Tasks, hosts: k.Follow.Hosts, final: true}
 	if !slices.ContainsFunc(s.hosts, func(h approvals.HostResult) bool { return h.State != approvals.HostRefused }) {
 		s.over = true
 		return s, nil
 	}
-	var err error
-	if len(s.tasks) == 0 {
-		s.tasks, err = b.findTasks(ctx, k)
-		return s, err
+	if k.Inferred() && !settled(k) {
+		return b.infer(ctx, k)
 	}
 	hosts, out, err := b.readHosts(ctx, k.Request)
-	if err != nil {
-		return s, err
+	if err == nil {
+		s.hosts, s.out, s.over = hosts, out, allOver(hosts)
 	}
-	s.hosts, s.out = hosts, out
-	if slices.ContainsFunc(hosts, func(h approvals.HostResult) bool { return !h.Over() }) {
-		return s, nil
-	}
-	s.over = true
-	// A twin of the run may have been listed late: then nobody can tell them apart.
-	s.tasks, err = b.findTasks(ctx, k)
 	return s, err
 }
 
-// conclude ends the run, and with the same move keeps what the hosts printed. If the store
+func allOver(hosts []approvals.HostResult) bool {
+	return !slices.ContainsFunc(hosts, func(h approvals.HostResult) bool { return !h.Over() })
+}
+
+// conclude stores what a run came to, and with the same move what the hosts printed. If the store
 // does not take that much, the last look is for the result without.
-func (b *Bot) conclude(ctx context.Context, k approvals.Kept, s sight, why string, last bool) (approvals.Kept, error) {
-	b.Log.Info("a run has ended", "request", k.ID, "tasks", len(s.tasks), "given_up", why != "")
-	next, err := b.advance(ctx, k, approvals.Finish(s.hosts, why).Keeping(s.out))
-	if err == nil {
+func (b *Bot) conclude(ctx context.Context, k approvals.Kept, s sight, last bool, m approvals.Move) (approvals.Kept, error) {
+	b.Log.Info("a run has ended", "request", k.ID, "tasks", s.tasks, "final", m.Name == "finish")
+	next, err := b.advance(ctx, k, m.Keeping(s.out))
+	switch {
+	case err == nil && s.out != nil:
 		b.rememberPrints(k.ID, s.out)
-	} else if last && errors.Is(err, approvals.ErrUnavailable) {
+	case last && errors.Is(err, approvals.ErrUnavailable):
 		b.Log.Warn("what the hosts printed could not be kept", "request", k.ID, b.said(err))
-		next, err = b.advance(ctx, k, approvals.Finish(s.hosts, why))
+		next, err = b.advance(ctx, k, m)
 	}
 	return next, err
 }
@@ -138,9 +140,12 @@ func (b *Bot) givenUp(k approvals.Kept, s sight, err error) string {
 	}
 	open, odd = compact(open), compact(odd)
 	switch {
+	case err != nil && len(open) == 0:
+		ref := b.reference("a run could not be confirmed", err, k.ID)
+		return fmt.Sprintf("%s after the hosts had ended, so nobody can say whether another task was the run. Look at the task list in the console, and at the hosts. (%s)", unreadable("The API's list of tasks", err), ref)
 	case err != nil:
 		ref := b.reference("a run is not followed any more", err, k.ID)
-		return fmt.Sprintf("%s, so what happened on %s is not known after %s. Look at the task list in the console, and at the hosts. (%s)", unread("The API's records", err), few(open), time, ref)
+		return fmt.Sprintf("%s, so what happened on %s is not known after %s. Look at the task list in the console, and at the hosts. (%s)", unreadable("The API's records", err), few(open), time, ref)
 	case len(k.Follow.Tasks) == 0:
 		return fmt.Sprintf("No task of this run has appeared in the API's list in %s, so what happened on the hosts is not known. Look at the task list in the console, and at the hosts.", time)
 	case len(odd) > 0:
@@ -151,7 +156,7 @@ func (b *Bot) givenUp(k approvals.Kept, s sight, err error) string {
 
 // unread says that what the API keeps could not be read: by its fault, or because of the
 // quota.
-func unread(what string, err error) string {
+func unreadable(what string, err error) string {
 	if overQuota(err) {
 		return what + " could not be read, because the quota of calls was used up"
 	}

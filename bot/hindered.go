@@ -57,7 +57,13 @@ func (b *Bot) mayHaveForgotten(ctx context.Context, k approvals.Kept) (*approval
 		return nil, nil
 	}
 	fits, err := b.listed(ctx, k)
+	var other *approvals.Kept
+	if err == nil {
+		fits, other, err = b.ofNobody(ctx, k, fits)
+	}
 	switch {
+	case other != nil:
+		return moved(b.waitFor(k, *other)), nil
 	case err == nil && len(fits) > 0:
 		return moved(approvals.Doubt(changed+", and "+listedSo(fits), b.Valid)), nil
 	case errors.Is(err, errNameless) && k.Waiting == nameless:

@@ -24,10 +24,10 @@ func (b *Bot) listed(ctx context.Context, k approvals.Kept) ([]string, error) {
 	defer cancel()
 	w := window{from: k.Received.Add(-lostSkew), to: k.Clock().Add(ClockSkew)}
 	for _, s := range k.Sends {
-		w.before = append(w.before, s.Before...)
+		w = w.after(s.Mark)
 	}
-	found, err := b.candidates(ctx, k.Request, w)
-	return found.fit[same], err
+	found, err := b.candidates(ctx, k.Request, w, locally(k, k.Received), whole)
+	return found.ids(same), err
 }
 
 func listedSo(fits []string) string {

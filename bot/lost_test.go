@@ -44,7 +44,10 @@ func TestLostReplies(t *testing.T) {
 				return bmclient.ErrNotSent
 			}
 		}, func(r *rig, id string) { vote(r, id); r.pass(time.Minute) }, approvals.Accepted, 2},
-		{"a followed run", []string{"find", "finish", ""}, func(r *rig) { r.cloud.tasks.known = true }, vote, approvals.Succeeded, 1},
+		{"a followed run", []string{"report", "finish", ""}, func(r *rig) { r.cloud.tasks.known, r.confirm = true, 3*time.Second }, vote, approvals.Succeeded, 1},
+		{"a long run", []string{"find"}, func(r *rig) {
+			r.cloud.tasks.known, r.cloud.tasks.host = true, on("", after(15*time.Second))
+		}, func(r *rig, id string) { vote(r, id); r.pass(20 * time.Second) }, approvals.Succeeded, 1},
 		{"a run that drifted", []string{"alarm", "finish"}, func(r *rig) {
 			r.cloud.tasks.known, r.cloud.tasks.named = true, true
 			r.cloud.tasks.host = func(_ string, h *apiHost) { h.Content, h.ends = []byte("evil"), time.Now().Add(2*time.Second) }

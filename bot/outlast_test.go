@@ -123,6 +123,7 @@ func TestAReportThatSlackDoesNotTake(t *testing.T) {
 		id := r.asks("ALICE")
 		r.board.set(func(b *board) { b.hook = failing("report", ErrRejected) })
 		r.press("BOB", Approve, id)
+		r.pass(2 * time.Second)
 		r.is(id, approvals.Succeeded) // nothing is owed: it would never be taken
 	})
 }
@@ -179,6 +180,7 @@ func TestDriftOnTwoHundredHosts(t *testing.T) {
 		}
 		id := r.words(r.says("ALICE", "run cmd-nozcbhuw "+strings.Join(hosts, ","))).Request
 		r.press("BOB", Approve, id)
+		r.pass(2 * time.Second)
 		k := r.is(id, approvals.Failed)
 		for _, h := range k.Follow.Hosts {
 			if h.Proof != approvals.ProofDiffers || len(h.Drift) != 2 {
@@ -217,6 +219,7 @@ func TestLongOutput(t *testing.T) {
 		}
 		id := r.words(r.says("ALICE", "run cmd-nozcbhuw "+strings.Join(hosts, ","))).Request
 		r.press("BOB", Approve, id)
+		r.pass(2 * time.Second)
 		r.is(id, approvals.Succeeded)
 		got := string(r.board.reports[0].out["cmdtask-1/ins-1"])
 		if len(got) > outputRoom/200+200 || !strings.HasSuffix(got, "the end") || !strings.Contains(got, " bytes are cut out here]") || strings.Contains(got, "ANARY") {

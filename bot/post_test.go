@@ -76,7 +76,7 @@ func TestAFileThatIsNotTaken(t *testing.T) {
 func TestAFileThatAnotherBotBrings(t *testing.T) {
 	playFollow(t, func(r *rig) { r.poll = time.Second }, func(r *rig) {
 		r.ends(failing("share", errors.New("away")))
-		r.pass(time.Second / 2)
+		r.pass(2 * time.Second)
 		r.stop()
 		r.board.set(func(b *board) { b.hook = nil })
 		r.work(r.newBot())

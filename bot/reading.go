@@ -30,30 +30,20 @@ type record struct {
 	otherScript, otherParameters bool
 }
 
-// readHosts reads the records of every followed task, and what was printed. A host
+// readHosts reads the records of the tasks that the API named, and what was printed. A host
 // without a record keeps what was known of it: a page of a long list may miss a row,
 // and a host that the API did not take is refused until a record says more.
 func (b *Bot) readHosts(ctx context.Context, r approvals.Request) ([]approvals.HostResult, approvals.Outputs, error) {
 	read := b.reading(r)
-	runs := [][]string{r.Follow.Tasks} // named by the API: together they are the run
-	if r.Ambiguous() {
-		runs = nil
-		for _, task := range r.Follow.Tasks { // each may be the whole run
-			runs = append(runs, []string{task})
+	var rows []record
+	for _, task := range r.Follow.Tasks { // together they are the run
+		more, err := read.task(ctx, task)
+		if err != nil {
+			return nil, nil, err
 		}
+		rows = append(rows, more...)
 	}
-	var hosts []approvals.HostResult
-	for i, tasks := range runs {
-		var rows []record
-		for _, task := range tasks {
-			more, err := read.task(ctx, task)
-			if err != nil {
-				return nil, nil, err
-			}
-			rows = append(rows, more...)
-		}
-		hosts = append(hosts, read.inOrder(tasks, rows, i == 0)...)
-	}
+	hosts := read.inOrder(r.Follow.Tasks, rows, true)
 	if bmclient.Sends(r.Plan.Target.API) {
 		alarmTwice(hosts)
 	}
@@ -83,8 +73,12 @@ func (b *Bot) reading(r approvals.Request) *reading {
 func (r *reading) task(ctx context.Context, task string) ([]record, error) {
 	var rows []record
 	seen := map[string]bool{}
+	each := r.in(r.request).EachHost
+	if !bmclient.Sends(r.request.Plan.Target.API) {
+		each = r.ledger.EachHost
+	}
 	for range 2 {
-		total, err := r.in(r.request).EachHost(ctx, task, func(h bmclient.HostRun) error {
+		total, err := each(ctx, task, func(h bmclient.HostRun) error {
 			if seen[h.Host] {
 				return nil
 			}

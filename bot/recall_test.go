@@ -40,6 +40,7 @@ func TestTheStoreGoesBackBeforeAClaim(t *testing.T) {
 		r.ran(1)
 		goBack(old)
 		r.hears(r.press("BOB", Run, id), "Not counted: Redis has gone back to an older state of this request. I put that right first; look at its card and its thread in a minute.")
+		r.pass(6 * time.Second)
 		r.is(id, approvals.Succeeded)
 		r.ran(1)
 		r.chained(id)
@@ -63,7 +64,7 @@ func TestTheStoreGoesBackWhileItIsSent(t *testing.T) {
 		r.pass(time.Minute)
 		r.is(id, approvals.Succeeded)
 		r.ran(1)
-		if moves := strings.Join(r.moves(id), " "); !strings.HasSuffix(moves, "vote recall answer find finish") {
+		if moves := strings.Join(r.moves(id), " "); !strings.HasSuffix(moves, "vote recall answer finish") {
 			t.Errorf("moves %s", moves)
 		}
 		r.chained(id)
@@ -278,6 +279,7 @@ func TestOneRecordIsGone(t *testing.T) {
 		r.did("notice", "notice gone gone")
 		r.is(other, approvals.Pending)
 		r.hears(r.press("BOB", Approve, other), saidApproved)
+		r.pass(2 * time.Second)
 		r.is(other, approvals.Succeeded)
 	})
 }
@@ -295,7 +297,7 @@ func TestARunThatTheStoreLostKeepsItsHosts(t *testing.T) {
 				r.Errorf("sent %q, want %d", got, want)
 			}
 		}
-		r.runs()
+		r.starts()
 		r.pass(10 * time.Second)
 		r.memory.flushed()
 		r.pass(30 * time.Second)
@@ -303,7 +305,7 @@ func TestARunThatTheStoreLostKeepsItsHosts(t *testing.T) {
 		r.settle()
 		r.press("BOB", Approve, elsewhere)
 		sent(2)
-		again := r.runs()
+		again := r.starts()
 		r.waits(again, "has not ended on")
 		sent(2)
 		r.pass(100 * time.Second) // within the life of the approval

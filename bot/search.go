@@ -28,17 +28,17 @@ func (b *Bot) search(ctx context.Context, k approvals.Kept) (approvals.Kept, err
 	}
 	work, cancel := context.WithTimeout(ctx, workTime)
 	defer cancel()
-	found, err := b.candidates(work, k.Request, windowOf(k.Request))
+	found, err := b.candidates(work, k.Request, windowOf(k.Request), locally(k, k.LastSend().ClaimedAt), whole)
 	if err != nil {
 		b.Log.Warn("an unknown run could not be searched for", "request", k.ID, b.said(err))
 	}
-	fits := found.fit[same]
+	fits := found.ids(same)
 	asked := !k.Unsure.Asked.IsZero()
 	over := k.Clock().Sub(k.Unsure.Since) >= b.SearchFor || errors.Is(err, errNameless)
 	switch {
 	case err == nil && len(fits) > 1 && bmclient.Sends(k.Plan.Target.API):
 		return b.ranTwice(ctx, k, fits)
-	case err == nil && len(fits) == 1 && !k.Unsure.Lifted:
+	case err == nil && len(fits) == 1 && !k.Unsure.Lifted && !k.Unproven():
 		b.Log.Info("an unknown run was found", "request", k.ID, "task", fits[0], "searches", k.Unsure.Looks+1)
 		return b.advance(ctx, k, approvals.Adopt(fits[0], b.itRan(k, found)))
 	case asked && (err != nil || slices.Equal(k.Unsure.Tasks, fits)), !asked && !over && (err != nil || len(fits) == 0):
@@ -55,7 +55,7 @@ func (b *Bot) ranTwice(ctx context.Context, k approvals.Kept, tasks []string) (a
 	if err != nil {
 		return k, err
 	}
-	return b.advance(ctx, k, approvals.Find(tasks))
+	return b.advance(ctx, k, approvals.Find(tasks, k.Follow.Hosts, time.Time{}))
 }
 
 // searchAgain is when to search once more: soon at first, rarely once people were
@@ -74,10 +74,10 @@ func (b *Bot) searchAgain(k approvals.Kept, asked bool) time.Time {
 // itRan says why a task is taken for the run.
 func (b *Bot) itRan(k approvals.Kept, found finds) string {
 	if bmclient.Sends(k.Plan.Target.API) {
-		return fmt.Sprintf("Task %s is the one whose recorded text is exactly what was approved, with this request's id in it.", found.fit[same][0])
+		return fmt.Sprintf("Task %s is the one whose recorded text is exactly what was approved, with this request's id in it.", found.ids(same)[0])
 	}
 	return fmt.Sprintf("Task %s is the only one of %s since %s with the same script, hosts, content and parameters.",
-		found.fit[same][0], tasksOfScript(found.listed), hour(windowOf(k.Request).from))
+		found.ids(same)[0], tasksOfScript(found.listed), hour(windowOf(k.Request).from))
 }
 
 // evidence is what people are told who have to say whether it ran.
@@ -88,12 +88,14 @@ func (b *Bot) evidence(k approvals.Kept, found finds, err error) string {
 	}
 	if err != nil {
 		ref := b.reference("an unknown run could not be searched for", err, k.ID)
-		return fmt.Sprintf("%s for %s. (%s)", unread("The API's list of tasks", err), inWords(b.SearchFor), ref)
+		return fmt.Sprintf("%s for %s. (%s)", unreadable("The API's list of tasks", err), inWords(b.SearchFor), ref)
 	}
-	fits := found.fit[same]
+	fits := found.ids(same)
 	switch n := len(fits); {
 	case n > 1:
 		return fmt.Sprintf("The API lists %d tasks since %s that may be this run, and they cannot be told apart: %s.", n, since, few(fits))
+	case n == 1 && k.Unproven():
+		return fmt.Sprintf("The API lists task %s, which may be this run, or one from before: the list could not be read before the send.", fits[0])
 	case n == 1:
 		return fmt.Sprintf("The API lists task %s, which may be this run, or another that was sent after its hosts were freed.", fits[0])
 	}
@@ -102,7 +104,7 @@ func (b *Bot) evidence(k approvals.Kept, found finds, err error) string {
 	}
 	text := fmt.Sprintf("I searched for %s. Of %s that the API lists since %s, none has the same script, hosts, content and parameters.",
 		inWords(b.SearchFor), tasksOfScript(found.listed), since)
-	if odd := append(found.fit[otherScript], found.fit[otherParameters]...); len(odd) > 0 {
+	if odd := append(found.ids(otherScript), found.ids(otherParameters)...); len(odd) > 0 {
 		text += fmt.Sprintf(" On the same hosts, but with another script or other parameters: %s.", few(odd))
 	}
 	return text

@@ -44,7 +44,7 @@ func TestAnUnknownRunIsSearchedFor(t *testing.T) {
 		{
 			"it ran, and is listed at once", func(r *rig) { r.asWeAsked(0) }, time.Minute, approvals.Succeeded, false,
 			"Task cmdtask-1 is the only one of 1 task of this script since 23:55 UTC with the same script, hosts, content and parameters.",
-			[]string{"notice unknown unknown", "notice found accepted", "notice result succeeded"},
+			[]string{"notice unknown unknown", "notice found accepted", "notice result accepted"},
 		},
 		{
 			"it is listed late", func(r *rig) { r.asWeAsked(5 * time.Minute) }, 6 * time.Minute, approvals.Succeeded, false, "Task cmdtask-1 is the only one",

@@ -13,17 +13,17 @@ import (
 )
 
 // send claims the run, hands it to the API once and stores what came back.
-func (b *Bot) send(ctx context.Context, k approvals.Kept, g approvals.Grant, creds Credentials, shown *slowly) (approvals.Kept, error) {
-	k, err := b.claim(ctx, k, g)
+func (b *Bot) send(ctx context.Context, k approvals.Kept, ready readiness, shown *slowly) (approvals.Kept, error) {
+	if ready.older != nil {
+		return b.advance(ctx, k, b.waitForOlder(k, ready.older))
+	}
+	k, err := b.claim(ctx, k, ready)
 	var busy *approvals.Busy
-	var older *olderRun
 	switch {
 	case errors.Is(err, approvals.ErrTooLate), errors.Is(err, approvals.ErrLate):
 		return b.advance(ctx, k, approvals.Wait(b.tooLate(k), time.Time{}))
 	case errors.As(err, &busy):
 		return b.busy(ctx, k, busy)
-	case errors.As(err, &older):
-		return b.advance(ctx, k, b.waitForOlder(k, older))
 	case errors.Is(err, approvals.ErrRestarted): // looked at once more, on the new server
 		return b.touch(ctx, k.ID)
 	case err != nil:
@@ -32,21 +32,17 @@ func (b *Bot) send(ctx context.Context, k approvals.Kept, g approvals.Grant, cre
 	b.calls.put(k.ID, &approvals.Answer{Outcome: approvals.OutcomeUnknown, Meaning: "the call was broken off inside the bot"})
 	b.called.put(k.ID, len(k.Sends))
 	shown.at(k)
-	a := b.call(ctx, k, g, creds)
+	a := b.call(ctx, k, ready.grant, ready.creds)
 	b.calls.put(k.ID, &a)
 	return b.keepAnswer(ctx, k, a)
 }
 
 // claim stores that this worker sends. Only without an error may it send. That the
 // card was drawn or clicked on meanwhile changes nothing about the grant.
-func (b *Bot) claim(ctx context.Context, k approvals.Kept, g approvals.Grant) (approvals.Kept, error) {
-	sends, listed := len(k.Sends), b.tasksBefore(ctx, k)
-	if older := b.olderRun(ctx, k, listed); older != nil {
-		return k, older
-	}
-	before := idsOf(listed)
+func (b *Bot) claim(ctx context.Context, k approvals.Kept, ready readiness) (approvals.Kept, error) {
+	sends := len(k.Sends)
 	for {
-		next, err := b.advance(ctx, k, approvals.Claim(g, approvals.Intent{Worker: b.Desk.Worker(), Lease: b.Lease, Valid: b.Valid, Before: before}))
+		next, err := b.advance(ctx, k, approvals.Claim(ready.grant, approvals.Intent{Worker: b.Desk.Worker(), Lease: b.Lease, Valid: b.Valid, Mark: ready.mark}))
 		if !errors.Is(err, approvals.ErrConflict) {
 			return next, err
 		}

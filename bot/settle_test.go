@@ -15,7 +15,7 @@ func playAsked(t *testing.T, f func(r *rig, id string)) {
 	t.Helper()
 	playFollow(t, nil, func(r *rig) {
 		unanswered(r, nil)
-		id := r.runs()
+		id := r.starts()
 		r.pass(11 * time.Minute)
 		r.cloud.set(func(c *cloud) { c.onRun = nil })
 		if k := r.is(id, approvals.Unknown); k.Unsure.Asked.IsZero() {
@@ -65,7 +65,7 @@ func TestItDidNotRunWaitsForTheSignature(t *testing.T) {
 func TestSettlingInOtherMoments(t *testing.T) {
 	playFollow(t, nil, func(r *rig) {
 		unanswered(r, nil)
-		id := r.runs()
+		id := r.starts()
 		r.hears(r.press("BOB", Ran, id), "Not counted yet: I still search the API's list of tasks for this run. If that does not tell, I ask in its thread; press then.")
 		r.hears(r.press("BOB", Approve, id), "Too late: the run has been claimed, and nobody knows yet whether it ran. Look at the card.")
 		r.pass(11 * time.Minute)
@@ -113,7 +113,7 @@ func TestWhereOnlyOneOtherMayApprove(t *testing.T) {
 		r.policy[0].Approve = approvals.Who{Users: []string{"BOB"}}
 	}, func(r *rig) {
 		unanswered(r, nil)
-		id := r.runs()
+		id := r.starts()
 		r.pass(11 * time.Minute)
 		r.press("ALICE", Ran, id)
 		r.is(id, approvals.Unknown)
@@ -145,11 +145,11 @@ func TestLift(t *testing.T) {
 		if again == id {
 			t.Error("a lifted request still stands in the way of the same")
 		}
-		// The task of the other may not be taken for this one.
+		// The task of the other is not taken for this one.
 		r.press("BOB", Approve, again)
 		r.pass(6 * time.Minute)
 		r.is(again, approvals.Succeeded)
-		if k := r.is(id, approvals.Unknown); !strings.Contains(k.Unsure.Evidence, "which may be this run, or another that was sent after its hosts were freed") {
+		if k := r.is(id, approvals.Unknown); !strings.Contains(k.Unsure.Evidence, "none has the same script, hosts, content and parameters") {
 			t.Errorf("evidence %q", k.Unsure.Evidence)
 		}
 		events, _ := r.store.Events(context.Background(), id, 0)

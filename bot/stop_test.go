@@ -27,3 +27,17 @@ func TestShutdownIsBounded(t *testing.T) {
 		r.memory.setFault(nil)
 	})
 }
+
+// A press on a request that was to be looked at in a moment is not kept waiting for that.
+func TestAPressWhileARequestRests(t *testing.T) {
+	playTAT(t, nil, func(r *rig) {
+		r.on(func(_ string, h *apiHost) { h.ends = time.Time{} })
+		id := r.asksTAT()
+		r.press("BOB", Approve, id)
+		pressed := time.Now()
+		r.press("ALICE", Stop, id)
+		if got := r.journal.of("stop"); len(got) == 0 || time.Since(pressed) > 0 {
+			t.Errorf("after %s: %v", time.Since(pressed), got)
+		}
+	})
+}

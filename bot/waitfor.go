@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/bmcmd/bmcmd/approvals"
@@ -43,7 +44,12 @@ func (b *Bot) waitFor(k, other approvals.Kept) approvals.Move {
 	if other.State == approvals.Unknown {
 		text = fmt.Sprintf("Waits for run %s of the same script on the same hosts: nobody knows yet whether that ran. Who may approve it can free its hosts on its card.", other.ID)
 	}
-	again := b.tryAgain(k, 2*time.Second)
+	pause := 2 * time.Second
+	if at := other.Follow.Confirm; !at.IsZero() {
+		text = fmt.Sprintf("Waits for run %s of the same script on the same hosts. It has ended there, and is confirmed at %s.", other.ID, at.UTC().Format("15:04:05 UTC"))
+		pause = max(pause, at.Sub(k.Clock()))
+	}
+	again := b.tryAgain(k, pause)
 	if k.Waiting == text {
 		return approvals.Delay(again)
 	}
@@ -56,24 +62,80 @@ func (b *Bot) young(k approvals.Kept) bool {
 	return !k.Server.Since.IsZero() && k.Clock().Before(k.Server.Since.Add(b.FollowFor))
 }
 
+// beforeTime is the longest that a run waits for the list of what ran before it.
+const beforeTime = 2 * time.Second
+
+// listBefore reads what the API's list has before a claim. A list that cannot be read at once does not hold up
+// the run; then nobody can prove which task it is.
+func (b *Bot) listBefore(ctx context.Context, k approvals.Kept) (*approvals.Mark, *olderRun) {
+	if bmclient.Sends(k.Plan.Target.API) {
+		return nil, nil // the run carries its name
+	}
+	older := b.olderRun(ctx, k)
+	ctx, cancel := context.WithTimeout(ctx, beforeTime)
+	defer cancel()
+	mark, err := b.ledger.Mark(ctx, k.Plan.Script.CmdID)
+	if err != nil {
+		b.Log.Warn("the list of tasks could not be read before a claim", "request", k.ID, b.said(err))
+	}
+	return mark, older
+}
+
 // olderRun is a task that the API lists as not ended, from before this store was met.
 type olderRun struct{ task, host string }
 
-func (o *olderRun) Error() string { return o.task + " still runs on " + o.host }
+// runningBefore are the tasks that ran when this store was first met.
+type runningBefore struct {
+	mu     sync.Mutex
+	server string // for which they are known: none can turn up any more
+	tasks  []bmclient.Task
+}
+
+// runningBefore reads them, once the list has had time to have them all.
+func (b *Bot) runningBefore(ctx context.Context, k approvals.Kept) ([]bmclient.Task, error) {
+	b.before.mu.Lock()
+	known, server := b.before.tasks, b.before.server
+	b.before.mu.Unlock()
+	if server == k.Server.ID {
+		return known, nil
+	}
+	listed, err := b.ledger.Tasks(ctx, k.Server.Since.Add(-b.FollowFor), locally(k, k.Server.Since))
+	if err != nil {
+		return nil, err
+	}
+	var tasks []bmclient.Task
+	for _, t := range listed {
+		if !t.Ended && !t.Begun.IsZero() && t.Begun.Before(k.Server.Since) {
+			tasks = append(tasks, t)
+		}
+	}
+	if k.Clock().Sub(k.Server.Since) > b.ConfirmFor {
+		b.before.mu.Lock()
+		b.before.server, b.before.tasks = k.Server.ID, tasks
+		b.before.mu.Unlock()
+	}
+	return tasks, nil
+}
 
 // olderRun looks among the tasks of k's script for one that runs on its hosts since before
 // this store was first met: the store may have lost the record that kept those hosts. It
 // costs no call where there is none.
-func (b *Bot) olderRun(ctx context.Context, k approvals.Kept, tasks []bmclient.Task) *olderRun {
+func (b *Bot) olderRun(ctx context.Context, k approvals.Kept) *olderRun {
 	if !b.young(k) {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, beforeTime)
+	defer cancel()
+	tasks, err := b.runningBefore(ctx, k)
+	if err != nil {
+		b.Log.Warn("the list of tasks could not be read for what ran before this store was met", "request", k.ID, b.said(err))
+	}
 	for _, t := range tasks {
-		if t.Ended || t.Begun.IsZero() || !t.Begun.Before(k.Server.Since) {
+		if t.CmdID != k.Plan.Script.CmdID {
 			continue
 		}
 		found := &olderRun{task: t.ID}
-		_, err := b.Cloud.EachHost(ctx, t.ID, func(h bmclient.HostRun) error {
+		_, err := b.ledger.EachHost(ctx, t.ID, func(h bmclient.HostRun) error {
 			if h.State != bmclient.HostEnded && h.State != bmclient.HostFailed && slices.Contains(k.Plan.Hosts, h.Host) {
 				found.host = h.Host
 			}

@@ -43,6 +43,9 @@ func (b *Bot) work(ctx context.Context, k approvals.Kept, stale bool) {
 			next, err = b.step(ctx, k)
 		}
 		if errors.Is(err, errRest) && k.Ahead() { // no move has taken it along
+			if k.Mine && b.soon(ctx, k) {
+				continue
+			}
 			next, err = b.moveFrom(ctx, k, approvals.Touch())
 		}
 		switch {
@@ -61,6 +64,25 @@ func (b *Bot) work(ctx context.Context, k approvals.Kept, stale bool) {
 		}
 		k = next
 	}
+}
+
+// shortRest is how long a request is kept at hand that needs nothing now: letting go of it and taking it
+// again would ask the store twice.
+const shortRest = 2 * time.Second
+
+// soon waits until k needs something, if that is soon, nobody nudges, and there is room for others.
+func (b *Bot) soon(ctx context.Context, k approvals.Kept) bool {
+	wait, at := time.Duration(0), k.Due()
+	if wait = at.Sub(k.Clock()); at.IsZero() || wait <= 0 || wait > shortRest || b.working() > b.Workers/2 {
+		return false
+	}
+	select {
+	case <-time.After(wait):
+		return true
+	case <-b.nudged(k.ID):
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // fresh reads a request again. A bot that had k at hand works on; one that does
@@ -105,7 +127,7 @@ func (b *Bot) step(ctx context.Context, k approvals.Kept) (approvals.Kept, error
 		return b.post(ctx, k)
 	case k.Unsought() && !now.Before(k.RetryAt):
 		return b.seekAfter(ctx, k)
-	case k.State == approvals.Accepted && !now.Before(k.RetryAt):
+	case k.State == approvals.Accepted && !now.Before(k.NextLook()):
 		return b.follow(ctx, k)
 	case k.State == approvals.Unknown && (passed(k.RetryAt) || k.RetryAt.IsZero() && k.Unsure.Asked.IsZero()):
 		return b.search(ctx, k)

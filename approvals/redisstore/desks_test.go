@@ -145,7 +145,7 @@ func claimed(t testing.TB, d *approvals.Desk, r approvals.Request) approvals.Kep
 	if err != nil {
 		t.Fatal(err)
 	}
-	return advance(t, d, k, approvals.Claim(grant, approvals.Intent{Worker: amy, Lease: time.Minute, Valid: 2 * time.Hour, Before: []string{"task-old"}}))
+	return advance(t, d, k, approvals.Claim(grant, approvals.Intent{Worker: amy, Lease: time.Minute, Valid: 2 * time.Hour, Mark: &approvals.Mark{Tasks: []string{"task-old"}}}))
 }
 
 func advance(t testing.TB, d *approvals.Desk, k approvals.Kept, moves ...approvals.Move) approvals.Kept {
@@ -172,8 +172,8 @@ func TestLifeOfARequest(t *testing.T) {
 		if !k.Mine {
 			t.Fatal("its hosts are to be followed at once, and nobody does")
 		}
-		k = advance(t, d, k, approvals.Find([]string{"task-1"}))
-		k = advance(t, d, k, approvals.Shown("C0OPS", "1.2", k.Revision, false), approvals.Look(k.Follow.Hosts, k.Clock().Add(time.Hour)))
+		k = advance(t, d, k, approvals.Find([]string{"task-1"}, nil, time.Time{}))
+		k = advance(t, d, k, approvals.Shown("C0OPS", "1.2", k.Revision, false), approvals.Look(k.Follow.Hosts, approvals.Progress{}, k.Clock().Add(time.Hour)))
 		if taken, wake, err := d.Take(ctx, 1); err != nil || len(taken) != 0 || wake < 59*time.Minute || k.Mine {
 			t.Errorf("to be looked at in an hour: %d due, wake %v, mine %v, error %v", len(taken), wake, k.Mine, err)
 		}

@@ -88,7 +88,7 @@ func storedLife(t *testing.T, d *approvals.Desk) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return step(k, approvals.Claim(g, approvals.Intent{Worker: d.Worker(), Lease: time.Minute, Valid: 2 * time.Minute, Before: []string{"task-old"}}))
+		return step(k, approvals.Claim(g, approvals.Intent{Worker: d.Worker(), Lease: time.Minute, Valid: 2 * time.Minute, Mark: &approvals.Mark{Tasks: []string{"task-old"}}}))
 	}
 	answered := func(name string, o approvals.Outcome) approvals.Kept {
 		return step(executing(name), approvals.Answered(d.Worker(), 1, approvals.Answer{Outcome: o, RequestID: "3c140219"}))
@@ -107,11 +107,11 @@ func storedLife(t *testing.T, d *approvals.Desk) {
 	}
 	step(approved("approved"), approvals.Wait("the vault is away", time.Date(2026, 3, 1, 2, 0, 30, 0, time.UTC)))
 	executing("executing")
-	step(answered("accepted", approvals.OutcomeAccepted), approvals.Find([]string{"task-accepted"}),
-		approvals.Look(host("accepted"), time.Date(2026, 3, 1, 2, 0, 30, 0, time.UTC)))
+	step(answered("accepted", approvals.OutcomeAccepted), approvals.Find([]string{"task-accepted"}, nil, time.Time{}),
+		approvals.Look(host("accepted"), approvals.Progress{}, time.Date(2026, 3, 1, 2, 0, 30, 0, time.UTC)))
 	k = step(answered("unknown", approvals.OutcomeUnknown), approvals.Ask("no task fits", nil, time.Date(2026, 3, 1, 2, 30, 0, 0, time.UTC)))
 	step(k, approvals.Settle(bob, k.Digest, approvals.Ran, storedToday))
-	step(answered("succeeded", approvals.OutcomeAccepted), approvals.Find([]string{"task-succeeded"}),
+	step(answered("succeeded", approvals.OutcomeAccepted), approvals.Find([]string{"task-succeeded"}, nil, time.Time{}),
 		approvals.Finish(host("succeeded"), "").Keeping(approvals.Outputs{"task-succeeded/ins-succeeded": []byte("done.\n")}))
 	k = pending("denied")
 	step(k, approvals.Veto(bob, k.Digest, "wrong host", storedToday))
@@ -177,6 +177,9 @@ func TestStoredForms(t *testing.T) {
 					continue
 				}
 				m, to := storedNext(k)
+				if m.Name == "finish" && k.Unproven() { // forms before the fifth have no mark, and maybe nothing before
+					to = approvals.Failed
+				}
 				if k, err = d.Advance(t.Context(), k, m); err != nil || k.State != to {
 					t.Errorf("%s from %s leads to %s, want %s: %v", m.Name, name, k.State, to, err)
 				}

@@ -100,6 +100,16 @@ func bar(r approvals.Request) string {
 
 // stateFollowed is [state] for a run that the API took.
 func stateFollowed(r approvals.Request) safe {
+	switch {
+	case r.State == approvals.Accepted && told(r):
+		r.State = approvals.Failed
+		if t := tallyOf(r); t.failed+t.declined+t.unproved == 0 && !r.Unproven() {
+			r.State = approvals.Succeeded
+		}
+		return stateFollowed(r) + "; not confirmed yet"
+	case r.State == approvals.Failed && tallyOf(r).failed == 0 && !r.Follow.Drifted() && !outstanding(r) && (mixed(r) || r.Unproven()):
+		return "Ended, but not proved; " + progress(r)
+	}
 	t := tallyOf(r)
 	bad := t.failed + t.declined
 	switch {
@@ -134,6 +144,9 @@ func stateFollowed(r approvals.Request) safe {
 	return "Failed, although every host ended with exit code 0"
 }
 
+// told reports whether the result was told, and another task could still turn up that may be the run.
+func told(r approvals.Request) bool { return !r.Follow.Confirm.IsZero() }
+
 func allOf(n int) safe {
 	switch n {
 	case 1:
@@ -147,6 +160,8 @@ func allOf(n int) safe {
 // adviceFollowed is [advice] for a run that the API took.
 func adviceFollowed(r approvals.Request) safe {
 	switch {
+	case r.State == approvals.Accepted && told(r):
+		return "Its hosts are kept for it until then. " + whereabouts(r, "What happened on each host")
 	case r.State == approvals.Accepted && len(r.Follow.Tasks) == 0:
 		return "The run is looked for in the API’s list of tasks. What happened on each host comes into this thread."
 	case r.State == approvals.Accepted:
@@ -158,7 +173,7 @@ func adviceFollowed(r approvals.Request) safe {
 	if r.Follow.Drifted() {
 		text = "Look at these hosts now: " + suspected(r) + " " + text
 	}
-	if slices.ContainsFunc(r.Follow.Hosts, approvals.HostResult.Good) {
+	if slices.ContainsFunc(r.Follow.Hosts, approvals.HostResult.Good) && !mixed(r) && !r.Unproven() {
 		text += " To ask again asks for all the hosts, also those where it went well."
 	}
 	return text
@@ -186,21 +201,30 @@ func (p *page) outcome(r approvals.Request, most int) {
 	if r.Follow.Why != "" {
 		p.passage("Why", r.Follow.Why, newsMeaning)
 	}
-	p.twins(r)
+	p.certainty(r)
 	p.stops(r)
 	p.fates(troubled(r), login(r), most-(p.cost-start))
 }
 
-// twins says that more than one of the API's tasks may be this run.
-func (p *page) twins(r approvals.Request) {
-	if !mixed(r) {
-		return
+// certainty says how sure it is that what is shown is this run, where the API has not named its task.
+func (p *page) certainty(r approvals.Request) {
+	switch {
+	case mixed(r):
+		n := safe(number(len(r.Follow.Tasks)))
+		if len(r.Follow.Tasks) == 2 {
+			n = "Two"
+		}
+		p.line(say(n+" runs of this are in the API’s list and cannot be told apart: "), said(strings.Join(r.Follow.Tasks, ", "), newsMeaning))
+	case r.Unproven() && r.State != approvals.Succeeded:
+		best := safe("")
+		if r.State == approvals.Accepted {
+			best = " The best that can come of it is “ended, but not proved”."
+		}
+		p.line(say("The API’s list of tasks could not be read before the send, so nobody can prove which task is this run." + best))
 	}
-	n := safe(number(len(r.Follow.Tasks)))
-	if len(r.Follow.Tasks) == 2 {
-		n = "Two"
+	if told(r) {
+		p.line(say("Confirming until "), at(r.Follow.Confirm), say(": another task could still turn up in the API’s list that may be this run."))
 	}
-	p.line(say(n+" runs of this are in the API’s list and cannot be told apart: "), said(strings.Join(r.Follow.Tasks, ", "), newsMeaning))
 }
 
 func login(r approvals.Request) approvals.Login {

@@ -29,7 +29,7 @@ func Result(r approvals.Request, out approvals.Outputs) (m Message, file []byte)
 	if r.Follow.Why != "" {
 		p.passage("Why", r.Follow.Why, newsWhy)
 	}
-	p.twins(r)
+	p.certainty(r)
 	p.stops(r)
 	p.proof(r)
 	rows := ordered(r)
@@ -55,6 +55,8 @@ func verdict(r approvals.Request) safe {
 	switch {
 	case r.State == approvals.Succeeded:
 		return " The cloud’s record of each host says that it ran what was approved."
+	case (told(r) || mixed(r) || r.Unproven()) && !r.Follow.Drifted():
+		return ""
 	case r.Follow.Drifted():
 		return " Look at these hosts now: " + suspected(r)
 	case slices.ContainsFunc(r.Follow.Hosts, approvals.HostResult.Good):
@@ -74,6 +76,10 @@ func ordered(r approvals.Request) []approvals.HostResult {
 
 // proof says of how many hosts it is known what they ran.
 func (p *page) proof(r approvals.Request) {
+	if r.Unproven() {
+		p.line(label("Proof: "), say("none, since these records may be those of another task"))
+		return
+	}
 	var same, differs, none, other int
 	for _, h := range r.Follow.Hosts {
 		switch {
@@ -97,6 +103,9 @@ func (p *page) proof(r approvals.Request) {
 		if part.n > 0 {
 			text += "; " + number(part.n) + " " + part.did
 		}
+	}
+	if told(r) {
+		text += "; to be confirmed"
 	}
 	p.line(label("Proof: "), say(safe(text)))
 }

@@ -118,7 +118,7 @@ func sent(state approvals.State, a *approvals.Answer) func(*approvals.Request) {
 	return func(r *approvals.Request) {
 		approved(r)
 		r.State = state
-		r.Sends = append(r.Sends, approvals.Send{Worker: "w1", ClaimedAt: start.Add(2 * time.Minute), Answer: a})
+		r.Sends = append(r.Sends, approvals.Send{Worker: "w1", ClaimedAt: start.Add(2 * time.Minute), Mark: &approvals.Mark{}, Answer: a})
 		if state.Ended() {
 			r.EndedAt = start.Add(3 * time.Minute)
 		}
@@ -140,6 +140,19 @@ func followed(state approvals.State, why string, hosts ...approvals.HostResult) 
 			}
 		}
 	}
+}
+
+// confirming is one whose result was told, and is not final yet.
+func confirming(hosts ...approvals.HostResult) func(*approvals.Request) {
+	return func(r *approvals.Request) {
+		followed(approvals.Accepted, "", hosts...)(r)
+		r.Follow.Confirm = start.Add(215 * time.Second)
+	}
+}
+
+// noMark has the list not read before the send.
+func noMark(edit func(*approvals.Request)) func(*approvals.Request) {
+	return func(r *approvals.Request) { edit(r); r.LastSend().Mark = nil }
 }
 
 const task = "cmdtask-1a2b3c4d"

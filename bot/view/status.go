@@ -124,6 +124,7 @@ var moves = map[string]safe{
 	"unstopped": "the cloud has not confirmed that it is stopped",
 	"stopped":   "the cloud was told to stop it",
 	"lift":      "its hosts are free for other runs",
+	"report":    "its hosts have ended; to be confirmed",
 	"finish":    "followed to its end",
 }
 

@@ -108,7 +108,7 @@ func TestPlayFails(t *testing.T) {
 		{"host ins-web1 sings", "hosts do not"},
 		{"the API lists tasks soon", "that is no time"},
 		{"dave runs cmd-nosuch on ins-web1 by hand", "there is no such script"},
-		{"host ins-web1 prints 5 MB\nalice: /bmcmd run cmd-nozcbhuw ins-web1\nbob presses Approve\nno file", "there is one"},
+		{"host ins-web1 prints 5 MB\nalice: /bmcmd run cmd-nozcbhuw ins-web1\nbob presses Approve\nfile says: ins-web1\nno file", "there is one"},
 	} {
 		if err := playImpatiently(t, tt.play); err == nil {
 			t.Errorf("%q passes, but %s", tt.play, tt.why)
@@ -127,7 +127,9 @@ func playImpatiently(t *testing.T, play string) error {
 	}
 	defer w.close()
 	s := newStage(w, io.Discard)
-	s.patience = 50 * time.Millisecond
+	if s.patience = 50 * time.Millisecond; strings.Contains(play, "presses Approve") {
+		s.patience = 10 * time.Second
+	}
 	return s.play(t.Context(), lines)
 }
 

@@ -83,6 +83,7 @@ bm:
   run_key: {id: "ref+file://%[1]s/run_id", secret: "ref+file://%[1]s/run_secret"}
 bots: 1
 limits: {commands_a_minute: 600} # a play types faster than people
+run: {confirm_for: 3s} # here a task is listed at once
 logins:
   - {name: db-root, hosts: ["ins-db*"], user: root, password: "ref+file://%[1]s/db_password"}
   - {name: web-root, hosts: ["ins-*", "cpm-*"], user: root, password: "ref+file://%[1]s/web_password"}

@@ -72,7 +72,7 @@ func (c *crash) one(ctx context.Context, nth int, b batch) error {
 		client := w.Redis.Client()
 		defer client.Close()
 		f := newFleet(w, b.plan, r)
-		l := &load{w: w, redis: reader{redisstore.New(client, team, redisstore.Options{})}, api: b.api, wanted: f.wanted, room: make(chan struct{}, c.atOnce), rand: r, dropped: map[string]bool{}}
+		l := &crowd{w: w, redis: reader{redisstore.New(client, team, redisstore.Options{})}, api: b.api, wanted: f.wanted, room: make(chan struct{}, c.atOnce), rand: r, dropped: map[string]bool{}}
 		asking, enough := context.WithCancel(s.ctx)
 		defer enough()
 		over := make(chan struct{})
@@ -86,7 +86,7 @@ func (c *crash) one(ctx context.Context, nth int, b batch) error {
 	})
 }
 
-func (c *crash) judge(s *stage, w *world.World, l *load, f *fleet) {
+func (c *crash) judge(s *stage, w *world.World, l *crowd, f *fleet) {
 	j, err := judged(s.ctx, w, l, f.dead)
 	if err != nil {
 		s.Fatalf("%v", err)
@@ -151,7 +151,7 @@ func settings(api string) world.Settings {
 		}
 	}
 	with.Config = func(_ *world.World, text string) string {
-		text = strings.Replace(text, "run_timeout: 3s\nrun:\n  lease: 13s\n", fmt.Sprintf("run_timeout: %s\nrun:\n  lease: 12s\n  search_for: 2s\n", runTimeout), 1)
+		text = strings.Replace(text, "run_timeout: 3s\nrun:\n  confirm_for: 3s\n  lease: 13s\n", fmt.Sprintf("run_timeout: %s\nrun:\n  confirm_for: 3s\n  lease: 12s\n  search_for: 2s\n", runTimeout), 1)
 		text = strings.Replace(text, "rules:\n", "rules:\n"+briefRule, 1)
 		if api == "tat" {
 			text = strings.ReplaceAll(text, "    ask: ", "    parameters: [{name: p, example: p1-1}]\n    ask: ")

@@ -17,7 +17,7 @@ import (
 
 // flow is one request of the load, as the people see it who deal with it.
 type flow struct {
-	*load
+	*crowd
 	n      int
 	kind   kind
 	who    string

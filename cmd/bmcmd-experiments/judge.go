@@ -84,7 +84,7 @@ func (j *judge) fault(id, format string, args ...any) {
 }
 
 // judged reads everything and judges it. Call it when all has come to an end.
-func judged(ctx context.Context, w *world.World, l *load, dead []killed) (*judge, error) {
+func judged(ctx context.Context, w *world.World, l *crowd, dead []killed) (*judge, error) {
 	all, err := kept{w}.all(ctx)
 	for end := time.Now().Add(time.Minute); err == nil; {
 		j := &judge{all: all, said: l.said, runs: w.Cloud.Runs(), dead: dead, dropped: l.dropped}

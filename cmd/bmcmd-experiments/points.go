@@ -14,12 +14,12 @@ var between = []string{"store.swap.claim:after", "cloud.run:before", "cloud.run:
 // moves are those of the README of approvals that a load can lead to within seconds.
 var moves = []string{
 	"prepare", "open", "refuse", "vote", "deny", "reason", "cancel", "expire", "wait", "run", "claim", "answer", "lose",
-	"adopt", "ask", "settle", "lift", "find", "alarm", "stop", "stopped", "finish", "quiet",
+	"adopt", "ask", "settle", "lift", "report", "alarm", "stop", "stopped", "finish", "quiet",
 }
 
 // elsewhere are moves that only a Redis that was restarted or has gone back leads to, or a cloud
-// that does not answer for longer than here.
-var elsewhere = []string{"doubt", "recall", "unstopped"}
+// that does not answer for longer than here, or a run that takes longer.
+var elsewhere = []string{"doubt", "recall", "unstopped", "find"}
 
 // asRandom is the plan's name for a kill at any time, by process id.
 const asRandom = "at a random time"
@@ -95,9 +95,9 @@ type batch struct {
 var apis = []string{"2.0", "3.0", "tat"}
 
 // onlyIn are the moves that a load leads to on one API: in 2.0, which does not name a run's
-// task, it has to be found, and an alarm takes longer than anybody here waits; TAT alone can
+// task, a result has to be confirmed, and an alarm takes longer than anybody here waits; TAT alone can
 // stop a run.
-var onlyIn = map[string]string{"find": "2.0", "alarm": "3.0", "stop": "tat", "stopped": "tat", "cloud.stop": "tat"}
+var onlyIn = map[string]string{"report": "2.0", "alarm": "3.0", "stop": "tat", "stopped": "tat", "cloud.stop": "tat"}
 
 // batches deals a plan to all APIs.
 func batches(plan []death, size int) (out []batch) {

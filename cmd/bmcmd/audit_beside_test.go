@@ -164,7 +164,7 @@ func TestAuditWhileBotsWork(t *testing.T) {
 	}
 	lives := []func(k approvals.Kept, host string){
 		func(k approvals.Kept, host string) {
-			a.moves(k, approvals.Answered("w-test", 1, accepted), approvals.Find([]string{"t"}), ended(host))
+			a.moves(k, approvals.Answered("w-test", 1, accepted), approvals.Find([]string{"t"}, nil, time.Time{}), ended(host))
 		},
 		func(k approvals.Kept, host string) { // lost, lifted, and found
 			k = a.moves(k, approvals.Answered("w-test", 1, approvals.Answer{Outcome: approvals.OutcomeUnknown}))

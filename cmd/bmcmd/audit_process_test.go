@@ -24,7 +24,7 @@ func TestProcessAudit(t *testing.T) {
 	w.Slack.Presses(alice, "Approve")
 	w.Slack.Sees(alice, "nobody decides on their own request")
 	w.Slack.Presses(bob, "Approve")
-	w.Slack.CardSays("Ran on the host, exit code 0")
+	w.Slack.CardSays("Ran on the host, exit code 0: run")
 	w.Slack.ThreadSays("Audit: ", "head ")
 	head := headInSlack.FindString(w.Slack.Thread())
 	w.opens()

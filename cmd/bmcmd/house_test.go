@@ -58,10 +58,11 @@ var house = map[string]row{
 	"bmclient/bmtest/bmtestd": {may: []string{"bmclient/bmtest"}, tests: []string{"bmclient"}},
 
 	"bot": {
-		may:   []string{"approvals", "bmclient"},
+		may:   []string{"approvals", "bmclient", "bot/ledger"},
 		tests: []string{"approvals/redisstore", "bmclient/bmtest", libRedis, libMiniRedis},
 	},
-	"bot/view": {may: []string{"approvals", "bmclient", libSlack}, tests: []string{"bot/slacksim"}},
+	"bot/ledger": {may: []string{"approvals", "bmclient", libRate}},
+	"bot/view":   {may: []string{"approvals", "bmclient", libSlack}, tests: []string{"bot/slacksim"}},
 	"bot/slackio": {
 		may:   []string{"approvals", "bmclient", "bot", "bot/view", libSlack, libSocket, libSync},
 		tests: []string{"bot/slacksim"},
@@ -84,11 +85,18 @@ var house = map[string]row{
 		"cmd/internal/serve", libCobra, libMiniRedis,
 	}},
 	"cmd/bmcmd-experiments": {may: []string{
-		"approvals", "approvals/redisstore", "bmclient/bmtest", "bot/slacksim", "bot/view", "cmd/bmcmd-experiments/fault", "cmd/internal/world", libCobra, libRedis,
+		"approvals", "approvals/redisstore", "bmclient/bmtest", "bot/slacksim", "bot/view", "cmd/bmcmd-experiments/fault",
+		"cmd/bmcmd-experiments/load", "cmd/internal/world", libCobra, libRedis,
 	}},
 	"cmd/bmcmd-experiments/fault": {may: []string{
 		"approvals", "approvals/redisstore", "bmclient/bmtest", "bot/slacksim", "cmd/internal/wire", "cmd/internal/world", libRedis,
 	}},
+	"cmd/bmcmd-experiments/load": {may: []string{
+		"approvals", "approvals/redisstore", "bmclient/bmtest", "bot/slacksim", "cmd/internal/world", libRedis,
+	}},
+	// What bmcmd is measured by is what others would write: the field's client, and nothing of ours.
+	"cmd/bmcmd-experiments/yardstick": {may: []string{libSlack}, tests: []string{"bmclient/bmtest", "bot/slacksim"}},
+
 	"cmd/internal/config":  {may: []string{"approvals", "cmd/internal/vault", libYAML}},
 	"cmd/internal/quota":   {may: []string{"bmclient", "bot", libRate}},
 	"cmd/internal/runbook": {may: []string{libMarkdown}},
@@ -289,6 +297,7 @@ func TestHouseFails(t *testing.T) {
 		{"the bot does not draw", "bot", ours + "bot/view", false},
 		{"the bot does not know where things are kept", "bot", ours + "approvals/redisstore", false},
 		{"the bot resolves nothing", "bot", ours + "cmd/internal/vault", false},
+		{"what the list says is no decision", "bot/ledger", ours + "bot", false},
 		{"drawing is a pure function of records", "bot/view", ours + "bot", false},
 		{"drawing receives nothing", "bot/view", libSocket, false},
 		{"Slack's side keeps nothing", "bot/slackio", libRedis + "/v9", false},
@@ -303,6 +312,8 @@ func TestHouseFails(t *testing.T) {
 		{"the demo runs what serve wires, and no Redis client of its own", "cmd/bmcmd-demo", libRedis + "/v9", false},
 		{"experiments judge a program from outside, and run nothing of it", "cmd/bmcmd-experiments", ours + "cmd/internal/serve", false},
 		{"a fault is judged from outside, too", "cmd/bmcmd-experiments/fault", ours + "bot", false},
+		{"a load is measured from outside, too", "cmd/bmcmd-experiments/load", ours + "cmd/internal/serve", false},
+		{"a yardstick has nothing of what it is to measure", "cmd/bmcmd-experiments/yardstick", ours + "bmclient", false},
 		{"YAML is read in one place", "cmd/bmcmd-demo", libYAML, false},
 		{"a config reaches nothing", "cmd/internal/config", ours + "bot", false},
 		{"a config reads no secret by itself", "cmd/internal/config", libVault + "/api/v2", false},

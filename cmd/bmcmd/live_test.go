@@ -195,6 +195,7 @@ func TestCheckLive(t *testing.T) {
 			if len(tt.with.SlackArgs) == 0 {
 				tt.with.SlackArgs = []string{"-scopes", allScopes}
 			}
+			tt.with.Patient = true
 			w := newWorld(t, tt.with)
 			if tt.spoil != nil {
 				tt.spoil(w)
@@ -235,7 +236,7 @@ var runSecrets = []string{"run_id", "run_key", "web", "db"}
 // TestCheckLiveSaysWhatItTried holds the good lines: each is of something that was done.
 func TestCheckLiveSaysWhatItTried(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, settings{Settings: world.Settings{SlackArgs: []string{"-scopes", "commands,chat:write,users:read,usergroups:read,app_mentions:read,files:write"}}})
+	w := newWorld(t, settings{Settings: world.Settings{Patient: true, SlackArgs: []string{"-scopes", "commands,chat:write,users:read,usergroups:read,app_mentions:read,files:write"}}})
 	w.edit("scripts: [cmd-rst9w2kd]\n    channels: [C0INCIDENT]", "  channels: [C0INCIDENT]")
 	p := w.checkLive([]string{"warning   slack |channels:read", "warning   slack |groups:read", "not tried rules   whether the bot is in 1 channel|channels:read", unread}, "")
 	for _, says := range []string{
@@ -358,7 +359,7 @@ func TestCheckLiveRules(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, settings{Settings: world.Settings{Config: rule(tt.rule), SlackArgs: []string{"-scopes", allScopes}}})
+			w := newWorld(t, settings{Settings: world.Settings{Patient: true, Config: rule(tt.rule), SlackArgs: []string{"-scopes", allScopes}}})
 			w.checkLive(append(tt.says, unread), tt.ends)
 		})
 	}
@@ -369,7 +370,7 @@ func TestCheckLiveRules(t *testing.T) {
 func TestCheckSecrets(t *testing.T) {
 	t.Parallel()
 	for _, inVault := range []bool{false, true} {
-		w := newWorld(t, settings{vault: inVault})
+		w := newWorld(t, settings{vault: inVault, Settings: world.Settings{Patient: true}})
 		p := bmcmd(t, "check", "--secrets", "-c", w.Config)
 		if err := p.Wait(patience); err != nil {
 			t.Fatalf("%v: %s%s", err, p.Stdout, p.Stderr)
@@ -381,7 +382,7 @@ func TestCheckSecrets(t *testing.T) {
 		}
 		w.tellsNoSecret(p)
 	}
-	w := newWorld(t, settings{})
+	w := newWorld(t, settings{Settings: world.Settings{Patient: true}})
 	w.Set("run_id", w.Secrets["run_id"]+" "+w.Secrets["run_key"])
 	w.Set("run_key", w.Secrets["run_key"]+"\n")
 	w.Set("web", "")
@@ -408,7 +409,7 @@ func TestCheckSecrets(t *testing.T) {
 // that a bot works on.
 func TestCheckLiveChangesNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, settings{Settings: world.Settings{SlackArgs: []string{"-scopes", allScopes}}})
+	w := newWorld(t, settings{Settings: world.Settings{Patient: true, SlackArgs: []string{"-scopes", allScopes}}})
 	bot := w.Serve()
 	w.opens()
 	bot.Term()
@@ -434,7 +435,7 @@ func TestCheckLiveChangesNothing(t *testing.T) {
 // without a right that the bot needs.
 func TestCheckLive3(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, settings{Settings: world.Settings{API: "3.0", SlackArgs: []string{"-scopes", allScopes}}})
+	w := newWorld(t, settings{Settings: world.Settings{Patient: true, API: "3.0", SlackArgs: []string{"-scopes", allScopes}}})
 	if said := w.checkLive([]string{unread}, ""); !strings.Contains(said, "takes the key for reads, API 3.0") {
 		t.Error(said)
 	}
@@ -487,7 +488,7 @@ func TestCheckLiveMachines(t *testing.T) {
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, settings{Settings: world.Settings{API: tt.api, Config: tt.config, SlackArgs: []string{"-scopes", allScopes}}})
+			w := newWorld(t, settings{Settings: world.Settings{Patient: true, API: tt.api, Config: tt.config, SlackArgs: []string{"-scopes", allScopes}}})
 			w.Cloud.Post("machine", object{"id": "ins-web1", "machine": object{"name": "web-1", "tags": object{"env": "prod"}}})
 			w.Cloud.Post("machine", object{"id": "ins-web2", "machine": object{"name": "web-2", "tags": object{"env": "test"}}}) // not in login far's region
 			if tt.denied != "" {
@@ -502,7 +503,7 @@ func TestCheckLiveMachines(t *testing.T) {
 // can tell apart.
 func TestCheckLiveAliases(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, settings{})
+	w := newWorld(t, settings{Settings: world.Settings{Patient: true}})
 	book := world.Write(t, filepath.Join(w.Dir, "book.md"), "`/bmcmd show restart-web`\n`/bmcmd run restart-web ins-web1`\n`/bmcmd show nosuch`\n")
 	p := bmcmd(t, "check", "--live", "-c", w.Config, "--runbook", book)
 	err := p.Wait(patience)
@@ -527,7 +528,7 @@ func TestCheckLiveAliases(t *testing.T) {
 // TestCheckLiveVault is the same for a vault that is there, away, or refuses.
 func TestCheckLiveVault(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, settings{vault: true, Settings: world.Settings{SlackArgs: []string{"-scopes", allScopes}}})
+	w := newWorld(t, settings{vault: true, Settings: world.Settings{Patient: true, SlackArgs: []string{"-scopes", allScopes}}})
 	if said := w.checkLive([]string{unread}, ""); !strings.Contains(said, "ok        vault   "+w.vaultAt.URL()+" takes the token") {
 		t.Error(said)
 	}

@@ -177,6 +177,7 @@ func TestProcessRefusesToStart(t *testing.T) {
 		t.Run(tt.why, func(t *testing.T) {
 			t.Parallel()
 			tt.with.LogLevel = "info"
+			tt.with.Patient = true
 			w := newWorld(t, tt.with)
 			tt.spoil(w)
 			p := bmcmd(t, "serve", "-c", w.Config)
@@ -207,7 +208,7 @@ func TestProcessRefusesToStart(t *testing.T) {
 // TestProcessVaultThatRefusesToken is one sentence, too, and names the reference.
 func TestProcessVaultThatRefusesToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, settings{vault: true, Settings: world.Settings{LogLevel: "warn"}})
+	w := newWorld(t, settings{vault: true, Settings: world.Settings{Patient: true, LogLevel: "warn"}})
 	w.Set("vault_token", "hvs.other")
 	p := bmcmd(t, "serve", "-c", w.Config)
 	_ = p.Wait(patience)
@@ -226,7 +227,7 @@ func TestProcessVaultThatRefusesToken(t *testing.T) {
 // what to do, as at the start.
 func TestProcessLosesSocketModeWhileServing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, settings{Settings: world.Settings{LogLevel: "error"}})
+	w := newWorld(t, settings{Settings: world.Settings{Patient: true, LogLevel: "error"}})
 	bot := w.Serve()
 	w.Slack.Post("socket-mode", object{"on": false})
 	_ = bot.Wait(patience)
@@ -239,7 +240,7 @@ func TestProcessLosesSocketModeWhileServing(t *testing.T) {
 // mends it, in the log once before anybody types a command.
 func TestProcessWarnsAtTheStart(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, settings{Settings: world.Settings{LogLevel: "warn", Config: func(_ *world.World, text string) string {
+	w := newWorld(t, settings{Settings: world.Settings{Patient: true, LogLevel: "warn", Config: func(_ *world.World, text string) string {
 		return strings.Replace(text, "S0LEADS", "S0NOPE", 1)
 	}}})
 	w.Set("read_key", "another")

@@ -43,7 +43,7 @@ func TestCheckTry(t *testing.T) {
 			id := requestID.FindString(w.Slack.Traffic())
 			w.tries(id, 1, "", id+" has not ended, it is pending; ask again when its card says how it ended")
 			w.Slack.Presses(bob, "Approve")
-			w.Slack.CardSays("Ran on the host, exit code 0")
+			w.Slack.CardSays("Ran on the host, exit code 0: run")
 			bot.Term()
 			for _, name := range runSecrets { // nothing of a run is read
 				_ = os.Remove(filepath.Join(w.Dir, name))
@@ -151,7 +151,7 @@ func TestCallsOfACleanRun(t *testing.T) {
 	bot := w.Serve()
 	w.opens()
 	w.Slack.Presses(bob, "Approve")
-	w.Slack.CardSays("Ran on the host, exit code 0")
+	w.Slack.CardSays("Ran on the host, exit code 0: run")
 	bot.Term()
 	made := map[string]int{}
 	for _, c := range world.Fetch[[]bmtest.Call](w.Cloud.Admin, "calls") {

@@ -18,7 +18,10 @@ func replyFaults() []Fault {
 	for _, move := range []string{"receive", "prepare", "open", "vote", "claim", "answer", "finish", quiet} {
 		plans = append(plans, plan{label: move, drops: move, wants: approvals.Succeeded})
 	}
-	find := slices.Repeat([]plan{{label: "find", drops: "find", wants: approvals.Succeeded}}, 2) // a fault begins with two cards
+	find := []plan{
+		{label: "report", drops: "report", wants: approvals.Succeeded},
+		{label: "find", drops: "find", wants: approvals.Succeeded},
+	}
 	plans = append(plans,
 		plan{label: "reason", drops: "reason", reason: "worse", wants: approvals.Succeeded},
 		plan{ends: denying, label: "deny", drops: "deny", wants: approvals.Denied},
@@ -29,7 +32,9 @@ func replyFaults() []Fault {
 		do: func(r *rig) { r.begun.Wait() },
 	}, {
 		name: "reply-dropped-find", what: "the same, of finding the task where the API does not name it", wired: true, api: "2.0",
-		plans: func() []plan { return find }, do: func(r *rig) { r.begun.Wait() },
+		plans:  func() []plan { return find },
+		before: func(r *rig) { r.Cloud.Post("host", world.Object{"id": r.hostFor("find"), "takes_ms": 8000}) },
+		do:     func(r *rig) { r.begun.Wait() },
 	}, rareReplies(), searchReplies(), loseReplies(), stopReplies(), unstoppedReplies()}
 }
 

@@ -155,7 +155,7 @@ func (k *talk) judgeMoves(kept approvals.Kept, l ledger, wrong func(string, ...a
 	if k.drops != "" && k.drops != quiet && moved[k.drops] == 0 {
 		wrong("%s has no event of %s", kept.ID, k.drops)
 	}
-	if k.wants != "" && kept.State != k.wants {
+	if k.wants != "" && kept.State != k.wants && !notProved(kept.Request) {
 		wrong("%s is %s, and not %s", kept.ID, kept.State, k.wants)
 	}
 	if _, by := kept.Settlement(); kept.State == approvals.Settled && len(by) != approvals.Agreeing {
@@ -201,9 +201,17 @@ var (
 	drifted = view{"ran something else than was approved", []string{"Look at the hosts now"}}
 	// stopped is for a run that somebody stopped.
 	stopped = view{"killed while it ran", []string{"killed while it ran"}}
+	// unproved is for a run whose task is only inferred, from a list that could not be read before the send.
+	unproved = view{"Ended, but not proved", []string{"Ended, but not proved"}}
 	// lifted is for an unknown run whose hosts somebody freed.
 	lifted = view{"Its hosts are free", []string{"Nobody can know whether this ran"}}
 )
+
+// notProved reports whether r ended well on every host, and the list could not be read before its send.
+func notProved(r approvals.Request) bool {
+	bad := func(h approvals.HostResult) bool { return !h.Good() }
+	return r.State == approvals.Failed && r.Unproven() && len(r.Follow.Hosts) > 0 && !slices.ContainsFunc(r.Follow.Hosts, bad)
+}
 
 // shows is what people are to see of r at its end; known is false for an end that it
 // may not have.
@@ -212,6 +220,8 @@ func (k *talk) shows(r approvals.Request) (want view, known bool) {
 	switch {
 	case r.State == approvals.Failed && s != nil && s.Answer != nil && s.Answer.Outcome == approvals.OutcomeNotSent:
 		return notSent, true
+	case notProved(r):
+		return unproved, true
 	case r.State == approvals.Failed && r.State == k.wants && r.Follow.Drifted():
 		return drifted, true
 	case r.State == approvals.Failed && r.State == k.wants && len(r.Follow.Stops) > 0:

@@ -56,7 +56,7 @@ func TestLoad(t *testing.T) {
 	p := built(t)
 	var out, log bytes.Buffer
 	e := Experiment{
-		APIs: []string{"2.0"}, AtOnce: []int{2}, Runs: 2, Single: 1, Idle: time.Millisecond, Delay: 10 * time.Millisecond,
+		APIs: []string{"2.0"}, AtOnce: []int{2}, Runs: 2, Single: 1, Idle: time.Millisecond, Delay: 10 * time.Millisecond, Setting: "confirm_for: 3s",
 		Open: 20, Finished: 30, Tasks: 10, Profile: t.TempDir() + "/profile", Log: &log,
 	}
 	steps := 0

@@ -24,6 +24,9 @@ const searchAtLeast = 5 * time.Minute
 // mostBots leaves each at least one call a second of API 3.0's quota.
 const mostBots = 10
 
+// confirmAtLeast is the same for another task that may be the run.
+const confirmAtLeast = time.Minute
+
 // keepAtLeast is the shortest time for requests: twice the longest life of one.
 const keepAtLeast = 2 * maxLifetime
 
@@ -234,6 +237,13 @@ func (d *decoder) checkTimes(c *Config) {
 		{"run.search_for", c.Run.SearchFor, 24 * time.Hour, "24h, since until then nobody is asked whether a run ran"},
 	} {
 		d.faultIf(t.is > t.most, t.at, "this is too long; write at most "+t.text)
+	}
+	d.faultIf(c.Run.ConfirmFor < time.Second, "run.confirm_for", "this is too short; write at least 1s")
+	if at := c.Run.ConfirmFor; at >= time.Second && at < confirmAtLeast && c.BM.API != APITAT {
+		d.warn("run.confirm_for", "this is short: how late the API lists a task is not documented, and another run may be confirmed as this one before this one is listed")
+	}
+	if d.sound("run.confirm_for", "run.follow_for") {
+		d.faultIf(c.Run.ConfirmFor >= c.Run.FollowFor, "run.confirm_for", "this must be shorter than run.follow_for, or no run is ever confirmed")
 	}
 	d.faultIf(c.Run.SearchFor < time.Second, "run.search_for", "this is too short; write at least 1s")
 	if at := c.Run.SearchFor; at >= time.Second && at < searchAtLeast {

@@ -120,6 +120,7 @@ type Run struct {
 	DispatchWithin time.Duration `yaml:"dispatch_within"` // after the last approval
 	Lease          time.Duration `yaml:"lease"`           // of the worker that sends
 	FollowFor      time.Duration `yaml:"follow_for"`      // after the API has accepted
+	ConfirmFor     time.Duration `yaml:"confirm_for"`     // after the API has accepted, where it names no task
 	SearchFor      time.Duration `yaml:"search_for"`      // for an unknown run, before people are asked
 }
 
@@ -168,7 +169,7 @@ func defaults() *Config {
 		},
 		Bots:   2,
 		Limits: Limits{OpenRequests: 20, CommandsAMinute: 30},
-		Run:    Run{DispatchWithin: 2 * time.Minute, Lease: time.Minute, FollowFor: 15 * time.Minute, SearchFor: 10 * time.Minute},
+		Run:    Run{DispatchWithin: 2 * time.Minute, Lease: time.Minute, FollowFor: 15 * time.Minute, ConfirmFor: 90 * time.Second, SearchFor: 10 * time.Minute},
 		Keep:   Keep{Requests: 720 * time.Hour, Events: 9600 * time.Hour, Outputs: 168 * time.Hour},
 		Log:    Log{Level: slog.LevelInfo, Format: "json"},
 	}

@@ -82,7 +82,7 @@ func TestDefaults(t *testing.T) {
 			Timeout: 10 * time.Second, RunTimeout: 30 * time.Second, Unchecked: "wait",
 		},
 		Bots:   2,
-		Run:    Run{DispatchWithin: 2 * time.Minute, Lease: time.Minute, FollowFor: 15 * time.Minute, SearchFor: 10 * time.Minute},
+		Run:    Run{DispatchWithin: 2 * time.Minute, Lease: time.Minute, FollowFor: 15 * time.Minute, ConfirmFor: 90 * time.Second, SearchFor: 10 * time.Minute},
 		Limits: Limits{OpenRequests: 20, CommandsAMinute: 30},
 		Keep:   Keep{Requests: 720 * time.Hour, Events: 9600 * time.Hour, Outputs: 168 * time.Hour},
 		Logins: []Login{{Name: "web-root", Hosts: approvals.PlainHosts("ins-*"), User: "root", Password: ref(t, "ref+env://WEB_ROOT")}},

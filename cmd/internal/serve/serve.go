@@ -260,7 +260,7 @@ func (s *Server) openBot(context.Context) error {
 		Cloud:           pointsInCloud(s.cloud), Looks: looks{s.cloud, s.cfg.Regions()}, Logins: pointsInLogins(logins{s}), Directory: s.slack, Board: pointsInBoard(s.slack),
 		Policy: s.cfg.Rules, Target: s.cfg.Target(), UncheckedHosts: s.cfg.BM.Unchecked == config.Allow, Scrub: s.resolver.Scrub, Log: s.log,
 		DispatchWithin: s.cfg.Run.DispatchWithin, Lease: s.cfg.Run.Lease, SendFor: s.cfg.BM.RunTimeout + 2*time.Second,
-		FollowFor: s.cfg.Run.FollowFor, SearchFor: s.cfg.Run.SearchFor, Valid: valid(s.cfg.BM.API), Durable: s.durable(),
+		FollowFor: s.cfg.Run.FollowFor, ConfirmFor: s.cfg.Run.ConfirmFor, SearchFor: s.cfg.Run.SearchFor, Valid: valid(s.cfg.BM.API), Durable: s.durable(),
 	})
 	return err
 }

@@ -261,7 +261,7 @@ func (t *trial) load(ctx context.Context, id string) error {
 	t.Request, t.there = k.Request, t.cloud.in(k.Plan.Target.Region)
 	events, err := store.Events(ctx, id, k.Events)
 	for _, e := range events {
-		if e.Move == "find" || e.Move == "adopt" {
+		if e.Move == "find" || e.Move == "adopt" || e.Move == "report" && t.found.IsZero() {
 			t.found = e.At
 		}
 	}

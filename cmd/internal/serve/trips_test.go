@@ -30,9 +30,9 @@ func TestRoundTripsOfARun(t *testing.T) {
 		api  string
 		most int
 	}{
-		{bmclient.API2, 12}, // its task is to be found
-		{bmclient.API3, 11},
-		{bmclient.APITAT, 13}, // it is looked at after two seconds: that is stored, and it is due again
+		{bmclient.API2, 14}, // its result is told, and confirmed
+		{bmclient.API3, 13},
+		{bmclient.APITAT, 13},
 	} {
 		t.Run(tt.api, func(t *testing.T) {
 			r := newRuns(t, tt.api, 2)
@@ -163,6 +163,7 @@ func newRuns(t *testing.T, api string, hosts int) *runs {
 	}
 	cfg := partsOf(t, strings.Replace(text, "approve: {users: [U0BOB]}", "approve: {groups: [S0OPS]}", 1)).cfg
 	cfg.Slack.APIURL, cfg.Redis.Addresses = slack.APIURL(), []string{strictRedis(t)}
+	cfg.Run.ConfirmFor = 2 * time.Second
 	cfg.BM.API, cfg.BM.Region, cfg.BM.Endpoint, cfg.BM.RunKey.Token = api, "ap-beijing", endpoint, vault.Ref{}
 	if r.s, err = New(ctx, cfg, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
@@ -229,6 +230,10 @@ func (r *runs) run(n, hosts int) string {
 	r.must(err)
 	_, err = r.slack.WaitFor(r.ctx, func(e slacksim.Entry) bool {
 		return e.ThreadTS == card.TS && strings.Contains(e.String(), "exit code 0")
+	})
+	r.must(err)
+	_, err = r.slack.WaitFor(r.ctx, func(e slacksim.Entry) bool {
+		return e.TS == card.TS && strings.Contains(e.String(), "exit code 0: run")
 	})
 	r.must(err)
 	r.rest()

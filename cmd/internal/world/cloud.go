@@ -12,6 +12,7 @@ import (
 type Cloud struct {
 	Admin
 	API, API3 string // where each version answers
+	Proc      *Process
 }
 
 // startCloud starts bmtestd with some scripts and hosts.
@@ -38,7 +39,7 @@ func startCloud(w *World, change func(*World, Object)) *Cloud {
 		change(w, state)
 	}
 	p := Start(t, nil, w.Programs.Path("bmtestd"), "-state", Write(t, filepath.Join(t.TempDir(), "state.json"), string(marshal(state))))
-	return &Cloud{Admin: Admin{T: t, Base: p.Line("admin ") + "/"}, API: p.Line("api "), API3: p.Line("api3 ")}
+	return &Cloud{Admin: Admin{T: t, Base: p.Line("admin ") + "/"}, API: p.Line("api "), API3: p.Line("api3 "), Proc: p}
 }
 
 // Runs are the scripts that were started, oldest first.

@@ -17,14 +17,19 @@ type Programs string
 // Build builds bmcmd as anybody would, and the simulators, into a folder. Tags are
 // build tags. It needs Go, and the working directory within the module.
 func Build(dir string, tags ...string) (Programs, error) {
-	args := []string{"build", "-o", dir + string(os.PathSeparator), "-tags", strings.Join(tags, ",")}
-	for _, p := range []string{"/cmd/bmcmd", "/bot/slacksim/slacksimd", "/bmclient/bmtest/bmtestd"} {
-		args = append(args, module+p)
+	return Programs(dir), Programs(dir).Add(tags, "cmd/bmcmd", "bot/slacksim/slacksimd", "bmclient/bmtest/bmtestd")
+}
+
+// Add builds more programs into the folder, each named by its own folder in the module.
+func (p Programs) Add(tags []string, folders ...string) error {
+	args := []string{"build", "-o", string(p) + string(os.PathSeparator), "-tags", strings.Join(tags, ",")}
+	for _, f := range folders {
+		args = append(args, module+"/"+f)
 	}
 	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
+		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	return Programs(dir), nil
+	return nil
 }
 
 // Path gives the path of a built program.

@@ -27,6 +27,7 @@ const workspace = `{
 type Slack struct {
 	Admin
 	API      string
+	Proc     *Process
 	Envelope string // of the last thing that somebody did
 }
 
@@ -37,7 +38,7 @@ func startSlack(w *World, args ...string) *Slack {
 		"-bot-token", w.Secrets["bot_token"], "-app-token", w.Secrets["app_token"],
 		"-world", Write(t, filepath.Join(t.TempDir(), "world.json"), workspace),
 	}, args...)...)
-	return &Slack{Admin: Admin{T: t, Base: p.Line("admin ")}, API: p.Line("api ")}
+	return &Slack{Admin: Admin{T: t, Base: p.Line("admin ")}, API: p.Line("api "), Proc: p}
 }
 
 // Connected waits until n sockets are open.

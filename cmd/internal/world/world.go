@@ -44,6 +44,7 @@ type Settings struct {
 	RedisLater bool                                  // [World.Redis] is not started yet
 	SlackArgs  []string                              // for slacksimd
 	LogLevel   string                                // of the bots; debug unless set
+	Patient    bool                                  // run.confirm_for is left as it is in production; a check warns of the short one
 	Config     func(w *World, text string) string    // changes the config; nil leaves it as it is
 	State      func(w *World, state Object)          // changes the cloud's scripts and hosts; nil leaves them
 }
@@ -151,6 +152,7 @@ redis:
   timeout: 2s
   run_timeout: 3s
 run:
+  confirm_for: 3s
   lease: 13s
 logins:
   - {name: db-root, hosts: ["ins-db*"], user: root, password: "$db"}
@@ -181,6 +183,9 @@ func (w *World) writeConfig(with Settings) {
 		logins = strings.NewReplacer(`, password: "$db"`, "", `, password: "$web"`, "").Replace(configText)
 	}
 	text := fmt.Sprintf(logins, w.Slack.API, w.Redis.Addr, section, endpoint, cmp.Or(with.LogLevel, "debug"), cmp.Or(with.API, "2.0"))
+	if with.Patient {
+		text = strings.Replace(text, "  confirm_for: 3s\n", "", 1)
+	}
 	if with.Config != nil {
 		text = with.Config(w, text)
 	}
