@@ -20,7 +20,7 @@ var passing = []string{
 }
 
 // askedWhere is how often Slack is asked who sees the channel before a result is told to each alone.
-const askedWhere = 5
+const askedWhere = 8
 
 // Report posts what happened on the hosts of r into the thread of the card. It tells each who is named
 // alone where the bot may not post, or people of other organisations see the channel by now: what the
