@@ -169,6 +169,11 @@ func (m Mark) Has(task string, begun time.Time) bool {
 	return slices.Contains(m.Tasks, task) || !begun.IsZero() && begun.Before(m.At)
 }
 
+// Had reports whether the API's list had a task before the send.
+func (s Send) Had(task string, begun time.Time) bool {
+	return slices.Contains(s.Before, task) || s.Mark != nil && s.Mark.Has(task, begun)
+}
+
 // Earliest is when the run can have begun at the earliest.
 func (s Send) Earliest() time.Time {
 	if s.Since.IsZero() {

@@ -84,7 +84,7 @@ func Searched(again time.Time) Move {
 // on. evidence says why it is the one. A task that the API knew before a send is not.
 func Adopt(task, evidence string) Move {
 	return Move{Name: "adopt", Note: evidence, apply: func(r *Request, now time.Time) error {
-		older := func(s Send) bool { return s.Mark != nil && slices.Contains(s.Mark.Tasks, task) }
+		older := func(s Send) bool { return s.Had(task, time.Time{}) }
 		if task == "" || slices.ContainsFunc(r.Sends, older) {
 			return fmt.Errorf("%w: task %q is older than the run", ErrNotAllowed, task)
 		}

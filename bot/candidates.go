@@ -26,7 +26,7 @@ func locally(k approvals.Kept, at time.Time) time.Time { return time.Now().Add(a
 // window is when the task of a run can have begun, by the API's clock.
 type window struct {
 	from, to time.Time
-	marks    []approvals.Mark // of what is older than the run
+	sends    []approvals.Send // whose lists had what is older than the run
 }
 
 // windowOf is that of the last send.
@@ -39,24 +39,21 @@ func windowOf(r approvals.Request) window {
 	if !r.Follow.Since.IsZero() {
 		w.to = r.Follow.Since.Add(ClockSkew)
 	}
-	return w.after(send.Mark).after(&approvals.Mark{Tasks: send.Before})
+	return w.after(*send)
 }
 
-// after leaves out what the list had at a mark.
-func (w window) after(m *approvals.Mark) window {
-	if m == nil {
-		return w
-	}
-	w.marks = append(w.marks, *m)
-	if m.At.After(w.from) {
-		w.from = m.At
+// after leaves out what the list had before a send.
+func (w window) after(s approvals.Send) window {
+	w.sends = append(w.sends, s)
+	if s.Mark != nil && s.Mark.At.After(w.from) {
+		w.from = s.Mark.At
 	}
 	return w
 }
 
 func (w window) has(t bmclient.Task) bool {
-	older := func(m approvals.Mark) bool { return m.Has(t.ID, t.Begun) }
-	return !slices.ContainsFunc(w.marks, older) && (t.Begun.IsZero() || !t.Begun.Before(w.from) && t.Begun.Before(w.to))
+	older := func(s approvals.Send) bool { return s.Had(t.ID, t.Begun) }
+	return !slices.ContainsFunc(w.sends, older) && (t.Begun.IsZero() || !t.Begun.Before(w.from) && t.Begun.Before(w.to))
 }
 
 // finds are the tasks that may be a run.
@@ -91,7 +88,7 @@ func (b *Bot) candidates(ctx context.Context, r approvals.Request, w window, asO
 	if err != nil {
 		return found, err
 	}
-	for _, t := range append(list, missing(r, list)...) {
+	for _, t := range slices.Concat(list, missing(r, list)) { // the list is shared
 		if t.CmdID != r.Plan.Script.CmdID || !w.has(t) {
 			continue
 		}

@@ -24,7 +24,7 @@ func (b *Bot) listed(ctx context.Context, k approvals.Kept) ([]string, error) {
 	defer cancel()
 	w := window{from: k.Received.Add(-lostSkew), to: k.Clock().Add(ClockSkew)}
 	for _, s := range k.Sends {
-		w = w.after(s.Mark)
+		w = w.after(s)
 	}
 	found, err := b.candidates(ctx, k.Request, w, locally(k, k.Received), whole)
 	return found.ids(same), err
